@@ -1,0 +1,1 @@
+"""Hydra configurations, and the glue that the scripts share."""
