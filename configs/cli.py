@@ -44,9 +44,9 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             # Hydra would print its own many lines and swallow the exception otherwise.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
             try:
-                hydra.main(config_path="pkg://configs", config_name=config_name, version_base="1.3")(
-                    checked
-                )()
+                hydra.main(
+                    config_path="pkg://configs", config_name=config_name, version_base="1.3"
+                )(checked)()
             except KeyboardInterrupt:
                 print("interrupted: the same command with resume=true continues", file=sys.stderr)
                 sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,113 @@
+"""A report page: self-contained HTML, and its Markdown twin."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+       color: #222; }
+img { max-width: 100%; }
+figure { margin: 1.5rem 0; }
+figcaption { color: #666; font-size: .9rem; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; }
+"""
+
+
+class Page:
+    """Collects headings, text, tables, code and pictures, and writes them twice.
+
+    >>> import tempfile
+    >>> page = Page("Transfer")
+    >>> page.table(["encoder", "success"], [["slots", "0.80"]])
+    >>> path = page.save(tempfile.mkdtemp())
+    >>> path.name
+    'report.html'
+    >>> print(path.with_suffix(".md").read_text())
+    # Transfer
+    <BLANKLINE>
+    | encoder | success |
+    | --- | --- |
+    | slots | 0.80 |
+
+    Args:
+        title: first heading of the page.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._html = [f"<h1>{html.escape(title)}</h1>"]
+        self._markdown = [f"# {title}"]
+        self._title = title
+        self._pictures: dict[str, bytes] = {}
+
+    def heading(self, text: str) -> None:
+        """Add a second-level heading."""
+        self._html.append(f"<h2>{html.escape(text)}</h2>")
+        self._markdown.append(f"## {text}")
+
+    def text(self, text: str) -> None:
+        """Add a paragraph of plain text."""
+        self._html.append(f"<p>{html.escape(text)}</p>")
+        self._markdown.append(text)
+
+    def code(self, text: str) -> None:
+        """Add a block of code, such as a command or a configuration."""
+        self._html.append(f"<pre>{html.escape(text)}</pre>")
+        self._markdown.append(f"```\n{text}\n```")
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Add a table of ready-made cells, the first column left-aligned."""
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+        )
+        self._html.append(f"<table><tr>{head}</tr>{body}</table>")
+        lines = [header, ["---"] * len(header), *rows]
+        self._markdown.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+    def figure(self, figure: Figure, name: str, caption: str) -> None:
+        """Add a matplotlib figure; ``name`` becomes its file's name in the Markdown twin."""
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
+        self.picture(buffer.getvalue(), name, caption)
+
+    def picture(self, png: bytes, name: str, caption: str) -> None:
+        """Add a picture from the bytes of a PNG file."""
+        self._pictures[f"{name}.png"] = png
+        source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        caption_html = html.escape(caption)
+        self._html.append(
+            f'<figure><img src="{source}" alt="{caption_html}">'
+            f"<figcaption>{caption_html}</figcaption></figure>"
+        )
+        self._markdown.append(f"![{caption}]({name}.png)\n\n*{caption}*")
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``report.html``, ``report.md`` and the pictures; return the HTML file's path."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, png in self._pictures.items():
+            _write(folder / name, png)
+        _write(folder / "report.md", ("\n\n".join(self._markdown) + "\n").encode())
+        page = (
+            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{self._title}</title>'
+            f"<style>{STYLE}</style>{''.join(self._html)}</html>"
+        )
+        _write(folder / "report.html", page.encode())
+        return folder / "report.html"
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)

@@ -1,0 +1,53 @@
+"""Builds the environments that a configuration names."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import gymnasium
+from gymnasium.vector import AutoresetMode, VectorEnv
+from omegaconf import DictConfig, OmegaConf
+
+from ocrl.errors import UsageError
+
+
+def make_environments(
+    env: DictConfig,
+    split: str,
+    num_envs: int,
+    autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+) -> VectorEnv[Any, Any, Any]:
+    """Build a batch of the environments of one split.
+
+    Natively batched where the environment offers that, else one after another in this process
+    (``env.vectorization=sync``) or in subprocesses (``env.vectorization=async``).
+
+    Args:
+        env: the ``env`` node: ``id``, ``kwargs``, ``vectorization``, and further keyword arguments
+            per split.
+        split: ``train``, ``validation`` or ``test``.
+        num_envs: size of the batch.
+        autoreset_mode: what happens when an episode ends.
+
+    Raises:
+        UsageError: there is no environment of that id.
+    """
+    kwargs: dict[str, Any] = OmegaConf.to_container(OmegaConf.merge(env.kwargs, env[split]))  # type: ignore[assignment]
+    module, _, _ = env.id.rpartition(":")
+    try:
+        if module:
+            importlib.import_module(module)
+        spec = gymnasium.spec(env.id.removeprefix(f"{module}:"))
+    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+        raise UsageError(f"env.id={env.id}: {' '.join(str(error).split())}") from None
+    if spec.vector_entry_point is not None:
+        kwargs["autoreset_mode"] = autoreset_mode
+        return gymnasium.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
+    return gymnasium.make_vec(
+        spec,
+        num_envs,
+        vectorization_mode=env.vectorization,
+        vector_kwargs={"autoreset_mode": autoreset_mode},
+        **kwargs,
+    )
