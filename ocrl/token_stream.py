@@ -1,0 +1,272 @@
+"""The core of every wrapper: frames of N running environments in, tokens out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ocrl.encoder import Encoder, EncoderOutput
+from ocrl.errors import UsageError
+
+TOKENS = "tokens"
+"""The key of the tokens in a Dict observation."""
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16}
+
+
+class TokenStream:
+    """Encodes what N environments show, and keeps the slots of each between frames.
+
+    Observations are batched as Gymnasium and stable-baselines3 batch them: an array (N, H, W, 3),
+    or a dictionary of arrays. All of them go through the encoder in one batch, under
+    `torch.inference_mode`.
+
+    Args:
+        encoder: an encoder, or the path of a checkpoint. It is switched to eval mode.
+        observation_space: of a single environment.
+        num_envs: N.
+        image_key: which entry of a Dict observation is the image. None: the only one there is.
+        dtype: of the tokens, "float32" or "float16".
+        device: where to encode. None: where the encoder is.
+
+    Attributes:
+        space: the observation space of a single environment with tokens in place of the image.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder | str | Path,
+        observation_space: gym.Space[Any],
+        num_envs: int,
+        *,
+        image_key: str | None = None,
+        dtype: str = "float32",
+        device: str | None = None,
+    ) -> None:
+        if dtype not in _DTYPES:
+            raise UsageError(f"tokens can be float32 or float16, not {dtype!r}: choose one of them")
+        self.image_key = _find_image(observation_space, image_key)
+        if not isinstance(encoder, Encoder):
+            from ocrl.checkpoints import load_encoder
+
+            encoder = load_encoder(encoder)
+        self.encoder = encoder.eval() if device is None else encoder.to(device).eval()
+        parameter = next(iter(encoder.parameters()), None)
+        self._device = torch.device("cpu") if parameter is None else parameter.device
+        self._dtype = _DTYPES[dtype]
+        self.num_envs = num_envs
+        self.space = _token_space(observation_space, self.image_key, encoder, dtype)
+        self._last: EncoderOutput | None = None
+
+    @property
+    def last_masks(self) -> npt.NDArray[np.float32] | None:
+        """Where each token looked in the last frames, (N, K, h, w), or None."""
+        if self._last is None or self._last.masks is None:
+            return None
+        return self._last.masks.float().cpu().numpy()
+
+    def reset(self, observations: Any, mask: npt.NDArray[np.bool_] | None = None) -> Any:
+        """Encode first frames with fresh slots.
+
+        Args:
+            observations: of N environments.
+            mask: bool (N,), the environments that were reset; the others keep their slots and
+                tokens. None: all.
+
+        Returns:
+            The observations with tokens (N, K, D) in place of the images.
+        """
+        frames = self._image(observations)
+        with torch.inference_mode():
+            if mask is None or self._last is None:
+                state = self.encoder.initial_state(self.num_envs)
+                is_first = np.ones(self.num_envs, dtype=np.bool_)
+                self._last = self._encode(frames, state, is_first)
+            else:
+                state = self.encoder.initial_state(int(mask.sum()))
+                is_first = np.ones(int(mask.sum()), dtype=np.bool_)
+                fresh = self._encode(frames[mask], state, is_first)
+                self._last = _replace_rows(self._last, torch.from_numpy(mask), fresh)
+        return self._with_tokens(observations, self._to_numpy(self._last.tokens))
+
+    def step(
+        self,
+        observations: Any,
+        is_first: npt.NDArray[np.bool_],
+        final_observations: Mapping[int, Any] | None = None,
+    ) -> tuple[Any, dict[int, Any]]:
+        """Encode the next frames, each with the slots of its episode.
+
+        Args:
+            observations: of N environments.
+            is_first: bool (N,), the environments whose frame begins an episode.
+            final_observations: what environments showed at the end of the episode that came before
+                that first frame, by index. They are encoded with the slots of the old episode, and
+                leave no trace in the new one.
+
+        Returns:
+            The observations and the final observations, with tokens in place of the images.
+        """
+        if self._last is None:
+            raise UsageError("step was called before reset: reset the environment first")
+        finals = final_observations or {}
+        frames = self._image(observations)
+        state = self._last.state
+        if finals:
+            rows = list(finals)
+            frames = np.concatenate([frames, [self._image(final) for final in finals.values()]])
+            is_first = np.concatenate([is_first, np.zeros(len(rows), dtype=np.bool_)])
+            state = None if state is None else torch.cat([state, state[rows]])
+        with torch.inference_mode():
+            output = self._encode(frames, state, is_first)
+            self._last = _rows(output, self.num_envs)
+            tokens = self._to_numpy(output.tokens)
+        final_tokens = {
+            row: self._with_tokens(final, tokens[self.num_envs + i])
+            for i, (row, final) in enumerate(finals.items())
+        }
+        return self._with_tokens(observations, tokens[: self.num_envs]), final_tokens
+
+    def _encode(
+        self, frames: npt.NDArray[np.uint8], state: Tensor | None, is_first: npt.NDArray[np.bool_]
+    ) -> EncoderOutput:
+        # torch takes only arrays it may write to
+        pixels = torch.from_numpy(np.require(frames, requirements=["C", "W"]))
+        pixels = resize_frames(pixels, self.encoder.image_size).to(self._device)
+        return self.encoder.step(pixels, state, torch.from_numpy(is_first).to(self._device))
+
+    def _to_numpy(self, tokens: Tensor) -> npt.NDArray[Any]:
+        array = tokens.to(self._dtype).cpu().numpy()
+        if not np.isfinite(array).all():
+            raise UsageError(
+                f"{type(self.encoder).__name__} made tokens that are NaN or infinite (as "
+                f"{self._dtype}): check its training, or use dtype='float32'"
+            )
+        return array
+
+    def _image(self, observation: Any) -> npt.NDArray[np.uint8]:
+        frames: npt.NDArray[np.uint8] = (
+            observation if self.image_key is None else observation[self.image_key]
+        )
+        return frames
+
+    def _with_tokens(self, observation: Any, tokens: npt.NDArray[Any]) -> Any:
+        if self.image_key is None:
+            return tokens
+        others = {key: value for key, value in observation.items() if key != self.image_key}
+        return {TOKENS: tokens, **others}
+
+
+def resize_frames(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize frames, bilinear with antialiasing.
+
+    Args:
+        frames: uint8 (B, H, W, 3).
+        size: (height, width) to reach. Frames of that size are returned as they are.
+
+    Returns:
+        uint8 (B, height, width, 3).
+
+    >>> resize_frames(torch.zeros(2, 96, 128, 3, dtype=torch.uint8), (64, 64)).shape
+    torch.Size([2, 64, 64, 3])
+    """
+    if tuple(frames.shape[1:3]) == size:
+        return frames
+    channels_first = frames.permute(0, 3, 1, 2)
+    resized = F.interpolate(channels_first, size=size, mode="bilinear", antialias=True)
+    return resized.permute(0, 2, 3, 1)
+
+
+def _rows(output: EncoderOutput, count: int) -> EncoderOutput:
+    return EncoderOutput(
+        tokens=output.tokens[:count],
+        masks=None if output.masks is None else output.masks[:count],
+        state=None if output.state is None else output.state[:count],
+    )
+
+
+def _replace_rows(old: EncoderOutput, mask: Tensor, new: EncoderOutput) -> EncoderOutput:
+    def replace(into: Tensor, rows: Tensor) -> Tensor:
+        into = into.clone()
+        into[mask.to(into.device)] = rows
+        return into
+
+    return EncoderOutput(
+        tokens=replace(old.tokens, new.tokens),
+        masks=None if old.masks is None or new.masks is None else replace(old.masks, new.masks),
+        state=None if old.state is None or new.state is None else replace(old.state, new.state),
+    )
+
+
+def _find_image(space: gym.Space[Any], image_key: str | None) -> str | None:
+    """Return the key of the image in a Dict observation, None if the observation is the image."""
+    if not isinstance(space, gym.spaces.Dict):
+        if image_key is not None:
+            raise UsageError(
+                f"image_key={image_key!r} needs a Dict observation, this one is {space}: leave "
+                "image_key out"
+            )
+        _check_rgb(space)
+        return None
+    if image_key is None:
+        images = [key for key, entry in space.items() if _is_rgb(entry)]
+        if len(images) != 1:
+            raise UsageError(
+                f"the observation has {len(images)} RGB images (Box (H, W, 3) uint8) among its "
+                f"keys {list(space)}, one is expected: name it with image_key"
+            )
+        image_key = images[0]
+    if image_key not in space.spaces:
+        raise UsageError(f"no {image_key!r} in the observation: image_key is one of {list(space)}")
+    if image_key != TOKENS and TOKENS in space.spaces:
+        raise UsageError(f"the observation already has a key {TOKENS!r}: rename or remove it")
+    _check_rgb(space[image_key])
+    return image_key
+
+
+def _is_rgb(space: gym.Space[Any]) -> bool:
+    return (
+        isinstance(space, gym.spaces.Box)
+        and space.dtype == np.uint8
+        and len(space.shape) == 3
+        and space.shape[-1] == 3
+    )
+
+
+def _check_rgb(space: gym.Space[Any]) -> None:
+    """Raise UsageError, with what to do, unless the space is Box (H, W, 3) uint8."""
+    if _is_rgb(space):
+        return
+    shape = space.shape or ()
+    if not isinstance(space, gym.spaces.Box) or len(shape) < 2:
+        advice = "make the environment show an image, e.g. gymnasium.wrappers.AddRenderObservation"
+    elif len(shape) == 2 or shape[-1] == 1:
+        advice = "it is grayscale, leave out the grayscale wrapper"
+    elif len(shape) == 4 or (shape[-1] % 3 == 0 and shape[-1] > 3):
+        advice = "frames are stacked, leave the stacking out: slots carry the past themselves"
+    elif shape[0] == 3:
+        advice = "the channels come first, move them last"
+    elif space.dtype != np.uint8:
+        advice = "convert the frames to uint8 in 0..255"
+    else:
+        advice = "give it three channels"
+    raise UsageError(f"encoders take RGB frames, Box (H, W, 3) uint8, got {space}: {advice}")
+
+
+def _token_space(
+    space: gym.Space[Any], image_key: str | None, encoder: Encoder, dtype: str
+) -> gym.Space[Any]:
+    shape = (encoder.num_tokens, encoder.token_dim)
+    tokens = gym.spaces.Box(-np.inf, np.inf, shape, dtype=np.dtype(dtype).type)
+    if image_key is None or not isinstance(space, gym.spaces.Dict):
+        return tokens
+    others = {key: entry for key, entry in space.items() if key != image_key}
+    return gym.spaces.Dict({TOKENS: tokens, **others})
