@@ -24,6 +24,7 @@ import envs.errors
 import ocrl.errors
 
 Main = Callable[[DictConfig], None]
+USAGE_ERRORS = (envs.errors.UsageError, ocrl.errors.UsageError)
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -37,25 +38,25 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
 
     def decorate(main: Main) -> Callable[[], None]:
         def checked(cfg: DictConfig) -> None:
-            check_types(cfg)
-            main(cfg)
+            try:
+                check_types(cfg)
+                main(cfg)
+            except InstantiationException as error:
+                if not isinstance(error.__cause__, USAGE_ERRORS):
+                    raise
+                stop(str(error.__cause__))
+            except USAGE_ERRORS as error:
+                stop(str(error))
 
         def run() -> None:
             # Hydra would print its own many lines and swallow the exception otherwise.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+            command = hydra.main("pkg://configs", config_name, version_base="1.3")(checked)
             try:
-                hydra.main(
-                    config_path="pkg://configs", config_name=config_name, version_base="1.3"
-                )(checked)()
+                command()
             except KeyboardInterrupt:
                 print("interrupted: the same command with resume=true continues", file=sys.stderr)
                 sys.exit(EXIT_INTERRUPTED)
-            except InstantiationException as error:
-                if not isinstance(error.__cause__, envs.errors.UsageError | ocrl.errors.UsageError):
-                    raise
-                stop(str(error.__cause__))
-            except (envs.errors.UsageError, ocrl.errors.UsageError) as error:
-                stop(str(error))
             except MissingConfigException as error:
                 stop(_unknown_choice(error))
             except OverrideParseException as error:
@@ -153,7 +154,7 @@ def _unknown_key(error: ConfigCompositionException, config_name: str) -> str:
 def _leaves(node: DictConfig, prefix: str = "") -> list[str]:
     keys: list[str] = []
     for key in node:
-        path = f"{prefix}{key}"
+        path = f"{prefix}{str(key)}"
         child = node._get_node(key)
         keys += _leaves(child, f"{path}.") if isinstance(child, DictConfig) else [path]
     return keys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -33,7 +33,7 @@ def make_environments(
     Raises:
         UsageError: there is no environment of that id.
     """
-    kwargs: dict[str, Any] = OmegaConf.to_container(OmegaConf.merge(env.kwargs, env[split]))  # type: ignore[assignment]
+    kwargs = {**settings(env.kwargs), **settings(env[split])}
     module, _, _ = env.id.rpartition(":")
     try:
         if module:
@@ -51,3 +51,10 @@ def make_environments(
         vector_kwargs={"autoreset_mode": autoreset_mode},
         **kwargs,
     )
+
+
+def settings(node: DictConfig) -> dict[str, Any]:
+    """Return a node of the configuration as plain keyword arguments."""
+    return {
+        str(key): value for key, value in cast(dict[Any, Any], OmegaConf.to_object(node)).items()
+    }

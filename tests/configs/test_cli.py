@@ -1,0 +1,81 @@
+"""Bad input on a command line ends in one line that names the nearest valid choice."""
+
+import sys
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+import envs.errors
+import ocrl.errors
+from configs import cli
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a script's ``main`` with arguments; return (configs seen, exit code, stderr)."""
+
+    def call(*arguments, main=None):
+        GlobalHydra.instance().clear()
+        seen = []
+        monkeypatch.setattr(sys, "argv", ["script.py", f"runs_dir={tmp_path}", *arguments])
+        try:
+            cli.script("pretrain_slots")(main or seen.append)()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code
+        return seen, code, capsys.readouterr().err
+
+    return call
+
+
+def test_settings_reach_main(run, tmp_path):
+    seen, code, _ = run("seed=3", "env=nav_maze_1")
+    assert code == 0
+    assert seen[0].seed == 3
+    assert seen[0].run_dir == f"{tmp_path}/pretrain/nav_maze_1/slotcontrast/seed=3"
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("env=nav_maze_i", "did you mean nav_maze_1"),
+        ("encoder=slotcontrst", "did you mean slotcontrast"),
+        ("pretraining.max_step=5", "did you mean pretraining.max_steps"),
+        ("sed=1", "did you mean seed"),
+        ("seed=many", "seed is a whole number"),
+        ("resume=5", "resume is true or false"),
+        ("pretraining.learning_rate=fast", "pretraining.learning_rate is a number"),
+        ("no equals sign", "key=value"),
+    ],
+)
+def test_bad_input_is_one_line(run, argument, expected):
+    seen, code, err = run(argument)
+    assert not seen
+    assert code == cli.EXIT_USAGE
+    assert len(err.strip().splitlines()) == 1
+    assert expected in err
+
+
+@pytest.mark.parametrize("error", [envs.errors.UsageError, ocrl.errors.UsageError])
+def test_usage_errors_show_no_traceback(run, error):
+    def main(cfg):
+        raise error("what was wrong")
+
+    assert run(main=main)[1:] == (cli.EXIT_USAGE, "error: what was wrong\n")
+
+
+def test_interrupt_says_how_to_continue(run):
+    def main(cfg):
+        raise KeyboardInterrupt
+
+    _, code, err = run(main=main)
+    assert code == cli.EXIT_INTERRUPTED
+    assert "resume=true" in err
+
+
+def test_bugs_keep_their_traceback(run):
+    def main(cfg):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(main=main)
