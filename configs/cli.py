@@ -154,7 +154,7 @@ def _unknown_key(error: ConfigCompositionException, config_name: str) -> str:
 def _leaves(node: DictConfig, prefix: str = "") -> list[str]:
     keys: list[str] = []
     for key in node:
-        path = f"{prefix}{str(key)}"
+        path = f"{prefix}{key!s}"
         child = node._get_node(key)
         keys += _leaves(child, f"{path}.") if isinstance(child, DictConfig) else [path]
     return keys

@@ -116,6 +116,16 @@ class TrainableEncoder(Encoder):
             videos: uint8 (B, T, H, W, 3), clips to train on.
         """
 
+    def segment(self, videos: Tensor) -> Tensor | None:
+        """Return the masks that segmentation is scored by, (B, T, K, h, w), or None.
+
+        By default where the tokens look; encoders whose decoder segments better override it.
+
+        Args:
+            videos: uint8 (B, T, H, W, 3).
+        """
+        return self.encode_video(videos).masks
+
     def total_loss(self, losses: dict[str, Tensor]) -> Tensor:
         """Return the weighted sum of the terms."""
         terms = [self.loss_weights[name] * value for name, value in losses.items()]

@@ -3,27 +3,86 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
 
 import lightning
-import numpy as np
 import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Dataset
+from torchmetrics import MetricCollection
 
+from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import TrainableEncoder
 from ocrl.errors import UsageError
 
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class PretrainingSettings:
+    """How long, how fast and where to train.
+
+    Attributes:
+        max_steps: optimiser steps in all.
+        steps_per_epoch: steps between two validations and checkpoints.
+        batch_size: clips per step and process.
+        learning_rate: peak learning rate of Adam.
+        warmup_steps: steps of linear warm-up from zero.
+        decay_steps: the rate halves every ``decay_steps`` after the warm-up, as in the official
+            SlotContrast and VideoSAUR code; None: half a cosine down to zero at ``max_steps``.
+        gradient_clip: largest norm of the gradient.
+        precision: ``32-true`` or ``bf16-mixed``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        devices: processes per node.
+        num_nodes: nodes.
+        num_workers: loader processes.
+        seed: of clips and of everything random in training.
+    """
+
+    max_steps: int
+    steps_per_epoch: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    decay_steps: int | None
+    gradient_clip: float
+    precision: Literal["32-true", "bf16-mixed"]
+    device: str
+    devices: int
+    num_nodes: int
+    num_workers: int
+    seed: int
+
+    def learning_rate_factor(self, step: int) -> float:
+        """Return the share of the peak learning rate at a step."""
+        if step < self.warmup_steps:
+            return step / self.warmup_steps
+        if self.decay_steps is not None:
+            halvings: float = (step - self.warmup_steps) / (self.decay_steps - self.warmup_steps)
+            return float(0.5**halvings)
+        progress = (step - self.warmup_steps) / max(1, self.max_steps - self.warmup_steps)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
 
 class Pretraining(lightning.LightningModule):
-    """Minimises an encoder's own objective with Adam, warm-up and a decaying learning rate.
+    """Minimises an encoder's own objective; scores its masks where there is ground truth.
+
+    Batches are dictionaries with ``video`` uint8 (B, T, H, W, 3) and, for validation, optionally
+    ``segments`` integers (B, T, H, W).
 
     Args:
         encoder: what is trained; its ``losses`` define the objective.
-        learning_rate: peak learning rate.
-        schedule: factor of the peak at a step, as `cosine` or `exponential` make it.
+        learning_rate: peak learning rate of Adam.
+        factor: share of the peak at a step.
+        metrics: scores of masks against true segments.
+        seed: of what is random in the encoder.
     """
 
     def __init__(
@@ -31,15 +90,23 @@ class Pretraining(lightning.LightningModule):
         encoder: TrainableEncoder,
         *,
         learning_rate: float,
-        schedule: Callable[[int], float],
+        factor: Callable[[int], float],
+        metrics: MetricCollection,
+        seed: int,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.learning_rate = learning_rate
-        self.schedule = schedule
+        self.factor = factor
+        self.metrics = metrics
+        self.seed = seed
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """Return the weighted sum of the encoder's losses on clips (B, T, H, W, 3)."""
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Restart the random numbers, so that a resumed run draws what an unbroken one would."""
+        torch.manual_seed((self.seed << 32) + self.global_step)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the weighted sum of the encoder's losses."""
         losses = self.encoder.losses(batch["video"])
         total = self.encoder.total_loss(losses)
         if not torch.isfinite(total):
@@ -48,87 +115,127 @@ class Pretraining(lightning.LightningModule):
                 f"the loss is not finite at step {self.global_step} ({terms}): the last checkpoint "
                 "is good; continue from it with resume=true and a lower pretraining.learning_rate"
             )
-        self.log_dict({f"loss/{name}": value for name, value in losses.items()}, prog_bar=True)
-        self.log("loss/total", total)
+        self.log_dict({f"train/{name}": value for name, value in losses.items()}, prog_bar=True)
+        self.log("train/loss", total)
         return total
 
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log the losses on unseen clips, and collect the scores of the masks."""
+        losses = self.encoder.losses(batch["video"])
+        size = len(batch["video"])
+        self.log("validation/loss", self.encoder.total_loss(losses), batch_size=size)
+        if "segments" in batch:
+            masks = self.encoder.segment(batch["video"])
+            if masks is not None:
+                self.metrics.update(masks, batch["segments"])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores."""
+        if any(metric.update_called for metric in self.metrics.values()):
+            scores = {f"validation/{name}": value for name, value in self.metrics.compute().items()}
+            self.log_dict({name: value.float() for name, value in scores.items()})
+        self.metrics.reset()
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam without weight decay on what requires gradients; the schedule moves each step."""
+        """Adam without weight decay on what requires gradients; the rate moves each step."""
         parameters = [p for p in self.encoder.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(parameters, lr=self.learning_rate)
-        scheduler = LambdaLR(optimizer, self.schedule)
+        scheduler = LambdaLR(optimizer, self.factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
 
-def cosine(warmup_steps: int, max_steps: int) -> Callable[[int], float]:
-    """Linear warm-up, then half a cosine down to zero at ``max_steps``.
+def pretrain(
+    encoder: TrainableEncoder,
+    clips: Dataset[Batch],
+    validation_clips: Dataset[Batch],
+    settings: PretrainingSettings,
+    run_dir: Path,
+    *,
+    metrics: MetricCollection,
+    callbacks: list[Callback],
+    resume: bool = False,
+) -> None:
+    """Train an encoder, with a checkpoint at each epoch's end.
 
-    >>> factor = cosine(warmup_steps=10, max_steps=110)
-    >>> [round(factor(step), 2) for step in (0, 5, 10, 60, 110)]
-    [0.0, 0.5, 1.0, 0.5, 0.0]
-    """
-
-    def factor(step: int) -> float:
-        if step < warmup_steps:
-            return step / warmup_steps
-        progress = (step - warmup_steps) / max(1, max_steps - warmup_steps)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-    return factor
-
-
-def exponential(warmup_steps: int, decay_steps: int) -> Callable[[int], float]:
-    """Linear warm-up, then halving by ``decay_steps`` (official SlotContrast and VideoSAUR code).
-
-    >>> factor = exponential(warmup_steps=10, decay_steps=110)
-    >>> [round(factor(step), 2) for step in (0, 5, 10, 110, 210)]
-    [0.0, 0.5, 1.0, 0.5, 0.25]
-    """
-
-    def factor(step: int) -> float:
-        if step < warmup_steps:
-            return step / warmup_steps
-        exponent: float = (step - warmup_steps) / (decay_steps - warmup_steps)
-        return float(0.5**exponent)
-
-    return factor
-
-
-class EpochSampler(Sampler[int]):
-    """Draws clips with replacement, the same ones for the same seed, epoch and process.
-
-    Lightning calls ``set_epoch``, so a run resumed at an epoch's start sees exactly the clips that
-    an uninterrupted one would have seen; each process of a distributed run draws its own.
-
-    >>> sampler = EpochSampler(num_clips=100, num_draws=3, seed=0)
-    >>> sampler.set_epoch(1)
-    >>> list(sampler) == list(sampler)
-    True
+    An interrupted run continues from the end of its last whole epoch; on the CPU it then equals
+    an uninterrupted one to the last bit.
 
     Args:
-        num_clips: length of the dataset.
-        num_draws: clips per epoch.
-        seed: of the whole run.
-        rank: of this process.
+        encoder: trained in place.
+        clips: map-style; drawn from with replacement.
+        validation_clips: map-style; all of them are scored at each epoch's end.
+        settings: see `PretrainingSettings`.
+        run_dir: gets ``last.ckpt``, TensorBoard events and a CSV file per start in ``csv``.
+        metrics: scores of masks against true segments, fresh.
+        callbacks: further Lightning callbacks.
+        resume: continue from ``last.ckpt`` if there is one.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the last checkpoint is whole.
+        UsageError: the loss is not finite.
     """
-
-    def __init__(self, num_clips: int, num_draws: int, seed: int, rank: int = 0) -> None:
-        self.num_clips = num_clips
-        self.num_draws = num_draws
-        self.seed = seed
-        self.rank = rank
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose clips are drawn next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.num_draws
-
-    def __iter__(self) -> Iterator[int]:
-        generator = np.random.default_rng((self.seed, self.rank, self.epoch))
-        yield from generator.integers(self.num_clips, size=self.num_draws).tolist()
+    module = Pretraining(
+        encoder,
+        learning_rate=settings.learning_rate,
+        factor=settings.learning_rate_factor,
+        metrics=metrics,
+        seed=settings.seed,
+    )
+    trainer = lightning.Trainer(
+        accelerator=settings.device,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        precision=settings.precision,
+        max_steps=settings.max_steps,
+        limit_train_batches=settings.steps_per_epoch,
+        gradient_clip_val=settings.gradient_clip,
+        num_sanity_val_steps=0,
+        log_every_n_steps=min(20, settings.steps_per_epoch),
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+        default_root_dir=run_dir,
+        logger=[
+            TensorBoardLogger(run_dir, name=None, version=""),
+            CSVLogger(run_dir, name="csv"),
+        ],
+        callbacks=[
+            ModelCheckpoint(
+                run_dir,
+                filename="last",
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            ),
+            TQDMProgressBar(refresh_rate=10),
+            *callbacks,
+        ],
+    )
+    sampler = EpochSampler(
+        cast(Sized, clips),
+        settings.steps_per_epoch * settings.batch_size,
+        epoch=lambda: trainer.global_step // settings.steps_per_epoch,
+        seed=settings.seed,
+        rank=trainer.global_rank,
+    )
+    checkpoint = run_dir / "last.ckpt"
+    try:
+        trainer.fit(
+            module,
+            DataLoader(
+                clips,
+                settings.batch_size,
+                sampler=sampler,
+                num_workers=settings.num_workers,
+                persistent_workers=settings.num_workers > 0,
+            ),
+            DataLoader(validation_clips, settings.batch_size),
+            ckpt_path=checkpoint if resume and checkpoint.exists() else None,
+            weights_only=True,
+        )
+    except SystemExit:
+        # Lightning turns Ctrl-C into an exit; the caller knows better what to say.
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise

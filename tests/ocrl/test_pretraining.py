@@ -1,0 +1,153 @@
+"""Pretraining: resumed equals uninterrupted, and trouble is said in one line."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import nn
+from torch.utils.data import Dataset
+
+from ocrl.data.sampler import EpochSampler
+from ocrl.encoder import EncoderOutput, TrainableEncoder
+from ocrl.errors import UsageError
+from ocrl.metrics import segmentation_metrics
+from ocrl.pretraining import PretrainingSettings, pretrain
+
+SETTINGS = PretrainingSettings(
+    max_steps=12,
+    steps_per_epoch=4,
+    batch_size=2,
+    learning_rate=1e-2,
+    warmup_steps=2,
+    decay_steps=None,
+    gradient_clip=1.0,
+    precision="32-true",
+    device="cpu",
+    devices=1,
+    num_nodes=1,
+    num_workers=0,
+    seed=0,
+)
+
+
+class Noisy(TrainableEncoder):
+    """Two tokens from the mean colour, with noise in the loss: resume has to restore that too."""
+
+    num_tokens, token_dim, image_size = 2, 3, (4, 4)
+
+    def __init__(self):
+        super().__init__()
+        self.loss_weights = {"error": 1.0}
+        self.linear = nn.Linear(3, 6)
+
+    def step(self, frames, state, is_first):
+        tokens = self.linear(frames.float().mean((1, 2)) / 255).unflatten(1, (2, 3))
+        masks = torch.softmax(tokens, dim=1).mean(2)[..., None, None].expand(-1, -1, 4, 4)
+        return EncoderOutput(tokens, masks, None)
+
+    def losses(self, videos):
+        tokens = self.encode_video(videos).tokens
+        return {"error": (tokens - torch.randn_like(tokens)).square().mean()}
+
+
+class Clips(Dataset):
+    def __init__(self, value=None):
+        generator = np.random.default_rng(0)
+        self.videos = torch.from_numpy(generator.integers(0, 255, (9, 3, 4, 4, 3), np.uint8))
+        self.value = value
+
+    def __len__(self):
+        return len(self.videos)
+
+    def __getitem__(self, index):
+        return {
+            "video": self.videos[index],
+            "segments": (self.videos[index, ..., 0] > 127).int(),
+        }
+
+
+class InterruptAt(Callback):
+    def __init__(self, step, error):
+        self.step, self.error = step, error
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step == self.step:
+            raise self.error
+
+
+class CountSteps(Callback):
+    count = 0
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.count += 1
+
+
+def run(folder, callbacks=(), resume=False, encoder=None):
+    torch.manual_seed(0)
+    encoder = encoder or Noisy()
+    pretrain(
+        encoder,
+        Clips(),
+        Clips(),
+        SETTINGS,
+        folder,
+        metrics=segmentation_metrics(),
+        callbacks=list(callbacks),
+        resume=resume,
+    )
+    return encoder
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("killed")])
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, error):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else RuntimeError):
+        run(tmp_path / "broken", [InterruptAt(6, error)])
+    steps = CountSteps()
+    resumed = run(tmp_path / "broken", [steps], resume=True)
+    assert steps.count == SETTINGS.max_steps - SETTINGS.steps_per_epoch
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(whole.linear.weight, Noisy().linear.weight)
+
+
+def test_losses_and_scores_are_logged(tmp_path):
+    run(tmp_path)
+    header = (tmp_path / "csv" / "version_0" / "metrics.csv").read_text().splitlines()[0]
+    for name in ("train/error", "validation/loss", "validation/ari", "validation/mbo"):
+        assert name in header
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(tmp_path):
+    class Diverging(Noisy):
+        def losses(self, videos):
+            scale = torch.inf if self.training and self.calls() > 5 else 1
+            return {"error": super().losses(videos)["error"] * scale}
+
+        def calls(self):
+            self.count = getattr(self, "count", 0) + 1
+            return self.count
+
+    with pytest.raises(UsageError, match="not finite at step 5"):
+        run(tmp_path, encoder=Diverging())
+    weights = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert weights["global_step"] == 4
+    assert all(torch.isfinite(tensor).all() for tensor in weights["state_dict"].values())
+
+
+def test_learning_rate_schedules():
+    cosine = [SETTINGS.learning_rate_factor(step) for step in (0, 1, 2, 7, 12)]
+    assert cosine == pytest.approx([0, 0.5, 1, 0.5, 0])
+    published = dataclasses.replace(SETTINGS, decay_steps=102)
+    factors = [published.learning_rate_factor(step) for step in (0, 2, 102, 202)]
+    assert factors == pytest.approx([0, 1, 0.5, 0.25])
+
+
+def test_epochs_and_processes_draw_different_clips():
+    def draws(epoch, rank):
+        return tuple(EpochSampler(range(1000), 20, lambda: epoch, seed=0, rank=rank))
+
+    assert len({draws(epoch, rank) for epoch in range(3) for rank in range(3)}) == 9
+    assert draws(1, 1) == draws(1, 1)
