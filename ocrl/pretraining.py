@@ -16,11 +16,11 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
-from torchmetrics import MetricCollection
 
 from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import TrainableEncoder
 from ocrl.errors import UsageError
+from ocrl.scoring import SegmentationScores
 
 Batch = dict[str, Tensor]
 
@@ -81,7 +81,7 @@ class Pretraining(lightning.LightningModule):
         encoder: what is trained; its ``losses`` define the objective.
         learning_rate: peak learning rate of Adam.
         factor: share of the peak at a step.
-        metrics: scores of masks against true segments.
+        scores: of masks against true segments.
         seed: of what is random in the encoder.
     """
 
@@ -91,14 +91,14 @@ class Pretraining(lightning.LightningModule):
         *,
         learning_rate: float,
         factor: Callable[[int], float],
-        metrics: MetricCollection,
+        scores: SegmentationScores,
         seed: int,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.learning_rate = learning_rate
         self.factor = factor
-        self.metrics = metrics
+        self.scores = scores
         self.seed = seed
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -127,14 +127,13 @@ class Pretraining(lightning.LightningModule):
         if "segments" in batch:
             masks = self.encoder.segment(batch["video"])
             if masks is not None:
-                self.metrics.update(masks, batch["segments"])
+                self.scores.update(masks, batch["segments"])
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""
-        if any(metric.update_called for metric in self.metrics.values()):
-            scores = {f"validation/{name}": value for name, value in self.metrics.compute().items()}
-            self.log_dict({name: value.float() for name, value in scores.items()})
-        self.metrics.reset()
+        scores = self.scores.compute()
+        self.log_dict({f"validation/{name}": value for name, value in scores.items()})
+        self.scores.reset()
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Adam without weight decay on what requires gradients; the rate moves each step."""
@@ -154,7 +153,7 @@ def pretrain(
     settings: PretrainingSettings,
     run_dir: Path,
     *,
-    metrics: MetricCollection,
+    scores: SegmentationScores,
     callbacks: list[Callback],
     resume: bool = False,
 ) -> None:
@@ -169,7 +168,7 @@ def pretrain(
         validation_clips: map-style; all of them are scored at each epoch's end.
         settings: see `PretrainingSettings`.
         run_dir: gets ``last.ckpt``, TensorBoard events and a CSV file per start in ``csv``.
-        metrics: scores of masks against true segments, fresh.
+        scores: of masks against true segments.
         callbacks: further Lightning callbacks.
         resume: continue from ``last.ckpt`` if there is one.
 
@@ -181,7 +180,7 @@ def pretrain(
         encoder,
         learning_rate=settings.learning_rate,
         factor=settings.learning_rate_factor,
-        metrics=metrics,
+        scores=scores,
         seed=settings.seed,
     )
     trainer = lightning.Trainer(

@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import EncoderOutput, TrainableEncoder
 from ocrl.errors import UsageError
-from ocrl.metrics import segmentation_metrics
 from ocrl.pretraining import PretrainingSettings, pretrain
+from ocrl.scoring import SegmentationScores
 
 SETTINGS = PretrainingSettings(
     max_steps=12,
@@ -93,7 +93,7 @@ def run(folder, callbacks=(), resume=False, encoder=None):
         Clips(),
         SETTINGS,
         folder,
-        metrics=segmentation_metrics(),
+        scores=SegmentationScores(),
         callbacks=list(callbacks),
         resume=resume,
     )
