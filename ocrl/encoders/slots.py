@@ -1,0 +1,144 @@
+"""What all slot encoders share: from frames to slots over time, and back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ocrl.encoder import EncoderOutput, TrainableEncoder
+from ocrl.errors import UsageError
+from ocrl.modules.backbones import Backbone
+from ocrl.modules.decoders import Decoder
+from ocrl.modules.initializers import Initializer
+from ocrl.modules.recurrence import SlotRecurrence, SlotState
+from ocrl.modules.slot_attention import SlotAttention
+
+
+class Reconstruction(NamedTuple):
+    """Videos as their slots explain them.
+
+    Attributes:
+        masks: float (B, T, K, h, w), summing to one over K: what is scored as segmentation.
+        reconstruction: float (B, T, h * w, F).
+        target: float (B, T, h * w, F), what was to be reconstructed.
+    """
+
+    masks: Tensor
+    reconstruction: Tensor
+    target: Tensor
+
+
+class SlotEncoder(TrainableEncoder):
+    """Frames to slots, frame by frame.
+
+        frame -> backbone -> projection -> corrector <- predictor <- last frame's slots
+                                               |
+                                             slots -> decoder -> target
+
+    The tokens are the corrected slots, the masks their attention, and the state what the predictor
+    makes of them for the next frame.
+
+    Args:
+        backbone: frames to features.
+        projection: features to the tokens that slot attention reads.
+        initializer: slots before a first frame.
+        corrector: slot attention.
+        predictor: slots to where the next frame's slots start.
+        decoder: slots to the target.
+        target: (frames, features) to what is reconstructed.
+        first_iterations: iterations of slot attention on a first frame.
+        iterations: iterations on every other frame.
+        checkpoint_decoder: recompute the decoder's activations in the backward pass: a third more
+            time in the decoder, a fraction of the memory.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        projection: nn.Module,
+        initializer: Initializer,
+        corrector: SlotAttention,
+        predictor: nn.Module,
+        decoder: Decoder,
+        target: nn.Module,
+        *,
+        first_iterations: int = 3,
+        iterations: int = 2,
+        checkpoint_decoder: bool = False,
+    ) -> None:
+        super().__init__()
+        if initializer.slot_dim != corrector.slot_dim:
+            raise UsageError(
+                f"the initialiser's slots are {initializer.slot_dim} wide, slot attention's "
+                f"{corrector.slot_dim}: give both the same slot_dim"
+            )
+        self.image_size = backbone.image_size
+        self.num_tokens = initializer.num_slots
+        self.token_dim = initializer.slot_dim
+        self.backbone = backbone
+        self.projection = projection
+        self.recurrence = SlotRecurrence(
+            initializer,
+            corrector,
+            predictor,
+            first_iterations=first_iterations,
+            iterations=iterations,
+        )
+        self.decoder = decoder
+        self.target = target
+        self.checkpoint_decoder = checkpoint_decoder
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        """Return the initialiser's slots, (B, K, D)."""
+        slots: Tensor = self.recurrence.initializer(batch_size)
+        return slots
+
+    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
+        """Encode one frame of each of B running videos, see `ocrl.Encoder.step`."""
+        self.check_frames(frames)
+        state = self.initial_state(len(frames)) if state is None else state
+        slots = self.recurrence.step(self.projection(self.backbone(frames)), state, is_first)
+        return EncoderOutput(slots.slots, self._to_grid(slots.attention), slots.predicted)
+
+    def encode_video(self, videos: Tensor) -> EncoderOutput:
+        """Encode videos from their first frame on, all frames at once in the backbone."""
+        slots = self.group(self.backbone_features(videos))
+        masks = self._to_grid(slots.attention)
+        return EncoderOutput(slots.slots, masks, slots.predicted[:, -1])
+
+    def backbone_features(self, videos: Tensor) -> Tensor:
+        """Return the features (B, T, N, F) of uint8 videos (B, T, H, W, 3).
+
+        With a frozen backbone they never change: compute them once, and give them to ``losses``.
+        """
+        self.check_frames(videos)
+        features: Tensor = self.backbone(videos.flatten(0, 1)).unflatten(0, videos.shape[:2])
+        return features
+
+    def group(self, features: Tensor) -> SlotState:
+        """Group features (B, T, N, F) into slots over time."""
+        state: SlotState = self.recurrence(self.projection(features))
+        return state
+
+    def reconstruct(self, videos: Tensor) -> Reconstruction:
+        """Decode what the slots of uint8 videos (B, T, H, W, 3) hold, for pictures and scores."""
+        features = self.backbone_features(videos)
+        slots = self.group(features)
+        target = self.target(videos, features)
+        decoded = self.decoder(*(x.flatten(0, 1) for x in (slots.slots, slots.attention, target)))
+        reconstruction, masks = (x.unflatten(0, videos.shape[:2]) for x in decoded)
+        return Reconstruction(masks.unflatten(-1, self.decoder.grid_size), reconstruction, target)
+
+    def decoder_loss(self, slots: Tensor, attention: Tensor, target: Tensor) -> Tensor:
+        """Return the decoder's loss on videos: slots (B, T, K, D), attention and target alike."""
+        arguments = tuple(x.flatten(0, 1) for x in (slots, attention, target))
+        if self.checkpoint_decoder and torch.is_grad_enabled():
+            loss: Tensor = checkpoint(self.decoder.loss, *arguments, use_reentrant=False)
+            return loss
+        return self.decoder.loss(*arguments)
+
+    def _to_grid(self, attention: Tensor) -> Tensor:
+        return torch.unflatten(attention, -1, self.backbone.grid_size)

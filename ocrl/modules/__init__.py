@@ -1,0 +1,1 @@
+"""Shared parts of the encoders: backbones, initialisers, slot attention, predictor, decoders."""

@@ -1,0 +1,7 @@
+"""Backbones: from frames to a grid of tokens."""
+
+from ocrl.modules.backbones.base import Backbone
+from ocrl.modules.backbones.cnn import CNNBackbone
+from ocrl.modules.backbones.vit import TimmBackbone
+
+__all__ = ["Backbone", "CNNBackbone", "TimmBackbone"]

@@ -1,0 +1,106 @@
+"""Vision transformers from timm."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import timm
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor
+
+from ocrl.errors import UsageError
+from ocrl.modules.backbones.base import Backbone
+
+
+class TimmBackbone(Backbone):
+    """Patch tokens of a timm vision transformer's last block, before the final norm.
+
+    Class and register tokens are dropped; position embeddings are resampled to the frame's grid.
+    These are the features that DINOSAUR, VideoSAUR and SlotContrast read and reconstruct.
+
+    >>> import torch
+    >>> backbone = TimmBackbone("vit_tiny_patch16_224", (64, 64), pretrained=False)
+    >>> backbone(torch.zeros(1, 64, 64, 3, dtype=torch.uint8)).shape, backbone.grid_size
+    (torch.Size([1, 16, 192]), (4, 4))
+
+    Args:
+        name: as timm knows it, e.g. "vit_small_patch14_dinov2".
+        image_size: (height, width) of the frames; divisible by the patch size.
+        pretrained: fetch the published weights from the Hugging Face hub; random weights otherwise.
+        frozen: keep the weights as they are.
+        model_kwargs: further arguments of timm's model, such as ``patch_size`` or ``embed_dim``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        image_size: tuple[int, int],
+        *,
+        pretrained: bool = True,
+        frozen: bool = True,
+        model_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        model = _create(name, pretrained, dict(model_kwargs or {}))
+        colours: Any = model.pretrained_cfg
+        super().__init__(image_size, colours["mean"], colours["std"], frozen=frozen)
+        height, width = self.image_size
+        patch_height, patch_width = model.patch_embed.patch_size
+        if height % patch_height or width % patch_width:
+            raise UsageError(
+                f"{name} has patches of {patch_height}x{patch_width}, which do not divide frames "
+                f"of {height}x{width}: choose an image_size that they divide"
+            )
+        self.grid_size = (height // patch_height, width // patch_width)
+        self.feature_dim = model.embed_dim
+        # The final norm and the classifier are never run: without them the weights' names and
+        # shapes are those of the released checkpoints.
+        model.prune_intermediate_layers(len(model.blocks), prune_norm=True, prune_head=True)
+        self.model = model.requires_grad_(not frozen)
+        self.train(not frozen)
+
+    def extract(self, images: Tensor) -> Tensor:
+        """Map normalised images (B, 3, H, W) to tokens (B, N, F)."""
+        outputs: Any = self.model.forward_intermediates(
+            images, indices=1, norm=False, output_fmt="NLC", intermediates_only=True
+        )
+        tokens: Tensor = outputs[0]
+        return tokens
+
+    def tokens_and_keys(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Map uint8 frames (B, H, W, 3) to tokens and the last block's keys, (B, N, F) each.
+
+        Keys are those of all heads side by side, with bias, as VideoSAUR's objective takes them.
+        """
+        captured: list[Tensor] = []
+        projection = self.model.get_submodule(f"blocks.{len(self.model.blocks) - 1}.attn.qkv")
+        hook = projection.register_forward_hook(lambda _, __, output: captured.append(output))
+        try:
+            tokens = self(frames)
+        finally:
+            hook.remove()
+        (projected,) = captured
+        keys = projected.chunk(3, dim=-1)[1]
+        return tokens, keys[:, self.model.num_prefix_tokens :]
+
+
+def _create(name: str, pretrained: bool, model_kwargs: dict[str, Any]) -> VisionTransformer:
+    architecture = name.split(".")[0]
+    if not timm.is_model(architecture):
+        close = difflib.get_close_matches(architecture, timm.list_models("vit_*"), n=1)
+        hint = f"did you mean {close[0]}?" if close else "see timm.list_models('vit_*')"
+        raise UsageError(f"timm knows no backbone {name!r}: {hint}")
+    try:
+        model = timm.create_model(
+            name, pretrained=pretrained, num_classes=0, dynamic_img_size=True, **model_kwargs
+        )
+    except TypeError as error:
+        raise UsageError(f"timm cannot build {name} with {model_kwargs}: {error}") from error
+    except (OSError, RuntimeError) as error:
+        raise UsageError(
+            f"the weights of {name} could not be fetched ({type(error).__name__}): connect to the "
+            "Hugging Face hub, or use pretrained=false for random weights"
+        ) from error
+    if not isinstance(model, VisionTransformer):
+        raise UsageError(f"{name} is no plain vision transformer: choose a timm model vit_*")
+    return model

@@ -1,0 +1,16 @@
+"""Decoders: from slots back to the tokens or pixels of a frame."""
+
+from ocrl.modules.decoders.base import Decoded, Decoder
+from ocrl.modules.decoders.broadcast import SpatialBroadcastDecoder
+from ocrl.modules.decoders.flat import FlatDecoder
+from ocrl.modules.decoders.mixer import SlotMixerDecoder
+from ocrl.modules.decoders.mlp import MLPDecoder
+
+__all__ = [
+    "Decoded",
+    "Decoder",
+    "FlatDecoder",
+    "MLPDecoder",
+    "SlotMixerDecoder",
+    "SpatialBroadcastDecoder",
+]

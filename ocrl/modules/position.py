@@ -1,0 +1,63 @@
+"""Where a token lies in the image."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def grid_coordinates(height: int, width: int) -> Tensor:
+    """Return the (x, y) of the centres of a grid's cells, row by row, in (-1, 1).
+
+    >>> grid_coordinates(1, 2)
+    tensor([[-0.5000,  0.0000],
+            [ 0.5000,  0.0000]])
+
+    Returns:
+        Float (height * width, 2).
+    """
+    y = (torch.arange(height) + 0.5) / height * 2 - 1
+    x = (torch.arange(width) + 0.5) / width * 2 - 1
+    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([grid_x, grid_y], dim=-1).flatten(0, 1)
+
+
+def fourier_features(coordinates: Tensor, num_frequencies: int) -> Tensor:
+    """Return sines and cosines of coordinates in (-1, 1), from half a wave over the image upwards.
+
+    >>> fourier_features(grid_coordinates(8, 8), num_frequencies=4).shape
+    torch.Size([64, 16])
+
+    Args:
+        coordinates: (N, 2).
+        num_frequencies: number of octaves.
+
+    Returns:
+        Float (N, 4 * num_frequencies).
+    """
+    frequencies = math.pi / 2 * 2.0 ** torch.arange(num_frequencies)
+    angles = (coordinates.unsqueeze(-1) * frequencies).flatten(1)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class PositionEmbedding(nn.Module):
+    """Adds a linear map of a token's coordinates (Slot Attention, appendix E.2).
+
+    Args:
+        grid_size: (height, width) of the token grid.
+        dim: width of the tokens.
+    """
+
+    coordinates: Tensor
+
+    def __init__(self, grid_size: tuple[int, int], dim: int) -> None:
+        super().__init__()
+        self.register_buffer("coordinates", grid_coordinates(*grid_size), persistent=False)
+        self.linear = nn.Linear(2, dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (..., height * width, dim) to the same shape."""
+        position: Tensor = self.linear(self.coordinates)
+        return tokens + position

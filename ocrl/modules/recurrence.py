@@ -1,0 +1,99 @@
+"""Corrector and predictor: slots over time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ocrl.errors import UsageError
+from ocrl.modules.initializers import Initializer
+from ocrl.modules.slot_attention import SlotAttention
+
+
+class SlotState(NamedTuple):
+    """Slots of a frame (B, ...), or of a video (B, T, ...).
+
+    Attributes:
+        slots: (..., K, D), corrected on the frame.
+        attention: (..., K, N), where they looked; sums to one over K.
+        predicted: (..., K, D), where the slots of the next frame start.
+    """
+
+    slots: Tensor
+    attention: Tensor
+    predicted: Tensor
+
+
+class SlotRecurrence(nn.Module):
+    """Sequential slots (SAVi, arXiv 2111.12594, section 2; SlotContrast, section 3.1).
+
+        slots_t = corrector(features_t, predicted_{t-1});  predicted_t = predictor(slots_t)
+
+    with predicted_0 from the initialiser. A first frame gets more iterations than later ones.
+
+    Args:
+        initializer: slots before a first frame.
+        corrector: slot attention.
+        predictor: (B, K, D) to (B, K, D).
+        first_iterations: iterations of slot attention on a first frame.
+        iterations: iterations on every other frame.
+    """
+
+    def __init__(
+        self,
+        initializer: Initializer,
+        corrector: SlotAttention,
+        predictor: nn.Module,
+        *,
+        first_iterations: int = 3,
+        iterations: int = 2,
+    ) -> None:
+        super().__init__()
+        if not 1 <= iterations <= first_iterations:
+            raise UsageError(
+                f"slot attention takes {first_iterations} iterations on a first frame and "
+                f"{iterations} later: choose first_iterations >= iterations >= 1"
+            )
+        self.initializer = initializer
+        self.corrector = corrector
+        self.predictor = predictor
+        self.first_iterations = first_iterations
+        self.iterations = iterations
+
+    def step(self, features: Tensor, predicted: Tensor, is_first: Tensor) -> SlotState:
+        """Correct and predict on one frame of each of B videos.
+
+        Args:
+            features: (B, N, F), the frame's tokens.
+            predicted: (B, K, D), what the last frame predicted.
+            is_first: bool (B,), rows that start from the initialiser instead.
+        """
+        keys, values = self.corrector.keys_and_values(features)
+        rows = is_first.nonzero().squeeze(1)
+        slots = predicted
+        if len(rows):
+            fresh = self.initializer(len(is_first))[rows]
+            for _ in range(self.first_iterations - self.iterations):
+                fresh, _ = self.corrector.iterate(fresh, keys[rows], values[rows])
+            slots = slots.index_copy(0, rows, fresh.to(slots.dtype))
+        for _ in range(self.iterations):
+            slots, attention = self.corrector.iterate(slots, keys, values)
+        return SlotState(slots, attention, self.predictor(slots))
+
+    def forward(self, features: Tensor) -> SlotState:
+        """Run over whole videos, (B, T, N, F) tokens, from their first frame on."""
+        predicted = self.initializer(len(features))
+        states = []
+        for t, frame in enumerate(features.unbind(dim=1)):
+            iterations = self.iterations if t else self.first_iterations
+            slots, attention = self.corrector(frame, predicted, iterations)
+            predicted = self.predictor(slots)
+            states.append(SlotState(slots, attention, predicted))
+        return SlotState(*(torch.stack(parts, dim=1) for parts in zip(*states, strict=True)))
+
+    def attend(self, slots: Tensor, features: Tensor) -> Tensor:
+        """Return where slots (B, T, K, D) look in tokens (B, T, N, F), (B, T, K, N)."""
+        attention = self.corrector.attend(slots.flatten(0, 1), features.flatten(0, 1))
+        return torch.unflatten(attention, 0, slots.shape[:2])

@@ -1,0 +1,106 @@
+"""Slot Attention: slots compete for the tokens of a frame."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ocrl.errors import UsageError
+from ocrl.modules.mlp import MLP
+
+GRUHidden = Literal["normalised", "raw"]
+
+
+class SlotAttention(nn.Module):
+    """Slot Attention (Locatello et al. 2020, arXiv 2006.15055, algorithm 1).
+
+    One iteration, for slots S, keys k and values v of the frame's tokens:
+
+        A = softmax over slots of  q(LN(S)) k^T / sqrt(D)
+        U = weighted mean of v, with weights A
+        S = GRU(U, hidden);  S = S + MLP(LN(S))
+
+    Published code differs in what the GRU takes as its hidden state: the official SlotContrast
+    and VideoSAUR code gives it LN(S), everybody else S as it was. VideoSAUR and SAVi drop the MLP.
+
+    >>> slots, attention = SlotAttention(8, 4)(torch.rand(2, 9, 8), torch.rand(2, 3, 4), 2)
+    >>> slots.shape, attention.shape
+    (torch.Size([2, 3, 4]), torch.Size([2, 3, 9]))
+
+    Args:
+        feature_dim: width of the tokens.
+        slot_dim: width of a slot, D.
+        gru_hidden: "normalised" (official SlotContrast and VideoSAUR) or "raw" (the paper).
+        mlp: whether a residual MLP, 4 D wide, ends each iteration.
+        eps: added to the attention before it is normalised over the tokens.
+    """
+
+    def __init__(
+        self,
+        feature_dim: int,
+        slot_dim: int,
+        *,
+        gru_hidden: GRUHidden = "normalised",
+        mlp: bool = True,
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__()
+        if gru_hidden not in ("normalised", "raw"):
+            raise UsageError(f"gru_hidden is {gru_hidden!r}: choose 'normalised' or 'raw'")
+        self.slot_dim = slot_dim
+        self.gru_hidden = gru_hidden
+        self.eps = eps
+        self.norm_features = nn.LayerNorm(feature_dim)
+        self.norm_slots = nn.LayerNorm(slot_dim)
+        self.to_q = nn.Linear(slot_dim, slot_dim, bias=False)
+        self.to_k = nn.Linear(feature_dim, slot_dim, bias=False)
+        self.to_v = nn.Linear(feature_dim, slot_dim, bias=False)
+        self.gru = nn.GRUCell(slot_dim, slot_dim)
+        self.mlp = (
+            MLP(slot_dim, [4 * slot_dim], slot_dim, layer_norm=True, residual=True)
+            if mlp
+            else nn.Identity()
+        )
+
+    def forward(
+        self, features: Tensor, slots: Tensor, num_iterations: int
+    ) -> tuple[Tensor, Tensor]:
+        """Refine slots on one frame.
+
+        Args:
+            features: (B, N, feature_dim), the frame's tokens.
+            slots: (B, K, D), where to start from.
+            num_iterations: how often; at least once.
+
+        Returns:
+            Slots (B, K, D), and the last iteration's attention (B, K, N), summing to one over K.
+        """
+        keys, values = self.keys_and_values(features)
+        for _ in range(num_iterations):
+            slots, attention = self.iterate(slots, keys, values)
+        return slots, attention
+
+    def keys_and_values(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Project tokens (B, N, feature_dim) to keys and values, (B, N, D) each."""
+        features = self.norm_features(features)
+        return self.to_k(features), self.to_v(features)
+
+    def iterate(self, slots: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Run one iteration on (B, K, D) slots; return the new ones and attention (B, K, N)."""
+        normalised = self.norm_slots(slots)
+        attention = self._attention(normalised, keys)
+        weights = attention + self.eps
+        updates = (weights / weights.sum(dim=-1, keepdim=True)) @ values
+        hidden = normalised if self.gru_hidden == "normalised" else slots
+        slots = self.gru(updates.flatten(0, 1), hidden.flatten(0, 1)).unflatten(0, slots.shape[:2])
+        return self.mlp(slots), attention
+
+    def attend(self, slots: Tensor, features: Tensor) -> Tensor:
+        """Return where slots (B, K, D) look in tokens (B, N, feature_dim), (B, K, N)."""
+        return self._attention(self.norm_slots(slots), self.to_k(self.norm_features(features)))
+
+    def _attention(self, normalised_slots: Tensor, keys: Tensor) -> Tensor:
+        logits = self.to_q(normalised_slots) @ keys.transpose(1, 2) * self.slot_dim**-0.5
+        return torch.softmax(logits, dim=1)

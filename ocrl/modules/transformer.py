@@ -1,0 +1,138 @@
+"""Transformer blocks: the predictor between frames, and the slot mixer's allocator."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ocrl.errors import UsageError
+
+LogitScale = Literal["sqrt_dim", "inverse_sqrt_dim"]
+NormOrder = Literal["pre", "post"]
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries to a memory, or to themselves.
+
+    Args:
+        dim: width D of queries, memory and output.
+        num_heads: number of heads; divides D.
+        logit_scale: "inverse_sqrt_dim" divides the logits by sqrt(D / num_heads) (Vaswani et al.
+            2017, equation 1); "sqrt_dim" multiplies by it instead, as the official SlotContrast
+            and VideoSAUR code does and their released weights expect.
+    """
+
+    def __init__(self, dim: int, num_heads: int, logit_scale: LogitScale) -> None:
+        super().__init__()
+        if dim % num_heads:
+            raise UsageError(f"{num_heads} heads do not divide a width of {dim}: change either")
+        if logit_scale not in ("sqrt_dim", "inverse_sqrt_dim"):
+            raise UsageError(
+                f"logit_scale is {logit_scale!r}: choose 'sqrt_dim' or 'inverse_sqrt_dim'"
+            )
+        self.num_heads = num_heads
+        self.scale = math.sqrt(dim / num_heads) ** (1 if logit_scale == "sqrt_dim" else -1)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out_proj = nn.Linear(dim, dim)
+        for weight in (*self.qkv.weight.chunk(3), self.out_proj.weight):
+            nn.init.xavier_uniform_(weight.data)
+        nn.init.zeros_(self.qkv.bias)
+        nn.init.zeros_(self.out_proj.bias)
+
+    def forward(
+        self, queries: Tensor, memory: Tensor | None = None, *, causal: bool = False
+    ) -> Tensor:
+        """Map queries (B, N, D) and a memory (B, M, D) to (B, N, D)."""
+        if memory is None:
+            q, k, v = self.qkv(queries).chunk(3, dim=-1)
+        else:
+            dim = queries.shape[-1]
+            q = F.linear(queries, self.qkv.weight[:dim], self.qkv.bias[:dim])
+            k, v = F.linear(memory, self.qkv.weight[dim:], self.qkv.bias[dim:]).chunk(2, dim=-1)
+        q, k, v = (x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (q, k, v))
+        mixed = F.scaled_dot_product_attention(q, k, v, scale=self.scale, is_causal=causal)
+        output: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return output
+
+
+class TransformerBlock(nn.Module):
+    """Attention and a ReLU feed-forward layer 4 D wide, both residual, no dropout.
+
+    Args:
+        dim: width D.
+        num_heads: number of heads.
+        logit_scale: see `Attention`.
+        norm_order: "pre" normalises before attention and feed-forward, "post" after the sum (SAVi).
+    """
+
+    def __init__(
+        self, dim: int, num_heads: int, logit_scale: LogitScale, norm_order: NormOrder = "pre"
+    ) -> None:
+        super().__init__()
+        if norm_order not in ("pre", "post"):
+            raise UsageError(f"norm_order is {norm_order!r}: choose 'pre' or 'post'")
+        self.norm_order = norm_order
+        self.self_attn = Attention(dim, num_heads, logit_scale)
+        self.linear1 = nn.Linear(dim, 4 * dim)
+        self.linear2 = nn.Linear(4 * dim, dim)
+        self.norm1 = nn.LayerNorm(dim)
+        self.norm2 = nn.LayerNorm(dim)
+        for linear in (self.linear1, self.linear2):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, inputs: Tensor, memory: Tensor | None = None) -> Tensor:
+        """Map (B, N, D) to (B, N, D); with a memory (B, M, D), attention goes to it alone."""
+        if self.norm_order == "pre":
+            hidden: Tensor = inputs + self.self_attn(self.norm1(inputs), memory)
+            return hidden + self._feed_forward(self.norm2(hidden))
+        hidden = self.norm1(inputs + self.self_attn(inputs, memory))
+        output: Tensor = self.norm2(hidden + self._feed_forward(hidden))
+        return output
+
+    def _feed_forward(self, inputs: Tensor) -> Tensor:
+        output: Tensor = self.linear2(torch.relu(self.linear1(inputs)))
+        return output
+
+
+class Transformer(nn.Module):
+    """A stack of transformer blocks, without a final norm.
+
+    With one block it is the predictor of SAVi (arXiv 2111.12594, section 2), SlotContrast and
+    VideoSAUR: slots of frame t in, where the slots of frame t + 1 start out.
+
+    >>> Transformer(dim=64)(torch.zeros(2, 7, 64)).shape
+    torch.Size([2, 7, 64])
+
+    Args:
+        dim: width D.
+        num_blocks: depth.
+        num_heads: number of heads.
+        logit_scale: see `Attention`.
+        norm_order: see `TransformerBlock`.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        num_blocks: int = 1,
+        num_heads: int = 4,
+        logit_scale: LogitScale = "sqrt_dim",
+        norm_order: NormOrder = "pre",
+    ) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            TransformerBlock(dim, num_heads, logit_scale, norm_order) for _ in range(num_blocks)
+        )
+
+    def forward(self, inputs: Tensor, memory: Tensor | None = None) -> Tensor:
+        """Map (B, N, D) to (B, N, D); with a memory (B, M, D), attention goes to it alone."""
+        outputs = inputs
+        for block in self.blocks:
+            outputs = block(outputs, memory)
+        return outputs

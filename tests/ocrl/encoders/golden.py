@@ -1,0 +1,48 @@
+"""Reference outputs of the official code, and its parameter names in ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+FOLDER = Path(__file__).parents[3] / "../shared/golden"
+
+PREFIXES = {
+    "initializer.": "recurrence.initializer.",
+    "encoder.module.backbone.model.": "backbone.model.",
+    "encoder.module.output_transform.": "projection.",
+    "processor.module.corrector.": "recurrence.corrector.",
+    "processor.module.predictor.": "recurrence.predictor.",
+    "decoder.module.": "decoder.",
+}
+
+
+def load(name: str) -> dict[str, Any]:
+    path = FOLDER / f"{name}.pt"
+    if not path.exists():
+        pytest.skip(f"no {path.name} beside the repository")
+    return torch.load(path, weights_only=True)
+
+
+def rename(key: str) -> str:
+    old = next(prefix for prefix in PREFIXES if key.startswith(prefix))
+    return PREFIXES[old] + key.removeprefix(old)
+
+
+def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {rename(key): value.float() for key, value in tensors.items()}
+
+
+def fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Load golden weights; the fixed noise of a random initialiser is ours alone."""
+    missing, extra = module.load_state_dict(renamed(tensors), strict=False)
+    assert extra == []
+    assert set(missing) <= {"recurrence.initializer.eval_noise"}
+
+
+def gradients(module: nn.Module) -> dict[str, Tensor]:
+    return {key: p.grad for key, p in module.named_parameters() if p.grad is not None}

@@ -1,0 +1,165 @@
+"""What every encoder owes to wrappers and policies, whatever it is made of."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import hydra
+import pytest
+import torch
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+
+import ocrl
+from ocrl import Encoder, UsageError
+from ocrl.encoder import TrainableEncoder
+
+NAMES = sorted(path.stem for path in (Path(ocrl.__file__).parents[1] / "configs/encoder").glob("*"))
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def built(request: pytest.FixtureRequest) -> TrainableEncoder:
+    with initialize_config_module("configs", version_base="1.3"):
+        config = compose(overrides=[f"+encoder={request.param}"]).encoder
+    assert config.name == request.param
+    torch.manual_seed(0)
+    encoder = hydra.utils.instantiate(config.model)
+    # Without this, position codes and initial slots are near zero, and errors in them invisible.
+    for parameter in encoder.parameters():
+        parameter.data += 0.02 * torch.randn_like(parameter)
+    return encoder
+
+
+@pytest.fixture
+def encoder(built: TrainableEncoder) -> TrainableEncoder:
+    return copy.deepcopy(built).eval()
+
+
+def clips(encoder: Encoder, batch_size: int, num_frames: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (batch_size, num_frames, *encoder.image_size, 3)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+
+
+def close(actual: torch.Tensor | None, expected: torch.Tensor | None) -> None:
+    if expected is None:
+        assert actual is None
+    else:
+        torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_shapes(encoder):
+    output = encoder.encode_video(clips(encoder, 2, 3))
+    assert output.tokens.shape == (2, 3, encoder.num_tokens, encoder.token_dim)
+    if output.masks is not None:
+        assert output.masks.shape[:3] == (2, 3, encoder.num_tokens)
+        assert output.masks.min() >= 0
+        close(output.masks.sum(dim=2), torch.ones_like(output.masks.sum(dim=2)))
+    state = encoder.initial_state(2)
+    assert (state is None) == (output.state is None)
+    if state is not None:
+        assert state.shape == output.state.shape == (2, encoder.num_tokens, encoder.token_dim)
+
+
+@torch.inference_mode()
+def test_a_video_is_its_frames_one_by_one(encoder):
+    videos = clips(encoder, 2, 4)
+    whole, stepped = encoder.encode_video(videos), Encoder.encode_video(encoder, videos)
+    close(whole.tokens, stepped.tokens)
+    close(whole.masks, stepped.masks)
+    close(whole.state, stepped.state)
+
+
+@torch.inference_mode()
+def test_is_first_restarts_its_row_and_no_other(encoder):
+    before, frame = clips(encoder, 3, 2), clips(encoder, 3, 1, seed=1)[:, 0]
+    state = encoder.encode_video(before).state
+    mixed = encoder.step(frame, state, torch.tensor([False, True, False]))
+    running = encoder.step(frame, state, torch.zeros(3, dtype=torch.bool))
+    fresh = encoder.step(frame, encoder.initial_state(3), torch.ones(3, dtype=torch.bool))
+    for part in ("tokens", "masks", "state"):
+        if getattr(mixed, part) is not None:
+            close(getattr(mixed, part)[1], getattr(fresh, part)[1])
+            close(getattr(mixed, part)[[0, 2]], getattr(running, part)[[0, 2]])
+    if state is not None:
+        assert not torch.allclose(running.tokens[1], fresh.tokens[1], atol=1e-3)
+
+
+@torch.inference_mode()
+def test_a_batch_is_its_single_videos(encoder):
+    videos = clips(encoder, 3, 2)
+    batch = encoder.encode_video(videos)
+    for row in range(3):
+        single = encoder.encode_video(videos[row : row + 1])
+        close(single.tokens[0], batch.tokens[row])
+
+
+@torch.inference_mode()
+def test_frames_and_state_go_in_unchanged_and_the_same_come_out(encoder):
+    frames = clips(encoder, 2, 1)[:, 0]
+    state = encoder.encode_video(clips(encoder, 2, 2, seed=1)).state
+    kept = None if state is None else state.clone()
+    is_first = torch.tensor([True, False])
+    first, second = (encoder.step(frames, state, is_first) for _ in range(2))
+    assert torch.equal(first.tokens, second.tokens)
+    if state is not None:
+        assert torch.equal(state, kept)
+
+
+@torch.inference_mode()
+def test_step_needs_no_decoder(encoder):
+    del encoder.decoder
+    encoder.encode_video(clips(encoder, 1, 2))
+    with pytest.raises(AttributeError):
+        encoder.losses(clips(encoder, 1, 2))
+
+
+def test_losses_reach_every_weight_that_is_trained(encoder):
+    encoder.train()
+    losses = encoder.losses(clips(encoder, 2, 3))
+    assert losses.keys() == encoder.loss_weights.keys()
+    assert all(value.shape == () and torch.isfinite(value) for value in losses.values())
+    encoder.total_loss(losses).backward()
+    for name, parameter in encoder.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+
+
+def test_training_lowers_the_loss(encoder):
+    encoder.train()
+    videos = clips(encoder, 2, 2) // 8
+    optimizer = torch.optim.Adam([p for p in encoder.parameters() if p.requires_grad], lr=1e-3)
+    values = []
+    for _ in range(8):
+        loss = encoder.total_loss(encoder.losses(videos))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        values.append(loss.item())
+    assert values[-1] < values[0]
+
+
+@pytest.mark.parametrize("change", ["dtype", "size", "channels"])
+def test_frames_of_another_kind_are_refused_in_one_line(encoder, change):
+    frames = clips(encoder, 1, 1)[:, 0]
+    wrong = {"dtype": frames.float(), "size": frames[:, 1:], "channels": frames[..., :2]}[change]
+    with pytest.raises(UsageError, match="takes uint8 frames") as caught:
+        encoder.step(wrong, encoder.initial_state(1), torch.ones(1, dtype=torch.bool))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match="takes uint8 frames"):
+        encoder.losses(wrong.unsqueeze(1))
+
+
+@torch.inference_mode()
+def test_a_saved_encoder_is_the_same_encoder(encoder, request, tmp_path):
+    name = request.node.callspec.params["built"]
+    with initialize_config_module("configs", version_base="1.3"):
+        config = compose(overrides=[f"+encoder={name}"])
+    model = OmegaConf.to_container(config, resolve=True)["encoder"]["model"]
+    ocrl.save_encoder(tmp_path / "encoder.safetensors", encoder, model)
+    loaded = ocrl.load_encoder(tmp_path / "encoder.safetensors")
+    videos = clips(encoder, 2, 2)
+    assert torch.equal(loaded.encode_video(videos).tokens, encoder.encode_video(videos).tokens)
+    assert not loaded.training
+    assert not any(p.requires_grad for p in loaded.parameters())
