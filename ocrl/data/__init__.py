@@ -1,0 +1,1 @@
+"""Videos for pretraining and evaluation: collected, recorded, generated or published."""

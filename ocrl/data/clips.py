@@ -1,0 +1,174 @@
+"""Clips: what encoders are trained on and scored on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+from ocrl.data.videos import Videos
+from ocrl.errors import UsageError
+
+Clip = dict[str, Tensor]
+
+
+class ClipDataset(Dataset[Clip]):
+    """All clips of some videos; no clip crosses the end of a video.
+
+    A clip is a dictionary: ``video`` uint8 (T, H, W, 3) and, if asked for, ``segments`` int32
+    (T, H, W). Which clip an index gives never changes: what is random is the index, drawn by a
+    sampler in the main process. So the number of workers changes nothing.
+
+    Args:
+        videos: where the frames come from.
+        clip_length: frames of a clip, T.
+        stride: frames between the starts of neighbouring clips of a video.
+        image_size: (height, width) to resize to, antialiased; None keeps the size.
+        flip: have each clip mirrored as well, which doubles the number of clips.
+        segments: give true segments too.
+
+    Raises:
+        UsageError: no video is long enough, or there are no segments.
+
+    Example:
+        >>> from ocrl.data.videos import ArrayVideos
+        >>> videos = ArrayVideos(np.zeros((10, 8, 8, 3), np.uint8), lengths=[4, 6])
+        >>> clips = ClipDataset(videos, clip_length=3)
+        >>> len(clips), clips[5]["video"].shape
+        (6, torch.Size([3, 8, 8, 3]))
+    """
+
+    def __init__(
+        self,
+        videos: Videos,
+        clip_length: int,
+        *,
+        stride: int = 1,
+        image_size: tuple[int, int] | None = None,
+        flip: bool = False,
+        segments: bool = False,
+    ) -> None:
+        if segments and not videos.has_segments:
+            raise UsageError(
+                "there is no ground truth in these videos: ask for clips without segments, or "
+                "collect them with segments"
+            )
+        per_video = np.maximum(0, (videos.lengths - clip_length) // stride + 1)
+        if not per_video.any():
+            raise UsageError(
+                f"no video has the {clip_length} frames of a clip, the longest has "
+                f"{videos.lengths.max(initial=0)}: choose shorter clips"
+            )
+        self.videos = videos
+        self.clip_length = clip_length
+        self.stride = stride
+        self.image_size = None if image_size is None else (image_size[0], image_size[1])
+        self.flip = flip
+        self.segments = segments
+        self._ends = np.cumsum(per_video)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) * (2 if self.flip else 1)
+
+    def __getitem__(self, index: int) -> Clip:
+        """Return a clip; the second half of the indices are the mirrored ones."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"clip {index} of {len(self)}")
+        mirrored, place = divmod(index, int(self._ends[-1]))
+        video = int(np.searchsorted(self._ends, place, side="right"))
+        first = int(self._ends[video - 1]) if video else 0
+        start = (place - first) * self.stride
+        span = (video, start, start + self.clip_length)
+        clip = {"video": torch.tensor(self.videos.frames(*span))}
+        if self.segments:
+            clip["segments"] = torch.from_numpy(self.videos.segments(*span).astype(np.int32))
+        if self.image_size is not None:
+            clip = {name: resize(value, self.image_size) for name, value in clip.items()}
+        if mirrored:
+            clip = {name: value.flip(2) for name, value in clip.items()}
+        return clip
+
+
+def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize frames uint8 (T, H, W, 3), or segments (T, H, W), which take the nearest pixel.
+
+    Example:
+        >>> resize(torch.zeros(2, 64, 64, 3, dtype=torch.uint8), (32, 48)).shape
+        torch.Size([2, 32, 48, 3])
+    """
+    if tuple(images.shape[1:3]) == size:
+        return images
+    if images.ndim == 3:
+        pixels = F.interpolate(images[:, None].double(), size, mode="nearest-exact")
+        return pixels[:, 0].to(images.dtype)
+    pixels = F.interpolate(images.movedim(-1, 1), size, mode="bilinear", antialias=True)
+    return pixels.movedim(1, -1).contiguous()
+
+
+class MixedClips(Dataset[Clip]):
+    """Clips of several datasets, in equal shares whatever their sizes.
+
+    Args:
+        datasets: their clips must have the same shapes and entries.
+
+    Example:
+        >>> from ocrl.data.videos import ArrayVideos
+        >>> short = ArrayVideos(np.zeros((2, 8, 8, 3), np.uint8), lengths=[2])
+        >>> long = ArrayVideos(np.ones((9, 8, 8, 3), np.uint8), lengths=[9])
+        >>> mixed = MixedClips([ClipDataset(short, 2), ClipDataset(long, 2)])
+        >>> [int(mixed[i]["video"][0, 0, 0, 0]) for i in range(6)]
+        [0, 1, 0, 1, 0, 1]
+    """
+
+    def __init__(self, datasets: Sequence[ClipDataset]) -> None:
+        self.datasets = datasets
+
+    def __len__(self) -> int:
+        return len(self.datasets) * max(len(dataset) for dataset in self.datasets)
+
+    def __getitem__(self, index: int) -> Clip:
+        """Return a clip of each dataset in turn; small datasets start over."""
+        round_, which = divmod(index, len(self.datasets))
+        dataset = self.datasets[which]
+        return dataset[round_ % len(dataset)]
+
+
+def evaluation_clips(
+    videos: Videos,
+    clip_length: int,
+    num_clips: int,
+    *,
+    image_size: tuple[int, int] | None = None,
+) -> Subset[Clip]:
+    """Return fixed clips that do not overlap, spread evenly over all videos.
+
+    They come with true segments where there are any.
+
+    Args:
+        videos: where the frames come from.
+        clip_length: frames of a clip.
+        num_clips: how many; all there are if there are fewer.
+        image_size: (height, width) to resize to; None keeps the size.
+
+    Raises:
+        UsageError: no video is long enough.
+
+    Example:
+        >>> from ocrl.data.videos import ArrayVideos
+        >>> videos = ArrayVideos(np.zeros((90, 8, 8, 3), np.uint8), lengths=[90])
+        >>> evaluation_clips(videos, clip_length=10, num_clips=3).indices
+        [0, 4, 8]
+    """
+    clips = ClipDataset(
+        videos,
+        clip_length,
+        stride=clip_length,
+        image_size=image_size,
+        segments=videos.has_segments,
+    )
+    chosen = np.linspace(0, len(clips) - 1, min(num_clips, len(clips))).round().astype(int)
+    return Subset(clips, chosen.tolist())

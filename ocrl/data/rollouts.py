@@ -1,0 +1,247 @@
+"""Collects rollouts of any Gymnasium vector environment into a Minari dataset."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import minari
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from minari.data_collector import EpisodeBuffer
+from minari.dataset.minari_dataset import parse_dataset_id
+from minari.dataset.minari_storage import MinariStorage
+from minari.storage.datasets_root_dir import get_dataset_path
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ocrl.errors import UsageError
+
+Policy = Callable[[NDArray[Any]], NDArray[Any]]
+Extras = Callable[[], Mapping[str, NDArray[Any]]]
+
+
+def collect_rollouts(
+    env: VectorEnv[Any, Any, Any],
+    policy: Policy,
+    dataset_id: str,
+    num_steps: int,
+    *,
+    seed: int,
+    extras: Extras | None = None,
+    description: str = "",
+    overwrite: bool = False,
+    progress: bool = True,
+) -> minari.MinariDataset:
+    """Run a policy and store every frame, action and reward.
+
+    Observations are dictionaries: ``frames`` uint8 (H, W, 3), stored without loss, and whatever
+    ``extras`` adds, for example ``segments`` uint16 (H, W) and ``position``. Episodes that are
+    still running after the last step are stored as truncated. The dataset appears under its name
+    when it is whole: a collection that was interrupted leaves none and starts afresh.
+
+    Args:
+        env: environments whose observation is an RGB image, with either kind of autoreset.
+        policy: maps the observations of all environments to their actions.
+        dataset_id: Minari's name of the dataset, such as ``maze/train-v0``; it is written below
+            ``MINARI_DATASETS_PATH``.
+        num_steps: environment steps to store, in all environments together.
+        seed: of the environments' first reset.
+        extras: returns further observations of the current frames, each (num_envs, ...). Needs
+            ``AutoresetMode.NEXT_STEP``: with the other mode the last frame of an episode is gone
+            when it could be asked.
+        description: stored with the dataset.
+        overwrite: replace a dataset of the same name.
+        progress: show a progress bar.
+
+    Returns:
+        The dataset, as ``minari.load_dataset(dataset_id)`` gives it.
+
+    Raises:
+        UsageError: a malformed name or one that is taken, or an environment that does not fit.
+    """
+    check_environment(env, extras)
+    target = dataset_folder(dataset_id)
+    if target.exists() and not overwrite:
+        raise UsageError(
+            f"the dataset {dataset_id} exists already in {target}: "
+            "pass overwrite=true to replace it, or collect under another name"
+        )
+    observations, _ = env.reset(seed=seed)
+    space = observation_space(env.single_observation_space, extras() if extras else {})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{target.name}.partial-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as folder:
+        whole = Path(folder) / target.name
+        whole.mkdir()
+        storage = MinariStorage.new(
+            whole / "data",
+            observation_space=space,
+            action_space=env.single_action_space,
+            jpeg_encoding=False,
+        )
+        with tqdm(total=num_steps, desc=dataset_id, unit="step", disable=not progress) as bar:
+            for episode in _episodes(env, policy, observations, num_steps, extras, bar):
+                storage.update_episodes([episode])
+        storage.update_metadata(
+            {
+                "dataset_id": dataset_id,
+                "minari_version": version("minari"),
+                "description": description,
+                "seed": seed,
+            }
+        )
+        if target.exists():
+            os.replace(target, Path(folder) / "replaced")
+        os.replace(whole, target)
+    return minari.load_dataset(dataset_id)
+
+
+def dataset_folder(dataset_id: str) -> Path:
+    """Return where Minari keeps a dataset, whether or not it is there.
+
+    Raises:
+        UsageError: the name is malformed.
+    """
+    try:
+        parse_dataset_id(dataset_id)
+    except (ValueError, TypeError):
+        raise UsageError(
+            f"{dataset_id!r} is no dataset name: expected (namespace/)name-v<number>, "
+            "such as maze/train-v0"
+        ) from None
+    return Path(get_dataset_path(dataset_id))
+
+
+def check_environment(env: VectorEnv[Any, Any, Any], extras: Extras | None) -> None:
+    """Raise UsageError unless rollouts of the environments can be stored."""
+    space = env.single_observation_space
+    if not is_rgb(space):
+        raise UsageError(
+            f"rollouts are of RGB frames, Box (H, W, 3) uint8, but the observation is {space}: "
+            "wrap the environment so that it returns its image"
+        )
+    mode = env.metadata.get("autoreset_mode")
+    if mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
+        raise UsageError(
+            f"{env} has autoreset_mode {mode}: make it with AutoresetMode.NEXT_STEP or SAME_STEP"
+        )
+    if extras is not None and mode is not AutoresetMode.NEXT_STEP:
+        raise UsageError(
+            "ground truth of an episode's last frame is gone when the environment resets itself "
+            "in the same step: make it with autoreset_mode=AutoresetMode.NEXT_STEP"
+        )
+
+
+def is_rgb(space: spaces.Space[Any]) -> bool:
+    """Say whether a space is that of RGB frames, Box (H, W, 3) uint8."""
+    return (
+        isinstance(space, spaces.Box)
+        and space.dtype == np.uint8
+        and len(space.shape) == 3
+        and space.shape[2] == 3
+    )
+
+
+def observation_space(
+    frame_space: spaces.Space[Any], extras: Mapping[str, NDArray[Any]]
+) -> spaces.Dict:
+    """Return the space of one stored observation, given a batch of extras.
+
+    Example:
+        >>> frame_space = spaces.Box(0, 255, (64, 64, 3), np.uint8)
+        >>> space = observation_space(frame_space, {"position": np.zeros((8, 2), np.float32)})
+        >>> space["position"].shape
+        (2,)
+    """
+    further = {}
+    for name, batch in extras.items():
+        limits: tuple[float, float] = (-np.inf, np.inf)
+        if np.issubdtype(batch.dtype, np.integer):
+            limits = (np.iinfo(batch.dtype).min, np.iinfo(batch.dtype).max)
+        further[name] = spaces.Box(*limits, batch.shape[1:], batch.dtype.type)
+    return spaces.Dict({"frames": frame_space, **further})
+
+
+@dataclass
+class _Episode:
+    """One running episode."""
+
+    observations: dict[str, list[NDArray[Any]]]
+    actions: list[Any] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+    terminations: list[bool] = field(default_factory=list)
+    truncations: list[bool] = field(default_factory=list)
+
+    def see(self, observation: dict[str, NDArray[Any]]) -> None:
+        for name, values in self.observations.items():
+            values.append(observation[name])
+
+    def buffer(self) -> EpisodeBuffer:
+        return EpisodeBuffer(
+            observations={name: np.stack(values) for name, values in self.observations.items()},
+            actions=np.stack(self.actions),
+            rewards=self.rewards,
+            terminations=self.terminations,
+            truncations=self.truncations,
+        )
+
+
+def _episodes(
+    env: VectorEnv[Any, Any, Any],
+    policy: Policy,
+    observations: NDArray[Any],
+    num_steps: int,
+    extras: Extras | None,
+    bar: tqdm[Any],
+) -> Iterator[EpisodeBuffer]:
+    """Step the environments, and yield each episode as it ends, the unfinished ones last."""
+    same_step = env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    running = [_Episode(_lists(row)) for row in _rows(observations, extras)]
+    ended = np.zeros(env.num_envs, dtype=np.bool_)
+    stored = 0
+    while stored < num_steps:
+        actions = policy(observations)
+        observations, rewards, terminations, truncations, infos = env.step(actions)
+        for i, row in enumerate(_rows(observations, extras)):
+            if ended[i]:
+                running[i] = _Episode(_lists(row))
+                ended[i] = False
+                continue
+            episode = running[i]
+            has_ended = bool(terminations[i] or truncations[i])
+            last = {"frames": infos["final_obs"][i]} if same_step and has_ended else row
+            episode.see(last)
+            episode.actions.append(np.array(actions[i]))
+            episode.rewards.append(float(rewards[i]))
+            episode.terminations.append(bool(terminations[i]))
+            episode.truncations.append(bool(truncations[i]))
+            stored += 1
+            if has_ended:
+                yield episode.buffer()
+                running[i] = _Episode(_lists(row))
+                ended[i] = not same_step
+        bar.update(min(stored, num_steps) - bar.n)
+    for episode in running:
+        if episode.actions:
+            episode.truncations[-1] = True
+            yield episode.buffer()
+
+
+def _rows(observations: NDArray[Any], extras: Extras | None) -> list[dict[str, NDArray[Any]]]:
+    """Copy the observations of each environment out of the batch, which it may write again."""
+    batch = {"frames": observations, **(extras() if extras is not None else {})}
+    return [
+        {name: np.array(values[i]) for name, values in batch.items()}
+        for i in range(len(observations))
+    ]
+
+
+def _lists(observation: dict[str, NDArray[Any]]) -> dict[str, list[NDArray[Any]]]:
+    return {name: [value] for name, value in observation.items()}

@@ -1,0 +1,199 @@
+"""Rollouts on disk: what is stored is what happened, whatever the kind of autoreset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import minari
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from numpy.typing import NDArray
+
+from ocrl.data.rollout_videos import load_rollouts
+from ocrl.data.rollouts import collect_rollouts
+from ocrl.errors import UsageError
+
+
+class Clock(gym.Env[NDArray[np.uint8], np.int64]):
+    """Frames show (which environment, how many resets, step); episodes end after 3 or 4 steps."""
+
+    observation_space = gym.spaces.Box(0, 255, (32, 40, 3), np.uint8)
+    action_space = gym.spaces.Discrete(5)
+
+    def __init__(self, number: int) -> None:
+        self.number, self.resets, self.time = number, 0, 0
+
+    @property
+    def frame(self) -> NDArray[np.uint8]:
+        shown = np.array([self.number, self.resets, self.time], np.uint8)
+        return np.broadcast_to(shown, (32, 40, 3)).copy()
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        self.resets, self.time = self.resets + 1, 0
+        return self.frame, {}
+
+    def step(self, action: np.int64) -> Any:
+        self.time += 1
+        terminated = self.number == 0 and self.time == 3
+        return self.frame, float(action), terminated, self.number == 1 and self.time == 4, {}
+
+
+def clocks(mode: AutoresetMode) -> SyncVectorEnv:
+    return SyncVectorEnv([lambda: Clock(0), lambda: Clock(1)], autoreset_mode=mode)
+
+
+def time_policy(observations: NDArray[Any]) -> NDArray[Any]:
+    """Act by the step shown in the frame, so that actions can be checked."""
+    return observations[:, 0, 0, 2].astype(np.int64) + 1
+
+
+@pytest.fixture(autouse=True)
+def datasets_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    return tmp_path
+
+
+def collect(mode: AutoresetMode, num_steps: int = 16, **options: Any) -> minari.MinariDataset:
+    return collect_rollouts(
+        clocks(mode), time_policy, "clock/train-v0", num_steps, seed=0, progress=False, **options
+    )
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_episodes_hold_what_happened(mode: AutoresetMode) -> None:
+    collect(mode)
+    dataset = minari.load_dataset("clock/train-v0")
+    assert dataset.total_steps >= 16
+    episodes = list(dataset.iterate_episodes())
+    ended = 0
+    for episode in episodes:
+        shown = episode.observations["frames"][:, 0, 0]
+        length = len(episode.rewards)
+        assert (episode.observations["frames"] == shown[:, None, None]).all()
+        assert shown[:, 2].tolist() == list(range(length + 1))
+        assert len(np.unique(shown[:, :2], axis=0)) == 1
+        assert episode.actions.tolist() == list(range(1, length + 1))
+        assert episode.rewards.tolist() == list(range(1, length + 1))
+        assert not episode.terminations[:-1].any()
+        assert not episode.truncations[:-1].any()
+        whole = length == (3 if shown[0, 0] == 0 else 4)
+        assert episode.terminations[-1] == (whole and shown[0, 0] == 0)
+        assert episode.truncations[-1] == (not whole or shown[0, 0] == 1)
+        ended += whole
+    assert ended >= 3
+
+
+def test_both_autoresets_give_the_same_episodes() -> None:
+    first = {
+        tuple(episode.observations["frames"][:, 0, 0].ravel())
+        for episode in collect(AutoresetMode.NEXT_STEP, num_steps=40).iterate_episodes()
+    }
+    second = {
+        tuple(episode.observations["frames"][:, 0, 0].ravel())
+        for episode in collect(
+            AutoresetMode.SAME_STEP, num_steps=40, overwrite=True
+        ).iterate_episodes()
+    }
+    assert len(first & second) >= 8
+
+
+def test_extras_belong_to_their_frames() -> None:
+    env = clocks(AutoresetMode.NEXT_STEP)
+
+    def extras() -> dict[str, NDArray[Any]]:
+        inner = [wrapped.unwrapped for wrapped in env.envs]
+        ids = np.array([7 * e.resets + e.time for e in inner if isinstance(e, Clock)])
+        return {
+            "segments": np.broadcast_to(ids[:, None, None], (2, 32, 40)).astype(np.uint16),
+            "position": ids[:, None].astype(np.float32),
+        }
+
+    dataset = collect_rollouts(
+        env, time_policy, "clock/train-v0", 20, seed=0, extras=extras, progress=False
+    )
+    assert dataset.observation_space["segments"].dtype == np.uint16
+    for episode in dataset.iterate_episodes():
+        frames = episode.observations["frames"].astype(int)
+        expected = 7 * frames[..., 1] + frames[..., 2]
+        assert (episode.observations["segments"] == expected).all()
+        assert (episode.observations["position"][:, 0] == expected[:, 0, 0]).all()
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_rollouts_are_read_as_videos(in_memory: bool) -> None:
+    dataset = collect(AutoresetMode.NEXT_STEP)
+    videos = load_rollouts("clock/train-v0", in_memory=in_memory)
+    assert not videos.has_segments
+    assert videos.lengths.tolist() == [len(e.rewards) + 1 for e in dataset.iterate_episodes()]
+    for number, episode in enumerate(dataset.iterate_episodes()):
+        read = videos.frames(number, 1, 3)
+        assert (read == episode.observations["frames"][1:3]).all()
+
+
+def test_datasets_of_others_are_read_too() -> None:
+    space = gym.spaces.Box(0, 255, (40, 40, 3), np.uint8)
+    frames = np.zeros((5, 40, 40, 3), np.uint8)
+    frames[:, :20] = np.arange(5)[:, None, None, None] * 50
+    buffer = minari.data_collector.EpisodeBuffer(
+        observations=frames,
+        actions=np.zeros(4, int),
+        rewards=[0.0] * 4,
+        terminations=[False] * 4,
+        truncations=[False] * 3 + [True],
+    )
+    for name, jpeg in [("raw-v0", False), ("jpeg-v0", True)]:
+        minari.create_dataset_from_buffers(
+            name,
+            [buffer],
+            observation_space=space,
+            action_space=gym.spaces.Discrete(2),
+            jpeg_encoding=jpeg,
+        )
+        read = load_rollouts(name).frames(0, 0, 5).astype(int)
+        assert np.abs(read - frames).max() <= (8 if jpeg else 0)
+    assert (load_rollouts("raw-v0", in_memory=False).frames(0, 2, 4) == frames[2:4]).all()
+    with pytest.raises(UsageError, match="in_memory=true"):
+        load_rollouts("jpeg-v0", in_memory=False)
+
+
+def test_interrupted_collection_leaves_nothing(datasets_path: Path) -> None:
+    calls = 0
+
+    def failing(observations: NDArray[Any]) -> NDArray[Any]:
+        nonlocal calls
+        calls += 1
+        if calls > 7:
+            raise KeyboardInterrupt
+        return time_policy(observations)
+
+    env = clocks(AutoresetMode.NEXT_STEP)
+    with pytest.raises(KeyboardInterrupt):
+        collect_rollouts(env, failing, "clock/train-v0", 100, seed=0, progress=False)
+    assert list((datasets_path / "clock").iterdir()) == []
+    assert collect(AutoresetMode.NEXT_STEP).total_episodes > 0
+
+
+def test_nothing_is_overwritten_unasked() -> None:
+    first = collect(AutoresetMode.NEXT_STEP, num_steps=8)
+    with pytest.raises(UsageError, match="exists already"):
+        collect(AutoresetMode.NEXT_STEP)
+    assert minari.load_dataset("clock/train-v0").total_steps == first.total_steps
+    collect(AutoresetMode.NEXT_STEP, num_steps=30, overwrite=True)
+    assert minari.load_dataset("clock/train-v0").total_steps >= 30
+
+
+def test_bad_input_is_one_clear_line() -> None:
+    with pytest.raises(UsageError, match="NEXT_STEP"):
+        collect(AutoresetMode.SAME_STEP, extras=dict)
+    with pytest.raises(UsageError, match="autoreset_mode"):
+        collect(AutoresetMode.DISABLED)
+    with pytest.raises(UsageError, match="name-v<number>"):
+        collect_rollouts(clocks(AutoresetMode.NEXT_STEP), time_policy, "no version", 1, seed=0)
+    vectors = gym.make_vec("CartPole-v1", num_envs=1)
+    with pytest.raises(UsageError, match="RGB frames"):
+        collect_rollouts(vectors, time_policy, "pole-v0", 1, seed=0)
+    with pytest.raises(UsageError, match=r"no dataset gone-v0 .* run this"):
+        load_rollouts("gone-v0", hint="run this")
