@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocrl import UsageError
+from ocrl.objectives import (
+    feature_reconstruction,
+    flat_mixture_likelihood,
+    slot_slot_contrast,
+    temporal_similarity,
+    temporal_similarity_target,
+)
+
+
+def unit(vector: torch.Tensor) -> torch.Tensor:
+    return vector / vector.norm()
+
+
+def test_reconstruction_is_the_mean_over_everything():
+    assert feature_reconstruction(torch.zeros(2, 3, 4), torch.full((2, 3, 4), 3.0)) == 9
+
+
+@given(seed=st.integers(0, 1000), batch=st.integers(1, 3), frames=st.integers(2, 3))
+def test_contrast_slot_by_slot(seed, batch, frames):
+    torch.manual_seed(seed)
+    slots = torch.randn(batch, frames, 2, 3)
+    pairs = [(b, k) for b in range(batch) for k in range(2)]
+    terms = []
+    for t in range(frames - 1):
+        for later in pairs:
+            found = unit(slots[later[0], t + 1, later[1]])
+            scores = {p: math.exp(unit(slots[p[0], t, p[1]]) @ found / 0.1) for p in pairs}
+            terms.append(-math.log(scores[later] / sum(scores.values())))
+    assert slot_slot_contrast(slots, 0.1).item() == pytest.approx(sum(terms) / len(terms), abs=1e-4)
+
+
+def test_contrast_is_small_for_slots_that_stay_and_large_for_slots_that_swap():
+    slots = torch.eye(4).expand(1, 2, 4, 4)
+    swapped = torch.stack([torch.eye(4), torch.eye(4).roll(1, 0)]).unsqueeze(0)
+    assert slot_slot_contrast(slots) < 1e-3
+    assert slot_slot_contrast(swapped) > 9
+
+
+def test_contrast_compares_over_the_batch():
+    twins = torch.eye(4).expand(2, 2, 4, 4)
+    assert slot_slot_contrast(twins).item() == pytest.approx(math.log(2), abs=1e-3)
+
+
+def test_similarity_patch_by_patch():
+    torch.manual_seed(0)
+    keys = torch.randn(1, 2, 4, 3)
+    target = temporal_similarity_target(keys, 0.25)
+    for n in range(4):
+        scores = [(unit(keys[0, 0, n]) @ unit(keys[0, 1, m])).item() for m in range(4)]
+        weights = [math.exp(score / 0.25) if score >= 0 else 0.0 for score in scores]
+        expected = [weight / sum(weights) for weight in weights]
+        assert target[0, 0, n].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_patch_that_resembles_none_is_uniform():
+    keys = torch.stack([torch.ones(3, 2), -torch.ones(3, 2)]).unsqueeze(0)
+    torch.testing.assert_close(
+        temporal_similarity_target(keys, 0.1), torch.full((1, 1, 3, 3), 1 / 3)
+    )
+
+
+def test_similarity_is_cross_entropy():
+    logits, target = torch.randn(2, 1, 3, 3), torch.rand(2, 1, 3, 3).softmax(-1)
+    rows = [
+        torch.nn.functional.cross_entropy(row, goal)
+        for row, goal in zip(logits.view(-1, 3), target.view(-1, 3), strict=True)
+    ]
+    torch.testing.assert_close(temporal_similarity(logits, target), torch.stack(rows).mean())
+
+
+def test_the_target_passes_no_gradient():
+    keys = torch.randn(1, 2, 3, 4, requires_grad=True)
+    assert not temporal_similarity_target(keys, 0.1).requires_grad
+
+
+def test_mixture_token_by_token():
+    torch.manual_seed(0)
+    target, constants = torch.randn(2, 5, 3), torch.randn(2, 4, 3)
+    masks = torch.randn(2, 4, 5).softmax(dim=1)
+    terms = []
+    for b in range(2):
+        for n in range(5):
+            density = sum(
+                masks[b, k, n]
+                * math.exp(-(target[b, n] - constants[b, k]).pow(2).sum() / (2 * 0.49))
+                for k in range(4)
+            )
+            terms.append(-math.log(density))
+    actual = flat_mixture_likelihood(target, masks, constants, 0.7).item()
+    assert actual == pytest.approx(sum(terms) / 10, abs=1e-5)
+
+
+def test_a_mask_of_zero_keeps_the_likelihood_and_its_gradient_finite():
+    masks = torch.tensor([[[1.0], [0.0]]], requires_grad=True)
+    loss = flat_mixture_likelihood(torch.zeros(1, 1, 2), masks, torch.ones(1, 2, 2), 0.5)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(masks.grad).all()
+
+
+@pytest.mark.parametrize("objective", [slot_slot_contrast, temporal_similarity_target])
+def test_clips_of_one_frame_are_refused(objective):
+    with pytest.raises(UsageError, match="2 frames or more"):
+        objective(torch.randn(2, 1, 3, 4), 0.1)
