@@ -1,0 +1,247 @@
+"""Pictures of segmentations: masks over frames, strips over time, videos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import imageio.v3 as iio
+import numpy as np
+import torch
+from matplotlib.colors import hsv_to_rgb
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ocrl.errors import UsageError
+from ocrl.metrics import hard_segments
+
+Image = NDArray[np.uint8]
+Pixel = TypeVar("Pixel", bound=np.integer)
+
+GOLDEN_RATIO = 0.6180339887
+
+
+def segment_colours(ids: NDArray[np.integer]) -> Image:
+    """Give each segment id a colour that depends on nothing else; id 0 is dark grey.
+
+    Neighbouring ids are far apart in hue.
+
+    Args:
+        ids: integers >= 0 (...).
+
+    Returns:
+        uint8 (..., 3).
+
+    Example:
+        >>> segment_colours(np.array([0, 1, 2])).tolist()
+        [[64, 64, 64], [56, 60, 235], [112, 235, 56]]
+    """
+    names, places = np.unique(ids, return_inverse=True)
+    hue = (names * GOLDEN_RATIO + 0.045) % 1
+    saturation = np.where(names // 8 % 2, 0.45, 0.76)
+    value = np.where(names // 4 % 2, 0.72, 0.92)
+    palette = (hsv_to_rgb(np.stack([hue, saturation, value], axis=-1)) * 255).round()
+    palette[names == 0] = 64
+    colours: Image = palette.astype(np.uint8)[places.reshape(ids.shape)]
+    return colours
+
+
+def overlay_segments(frames: Image, segments: NDArray[np.integer], opacity: float = 0.6) -> Image:
+    """Tint each segment in its colour and draw the borders between segments.
+
+    Args:
+        frames: uint8 (..., H, W, 3).
+        segments: integers >= 0 (..., H, W).
+        opacity: of the tint, between 0 and 1.
+
+    Returns:
+        uint8 (..., H, W, 3).
+
+    Example:
+        >>> overlay_segments(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), int), opacity=1)[0, 0]
+        array([ 56,  60, 235], dtype=uint8)
+    """
+    tinted = opacity * segment_colours(segments) + (1 - opacity) * frames
+    border = np.zeros(segments.shape, dtype=np.bool_)
+    border[..., 1:, :] |= segments[..., 1:, :] != segments[..., :-1, :]
+    border[..., 1:] |= segments[..., 1:] != segments[..., :-1]
+    tinted[border] = 255
+    return tinted.round().astype(np.uint8)
+
+
+def segmentation_strip(
+    video: Tensor,
+    masks: Tensor,
+    segments: Tensor | None = None,
+    *,
+    num_frames: int = 8,
+    height: int = 128,
+) -> Image:
+    """Draw a video over time: its frames, the true segments if there are any, and the masks.
+
+    Args:
+        video: uint8 (T, H, W, 3).
+        masks: (T, K, h, w), of any size.
+        segments: true ids, integers (T, H, W).
+        num_frames: columns, spread evenly over the video.
+        height: of each picture, in pixels.
+
+    Returns:
+        uint8 (height', width', 3).
+
+    Example:
+        >>> video, masks = torch.zeros(9, 64, 64, 3, dtype=torch.uint8), torch.rand(9, 5, 16, 16)
+        >>> segmentation_strip(video, masks, num_frames=4, height=64).shape
+        (130, 262, 3)
+    """
+    times = _spread(len(video), num_frames)
+    truth = None if segments is None else segments[times]
+    return image_grid(_panels(video[times], masks[times], truth, height))
+
+
+def segmentation_video(
+    video: Tensor, masks: Tensor, segments: Tensor | None = None, *, height: int = 128
+) -> Image:
+    """Draw frames, true segments and masks side by side, to be saved as a video.
+
+    Args:
+        video: uint8 (T, H, W, 3).
+        masks: (T, K, h, w), of any size.
+        segments: true ids, integers (T, H, W).
+        height: of each picture, in pixels.
+
+    Returns:
+        uint8 (T, height, width', 3).
+
+    Example:
+        >>> video, masks = torch.zeros(9, 64, 64, 3, dtype=torch.uint8), torch.rand(9, 5, 16, 16)
+        >>> segmentation_video(video, masks, height=64).shape
+        (9, 64, 130, 3)
+    """
+    panels = _panels(video, masks, segments, height)
+    return np.stack([image_grid([pictures]) for pictures in zip(*panels, strict=True)])
+
+
+def _panels(video: Tensor, masks: Tensor, segments: Tensor | None, height: int) -> list[Image]:
+    frames = enlarge(video.cpu().numpy(), height)
+    panels = [frames]
+    if segments is not None:
+        panels.append(overlay_segments(frames, enlarge(segments.cpu().numpy(), height)))
+    size = (frames.shape[1], frames.shape[2])
+    predicted = hard_segments(masks.unsqueeze(0), size)[0].cpu().numpy()
+    # Slots start at 1: the colour of id 0 is for the true background.
+    panels.append(overlay_segments(frames, predicted + 1))
+    return panels
+
+
+def _spread(length: int, num: int) -> list[int]:
+    """Return ``num`` places from 0 to length - 1, as evenly as it goes."""
+    places: list[int] = np.linspace(0, length - 1, min(num, length)).round().astype(int).tolist()
+    return places
+
+
+def slot_strip(video: Tensor, masks: Tensor, *, num_frames: int = 8, height: int = 64) -> Image:
+    """Draw what each slot sees over time: a row per slot, its mask times the frame.
+
+    Args:
+        video: uint8 (T, H, W, 3).
+        masks: (T, K, h, w), between 0 and 1.
+        num_frames: columns, spread evenly over the video.
+        height: of each picture, in pixels.
+
+    Returns:
+        uint8 (height', width', 3).
+
+    Example:
+        >>> video, masks = torch.zeros(9, 64, 64, 3, dtype=torch.uint8), torch.rand(9, 5, 16, 16)
+        >>> slot_strip(video, masks, num_frames=4).shape
+        (328, 262, 3)
+    """
+    times = _spread(len(video), num_frames)
+    frames = enlarge(video[times].cpu().numpy(), height)
+    soft = torch.nn.functional.interpolate(
+        masks[times].float().cpu(), (frames.shape[1], frames.shape[2]), mode="bilinear"
+    )
+    weights = soft.numpy()[..., None]
+    names = np.arange(1, weights.shape[1] + 1)
+    backdrop = segment_colours(names)[:, None, None, None] // 3
+    seen = weights.swapaxes(0, 1) * frames + (1 - weights.swapaxes(0, 1)) * backdrop
+    return image_grid(list(seen.round().astype(np.uint8)))
+
+
+def image_grid(rows: Sequence[Iterable[Image]], gap: int = 2) -> Image:
+    """Put rows of equally large images on white, ``gap`` pixels apart.
+
+    Example:
+        >>> image_grid([np.zeros((3, 8, 8, 3), np.uint8)] * 2).shape
+        (18, 28, 3)
+    """
+    white = 255
+    lines = []
+    for row in rows:
+        images = [
+            np.pad(image, ((0, gap), (0, gap), (0, 0)), constant_values=white) for image in row
+        ]
+        lines.append(np.concatenate(images, axis=1)[:, :-gap])
+    return np.concatenate(lines)[:-gap]
+
+
+def enlarge(images: NDArray[Pixel], height: int) -> NDArray[Pixel]:
+    """Repeat pixels so that images (N, H, W, ...) are about ``height`` high, never smaller.
+
+    Example:
+        >>> enlarge(np.zeros((1, 64, 48, 3), np.uint8), height=128).shape
+        (1, 128, 96, 3)
+    """
+    factor = max(1, round(height / images.shape[1]))
+    return images.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def save_image(path: str | Path, image: Image) -> None:
+    """Write an image uint8 (H, W, 3) as PNG; the file is whole or absent.
+
+    Args:
+        path: replaced if it exists; its folder is made.
+        image: what to write.
+    """
+    with whole_file(Path(path)) as part:
+        iio.imwrite(part, image, extension=".png")
+
+
+def save_video(path: str | Path, frames: Image, frames_per_second: int = 12) -> None:
+    """Write frames uint8 (T, H, W, 3) as a video; the file is whole or absent.
+
+    Args:
+        path: ends in ``.mp4`` (H.264) or ``.gif``; replaced if it exists; its folder is made.
+        frames: what to write.
+        frames_per_second: how fast it plays.
+
+    Raises:
+        UsageError: another ending.
+    """
+    path = Path(path)
+    if path.suffix not in (".mp4", ".gif"):
+        raise UsageError(f"videos are written as .mp4 or .gif, got {path.name}: change the ending")
+    with whole_file(path) as part:
+        if path.suffix == ".gif":
+            iio.imwrite(part, frames, duration=1000 / frames_per_second, loop=0)
+        else:
+            # H.264 takes even sizes only.
+            odd = [(0, size % 2) for size in frames.shape[1:3]]
+            even = np.pad(frames, [(0, 0), *odd, (0, 0)], mode="edge")
+            iio.imwrite(part, even, plugin="pyav", codec="h264", fps=frames_per_second)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a name to write to, and move the file to ``path`` once it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
