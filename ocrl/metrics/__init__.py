@@ -6,6 +6,7 @@ from torchmetrics import MetricCollection
 
 from ocrl.metrics.base import SegmentationMetric, hard_segments
 from ocrl.metrics.boundary import JAndF
+from ocrl.metrics.identity import SlotIdentity
 from ocrl.metrics.overlap import MeanBestOverlap, MeanIoU
 from ocrl.metrics.rand_index import AdjustedRandIndex
 
@@ -15,6 +16,7 @@ __all__ = [
     "MeanBestOverlap",
     "MeanIoU",
     "SegmentationMetric",
+    "SlotIdentity",
     "hard_segments",
     "segmentation_metrics",
 ]

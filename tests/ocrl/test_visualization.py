@@ -99,9 +99,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     save_image(path, np.zeros((4, 4, 3), np.uint8))
     before = path.read_bytes()
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as part:
-        part.write_bytes(b"half")
-        raise KeyboardInterrupt
+
+    def fail_halfway() -> None:
+        with whole_file(path) as part:
+            part.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_halfway()
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
