@@ -9,7 +9,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import imageio.v3 as iio
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -79,10 +82,13 @@ class Page:
         """Add a matplotlib figure; ``name`` becomes its file's name in the Markdown twin."""
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
-        self.picture(buffer.getvalue(), name, caption)
+        self._add_png(buffer.getvalue(), name, caption)
 
-    def picture(self, png: bytes, name: str, caption: str) -> None:
-        """Add a picture from the bytes of a PNG file."""
+    def picture(self, image: NDArray[np.uint8], name: str, caption: str) -> None:
+        """Add a picture, uint8 (H, W, 3)."""
+        self._add_png(iio.imwrite("<bytes>", image, extension=".png"), name, caption)
+
+    def _add_png(self, png: bytes, name: str, caption: str) -> None:
         self._pictures[f"{name}.png"] = png
         source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
         caption_html = html.escape(caption)
@@ -100,8 +106,9 @@ class Page:
             _write(folder / name, png)
         _write(folder / "report.md", ("\n\n".join(self._markdown) + "\n").encode())
         page = (
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{self._title}</title>'
-            f"<style>{STYLE}</style>{''.join(self._html)}</html>"
+            '<!doctype html><html lang="en"><meta charset="utf-8">'
+            f"<title>{html.escape(self._title)}</title><style>{STYLE}</style>"
+            f"{''.join(self._html)}</html>"
         )
         _write(folder / "report.html", page.encode())
         return folder / "report.html"

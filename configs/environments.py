@@ -9,6 +9,8 @@ import gymnasium
 from gymnasium.vector import AutoresetMode, VectorEnv
 from omegaconf import DictConfig, OmegaConf
 
+from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 
 
@@ -58,3 +60,10 @@ def settings(node: DictConfig) -> dict[str, Any]:
     return {
         str(key): value for key, value in cast(dict[Any, Any], OmegaConf.to_object(node)).items()
     }
+
+
+def make_token_environments(
+    env: DictConfig, split: str, num_envs: int, encoder: Encoder
+) -> VecSlotObservation:
+    """Build a batch of the environments of one split that show an encoder's tokens."""
+    return VecSlotObservation(GymnasiumVecEnv(make_environments(env, split, num_envs)), encoder)

@@ -146,6 +146,17 @@ class Pretraining(lightning.LightningModule):
         }
 
 
+class Progress(TQDMProgressBar):
+    """Lightning's bar without the number of the log."""
+
+    def get_metrics(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """Return the losses."""
+        metrics = super().get_metrics(trainer, pl_module)
+        return {name: value for name, value in metrics.items() if name != "v_num"}
+
+
 def pretrain(
     encoder: TrainableEncoder,
     clips: Dataset[Batch],
@@ -207,7 +218,7 @@ def pretrain(
                 save_on_train_epoch_end=True,
                 enable_version_counter=False,
             ),
-            TQDMProgressBar(refresh_rate=10),
+            Progress(refresh_rate=10),
             *callbacks,
         ],
     )

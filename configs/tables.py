@@ -1,0 +1,28 @@
+"""Numbers as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, the first column left-aligned."""
+    table = Table(box=box.SIMPLE)
+    for i, title in enumerate(header):
+        table.add_column(title, justify="left" if i == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
+    """Print scores between 0 and 1 in percent, a row for each contender."""
+    names = list(dict.fromkeys(name for row in scores.values() for name in row))
+    print_table(
+        ["", *names],
+        [[who, *(f"{100 * row[name]:.1f}" for name in names)] for who, row in scores.items()],
+    )

@@ -1,0 +1,64 @@
+"""Pictures of masks while an encoder is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+from torch.utils.data import Subset
+
+from ocrl.encoder import TrainableEncoder
+from ocrl.pretraining import Pretraining
+from ocrl.visualization import Image, image_grid, save_image, segmentation_strip
+
+
+class MaskPictures(Callback):
+    """Draws frames, true segments and masks of the same clips after each validation.
+
+    The pictures go to TensorBoard and, as ``step=<n>.png``, into a folder. Encoders whose tokens
+    have no place in the image get none.
+
+    Args:
+        clips: what to draw from.
+        num_clips: how many are drawn, spread evenly over all.
+        folder: where the PNG files go.
+    """
+
+    def __init__(self, clips: Subset[dict[str, Tensor]], num_clips: int, folder: Path) -> None:
+        places = torch.linspace(0, len(clips) - 1, num_clips).round().int().tolist()
+        self.clips = [clips[i] for i in places]
+        self.folder = folder
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Pretraining) -> None:  # type: ignore[override]
+        """Draw."""
+        if not trainer.is_global_zero:
+            return
+        picture = draw_masks(pl_module.encoder, self.clips)
+        if picture is None:
+            return
+        save_image(self.folder / f"step={trainer.global_step:06d}.png", picture)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image(
+                    "masks", picture, trainer.global_step, dataformats="HWC"
+                )
+
+
+@torch.inference_mode()
+def draw_masks(encoder: TrainableEncoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
+    """Draw clips over time: frames, true segments if there are any, masks; None without masks."""
+    device = next(encoder.parameters()).device
+    videos = torch.stack([clip["video"] for clip in clips]).to(device)
+    masks = encoder.segment(videos)
+    if masks is None:
+        return None
+    strips = [
+        segmentation_strip(clip["video"], mask.cpu(), clip.get("segments"))
+        for clip, mask in zip(clips, masks, strict=True)
+    ]
+    return image_grid([[strip] for strip in strips], gap=8)

@@ -1,0 +1,121 @@
+"""Compare trained agents: see ``python scripts/evaluate_transfer.py --help``."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import imageio.v3 as iio
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from agents.checkpoints import load_policy, read_agent
+from agents.evaluation import Episode, evaluate
+from agents.report import Page
+from agents.transfer import (
+    Played,
+    plot_learning,
+    plot_transfer,
+    read_curve,
+    summary_rows,
+    write_episodes,
+    write_rows,
+)
+from agents.vec_env import environment_seeds
+from configs.cli import script
+from configs.environments import make_token_environments
+from configs.tables import print_table
+from ocrl.checkpoints import load_encoder
+from ocrl.errors import UsageError
+
+SCORES = ("success", "goals", "return", "spl")
+
+
+class Agent(NamedTuple):
+    """A trained agent on disk."""
+
+    encoder: str
+    seed: int
+    run_dir: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The agent after its last step, not the best one: nothing is selected."""
+        return self.run_dir / "last.safetensors"
+
+
+@script("evaluate_transfer")
+def main(cfg: DictConfig) -> None:
+    """Play every agent of an environment under every condition, and report."""
+    torch.set_num_threads(cfg.num_threads)
+    agents = find_agents(Path(cfg.runs_dir) / "agent" / cfg.env.run_name)
+    played = []
+    for agent in agents:
+        for condition, split in cfg.conditions.items():
+            print(f"playing {agent.run_dir} on {condition} layouts")
+            episodes = play(agent, cfg, split)
+            played.append(Played(agent.encoder, agent.seed, condition, episodes))
+    folder = Path(cfg.run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_episodes(folder / "episodes.csv", played)
+    rows = summary_rows(played, SCORES)
+    write_rows(folder / "summary.csv", rows)
+    header = list(rows[0])
+    cells = [[f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
+    print_table(header, cells)
+    page = report(cfg, agents, played)
+    page.table(header, cells)
+    print(f"episodes: {folder / 'episodes.csv'}\nreport:   {page.save(folder)}")
+
+
+def find_agents(folder: Path) -> list[Agent]:
+    """Return the agents in ``<folder>/<encoder>/seed=<n>``, ordered by encoder and seed."""
+    agents = []
+    for path in sorted(folder.glob("*/seed=*/last.safetensors")):
+        config = OmegaConf.load(path.parent / "config.yaml")
+        agents.append(Agent(config.encoder.name, config.seed, path.parent))
+    if not agents:
+        raise UsageError(
+            f"there are no agents in {folder}: train some with  python scripts/train_agent.py "
+            f"env={folder.name} encoder=slotcontrast"
+        )
+    return agents
+
+
+def play(agent: Agent, cfg: DictConfig, split: str) -> list[Episode]:
+    """Play episodes whose mazes and seeds are the same for every agent."""
+    checkpoint = read_agent(agent.checkpoint).encoder
+    environments = make_token_environments(
+        cfg.env, split, cfg.num_envs, load_encoder(checkpoint).to(cfg.device)
+    )
+    policy = load_policy(agent.checkpoint, environments, encoder=checkpoint, device=cfg.device)
+    options = [{"layout": i} for i in range(cfg.episodes)] if cfg.env.layouts else None
+    seeds = environment_seeds(cfg.episode_seed, cfg.episodes)
+    episodes = evaluate(policy, environments, seeds, options=options)
+    environments.close()
+    return episodes
+
+
+def report(cfg: DictConfig, agents: list[Agent], played: list[Played]) -> Page:
+    """Return the page: bars, learning curves, masks of each encoder on unseen layouts."""
+    page = Page(f"Zero-shot transfer in {cfg.env.run_name}")
+    conditions = ", ".join(f"{name} ({split} layouts)" for name, split in cfg.conditions.items())
+    page.text(
+        f"{len(agents)} agents; {cfg.episodes} episodes each per condition, with the same mazes "
+        f"and episode seeds for all. Conditions: {conditions}. Dots are seeds, bars their mean."
+    )
+    page.figure(plot_transfer(played, "goals", "goals per episode"), "goals", "Goals per episode")
+    page.figure(plot_transfer(played, "return", "return"), "return", "Return per episode")
+    curves: dict[str, list[tuple[list[float], list[float]]]] = {}
+    for agent in agents:
+        curve = read_curve(agent.run_dir / "progress.csv", "rollout/ep_rew_mean")
+        curves.setdefault(agent.encoder, []).append(curve)
+    page.figure(plot_learning(curves), "learning", "Return while training, on train layouts")
+    encoders = sorted({str(read_agent(agent.checkpoint).encoder) for agent in agents})
+    for i, encoder in enumerate(encoders):
+        for path in sorted((Path(encoder).parent / "pictures").glob("*.png"))[-1:]:
+            caption = f"{path}: frames, true segments and masks on validation layouts"
+            page.picture(iio.imread(path), f"masks_{i}", caption)
+    return page
+
+
+if __name__ == "__main__":
+    main()
