@@ -1,0 +1,1 @@
+"""A maze simulator after DeepMind Lab's navigation levels, drawn by casting rays."""

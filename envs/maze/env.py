@@ -1,0 +1,153 @@
+"""One maze behind the Gymnasium interface."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from envs.errors import UsageError
+from envs.maze.ground_truth import GroundTruth, observe_truth
+from envs.maze.layouts import Layout
+from envs.maze.motion import ACTION_NAMES
+from envs.maze.options import build_simulation
+
+RENDER_SIZE = 512
+METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 15}
+
+Frame = npt.NDArray[np.uint8]
+
+
+class MazeEnv(gymnasium.Env[Frame, np.int64]):
+    """A maze seen from inside; find the goal, collect apples.
+
+    Observations are frames, uint8 (image_size, image_size, 3); actions are the 8 of
+    ``motion.ACTION_NAMES``, each lasting 4 engine frames. An episode ends by the clock alone
+    (``truncated``); ``info`` is empty until then, and then holds ``goals``, ``apples``,
+    ``success``, ``spl`` and ``steps_to_goal``.
+
+    ``reset`` takes ``options={"layout": number}`` to play in a given layout; together with a seed
+    it gives the same episode every time.
+
+    Args:
+        level: a name of ``levels.LEVELS``.
+        split: "train", "validation" or "test" layouts.
+        num_layouts: how many layouts of the split to use; None: all.
+        image_size: height and width of the observations in pixels.
+        render_mode: None or "rgb_array".
+        shift: None, "layout", "size", "texture", "objects" or "all".
+        fix_layout: play all episodes in the first layout.
+        fix_goal: goal and things are where the layout, not the episode, puts them; None: as the
+            level has it.
+        fix_start: the agent starts where the layout, not the episode, puts it.
+        layouts: your own mazes, as layouts or paths of text files, in place of a split's.
+
+    Raises:
+        UsageError: an argument is not one of those above.
+
+    Example:
+        >>> env = gymnasium.make("envs:ocrl/NavMaze-v0", level="nav_maze_1", num_layouts=1)
+        >>> frame, info = env.reset(seed=0)
+        >>> frame, reward, terminated, truncated, info = env.step(2)
+        >>> frame.shape, reward, info
+        ((64, 64, 3), 0.0, {})
+    """
+
+    metadata = METADATA
+
+    def __init__(
+        self,
+        level: str = "nav_maze_1",
+        split: str = "train",
+        num_layouts: int | None = None,
+        image_size: int = 64,
+        render_mode: str | None = None,
+        shift: str | None = None,
+        fix_layout: bool = False,
+        fix_goal: bool | None = None,
+        fix_start: bool = False,
+        layouts: Sequence[Layout | str | Path] | None = None,
+    ) -> None:
+        self.simulation = build_simulation(
+            1,
+            level,
+            split,
+            num_layouts,
+            image_size,
+            shift,
+            fix_layout,
+            fix_goal,
+            fix_start,
+            layouts,
+        )
+        self.render_mode = check_render_mode(render_mode)
+        self.observation_space = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
+        self.action_space = spaces.Discrete(len(ACTION_NAMES))
+        self._running = False
+        self._seeded = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Frame, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: of the random numbers; None goes on with them.
+            options: ``{"layout": number}`` plays in that layout, otherwise one is drawn.
+
+        Returns:
+            The first frame and an empty dictionary.
+        """
+        super().reset(seed=seed)
+        if seed is None and not self._seeded:
+            seed = int(self.np_random.integers(2**63))
+        if seed is not None:
+            self.simulation.seed(0, seed)
+        self._seeded = self._running = True
+        self.simulation.begin(0, (options or {}).get("layout"))
+        return self.simulation.draw()[0], {}
+
+    def step(self, action: np.int64 | int) -> tuple[Frame, float, bool, bool, dict[str, Any]]:
+        """Take one decision of 4 engine frames.
+
+        Returns:
+            Frame, reward, False (no episode ends but by the clock), whether the time is up, and
+            the episode's scores if it is.
+        """
+        if not self._running:
+            raise gymnasium.error.ResetNeeded("no episode is running: call reset() first")
+        if not 0 <= action < len(ACTION_NAMES):
+            raise UsageError(
+                f"action {action}: choose an integer from 0 to {len(ACTION_NAMES) - 1}"
+            )
+        rewards = self.simulation.step(np.array([action], np.int64), np.ones(1, np.bool_))
+        truncated = bool(self.simulation.out_of_time[0])
+        self._running = not truncated
+        info: dict[str, Any] = self.simulation.summary(0) if truncated else {}
+        return self.simulation.draw()[0], float(rewards[0]), False, truncated, info
+
+    def render(self) -> Frame | None:
+        """Return a larger picture, uint8 (RENDER_SIZE, RENDER_SIZE, 3), or None without a mode."""
+        if self.render_mode is None:
+            return None
+        return self.simulation.picture(0, RENDER_SIZE)
+
+    def ground_truth(self) -> GroundTruth:
+        """Return segments, depth, pose, distance to the goal and things, as they are now."""
+        return observe_truth(self.simulation).of_env(0)
+
+
+def check_render_mode(render_mode: str | None) -> str | None:
+    """Return a render mode if it is one.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if render_mode not in (None, "rgb_array"):
+        raise UsageError(f"no render_mode {render_mode!r}: choose 'rgb_array' or None")
+    return render_mode

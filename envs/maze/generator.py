@@ -1,0 +1,106 @@
+"""Random mazes: cells joined by a depth-first walk, then loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.maze.kernel import kernel
+from envs.maze.rng import random_index
+
+Walls = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
+
+
+@kernel
+def carve_maze(rows: int, cols: int, loops: float, state: npt.NDArray[np.uint64]) -> Walls:
+    """Draw a maze in which every cell can be reached.
+
+    A depth-first walk from a random cell gives long corridors and exactly one way between any
+    two cells; taking out some of the walls that are left gives loops.
+
+    Args:
+        rows: number of cells from north to south.
+        cols: number of cells from west to east.
+        loops: share of the inner walls left by the walk that is taken out, in [0, 1].
+        state: of the random numbers, uint64 (1,), advanced.
+
+    Returns:
+        Walls that run east, bool (rows + 1, cols), and walls that run south,
+        bool (rows, cols + 1).
+    """
+    horizontal = np.ones((rows + 1, cols), np.bool_)
+    vertical = np.ones((rows, cols + 1), np.bool_)
+    seen = np.zeros((rows, cols), np.bool_)
+    path = np.empty(rows * cols, np.int64)
+    options = np.empty(4, np.int64)
+    cell = random_index(state, rows * cols)
+    seen[cell // cols, cell % cols] = True
+    path[0] = cell
+    length = 1
+    while length > 0:
+        row, col = path[length - 1] // cols, path[length - 1] % cols
+        count = 0
+        if row > 0 and not seen[row - 1, col]:
+            options[count] = 0
+            count += 1
+        if col + 1 < cols and not seen[row, col + 1]:
+            options[count] = 1
+            count += 1
+        if row + 1 < rows and not seen[row + 1, col]:
+            options[count] = 2
+            count += 1
+        if col > 0 and not seen[row, col - 1]:
+            options[count] = 3
+            count += 1
+        if count == 0:
+            length -= 1
+            continue
+        way = options[random_index(state, count)]
+        if way == 0:
+            horizontal[row, col] = False
+            row -= 1
+        elif way == 1:
+            vertical[row, col + 1] = False
+            col += 1
+        elif way == 2:
+            horizontal[row + 1, col] = False
+            row += 1
+        else:
+            vertical[row, col] = False
+            col -= 1
+        seen[row, col] = True
+        path[length] = row * cols + col
+        length += 1
+    _open_loops(horizontal, vertical, loops, state)
+    return horizontal, vertical
+
+
+@kernel
+def _open_loops(
+    horizontal: npt.NDArray[np.bool_],
+    vertical: npt.NDArray[np.bool_],
+    loops: float,
+    state: npt.NDArray[np.uint64],
+) -> None:
+    """Take out a share of the inner walls, drawn without replacement."""
+    rows, cols = vertical.shape[0], horizontal.shape[1]
+    inner = np.empty((2 * rows * cols, 3), np.int64)
+    count = 0
+    for row in range(1, rows):
+        for col in range(cols):
+            if horizontal[row, col]:
+                inner[count, 0], inner[count, 1], inner[count, 2] = 0, row, col
+                count += 1
+    for row in range(rows):
+        for col in range(1, cols):
+            if vertical[row, col]:
+                inner[count, 0], inner[count, 1], inner[count, 2] = 1, row, col
+                count += 1
+    for i in range(int(loops * count + 0.5)):
+        j = i + random_index(state, count - i)
+        kind, row, col = inner[j, 0], inner[j, 1], inner[j, 2]
+        inner[j, 0], inner[j, 1], inner[j, 2] = inner[i, 0], inner[i, 1], inner[i, 2]
+        if kind == 0:
+            horizontal[row, col] = False
+        else:
+            vertical[row, col] = False

@@ -1,0 +1,43 @@
+"""Textures at every scale, packed for the renderer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.maze.textures import Image
+
+
+def level_offsets(size: int) -> npt.NDArray[np.int64]:
+    """Return where each scale, from ``size`` down to 1 texel per side, starts in a chain."""
+    sizes = size >> np.arange(size.bit_length())
+    return np.concatenate([[0], np.cumsum(sizes**2)])
+
+
+def pack_texels(surface: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint32]:
+    """Return colours in [0, 255], (..., 3), as texels 0x00BBGGRR, uint32 (...,)."""
+    texels = (surface + 0.5).astype(np.uint32)
+    return (texels[..., 0] | texels[..., 1] << 8 | texels[..., 2] << 16).astype(np.uint32)
+
+
+def mip_chain(image: Image) -> npt.NDArray[np.uint32]:
+    """Return all scales of a square image, each the mean of 2 x 2 texels of the one before.
+
+    Texels are 0x00BBGGRR, column after column (a ray's hits on a wall run down a column).
+
+    Args:
+        image: uint8 (size, size, 3), size a power of two.
+
+    Returns:
+        uint32 (number of texels of all scales,).
+    """
+    surface = image.transpose(1, 0, 2).astype(np.float32)
+    chain = []
+    while True:
+        chain.append(pack_texels(surface).ravel())
+        if len(surface) == 1:
+            return np.concatenate(chain)
+        half = len(surface) // 2
+        surface = surface.reshape(half, 2, half, 2, 3).mean(axis=(1, 3))

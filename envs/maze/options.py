@@ -1,0 +1,69 @@
+"""The keyword arguments that both environments take, turned into a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from envs.errors import UsageError
+from envs.maze.layouts import Layout
+from envs.maze.levels import get_level
+from envs.maze.shifts import condition
+from envs.maze.simulation import Simulation
+from envs.maze.splits import split_layouts
+
+
+def build_simulation(
+    num_envs: int,
+    level: str = "nav_maze_1",
+    split: str = "train",
+    num_layouts: int | None = None,
+    image_size: int = 64,
+    shift: str | None = None,
+    fix_layout: bool = False,
+    fix_goal: bool | None = None,
+    fix_start: bool = False,
+    layouts: Sequence[Layout | str | Path] | None = None,
+) -> Simulation:
+    """Return the simulation that the arguments of an environment ask for.
+
+    Args:
+        num_envs: mazes in the batch.
+        level: a name of ``levels.LEVELS``.
+        split: "train", "validation" or "test" layouts.
+        num_layouts: how many layouts of the split to use, the first ones; None: all.
+        image_size: height and width of the observations in pixels.
+        shift: None, or the factor that differs from training, see ``shifts.condition``.
+        fix_layout: play all episodes in the first layout.
+        fix_goal: goal and things are where the layout, not the episode, puts them; None: as the
+            level has it.
+        fix_start: the agent starts where the layout, not the episode, puts it.
+        layouts: your own mazes, as layouts or paths of text files, in place of a split's.
+
+    Raises:
+        UsageError: an argument is not one of those above.
+    """
+    chosen = condition(get_level(level), split, shift)
+    if layouts is None:
+        rows, cols, loops = chosen.level.rows, chosen.level.cols, chosen.level.loops
+        own = split_layouts(rows, cols, loops, chosen.layouts)
+    else:
+        own = tuple(
+            item if isinstance(item, Layout) else Layout.from_file(item) for item in layouts
+        )
+    count = len(own) if num_layouts is None else num_layouts
+    if not 1 <= count <= len(own):
+        raise UsageError(
+            f"num_layouts={num_layouts}: there are {len(own)} layouts here, choose 1 to {len(own)}"
+        )
+    return Simulation(
+        level=chosen.level,
+        layouts=own[:count],
+        num_envs=num_envs,
+        image_size=image_size,
+        texture_split=chosen.textures,
+        object_split=chosen.objects,
+        fix_layout=fix_layout,
+        fix_goal=chosen.level.fix_goal if fix_goal is None else fix_goal,
+        fix_start=fix_start,
+    )

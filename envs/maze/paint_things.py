@@ -1,0 +1,145 @@
+"""Drawing things: rays against their solids, inside the part of the picture they can cover."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.maze.camera import EYE_HEIGHT, Camera
+from envs.maze.kernel import kernel
+from envs.maze.objects import PackedKinds
+from envs.maze.solids import enter_solid
+from envs.maze.views import OBJECT, Views
+from envs.maze.world import State
+
+NEAR = 0.05
+AMBIENT = 0.45
+# towards the light: east, south, up
+LIGHT_X, LIGHT_Y, LIGHT_Z = 0.36, -0.48, 0.80
+
+
+@kernel
+def paint_things(
+    state: State,
+    kinds: PackedKinds,
+    camera: Camera,
+    i: int,
+    cos: float,
+    sin: float,
+    wall_depth: npt.NDArray[np.float32],
+    views: Views,
+) -> None:
+    """Draw the things of maze ``i`` over its walls, the furthest first.
+
+    Args:
+        state: of all mazes.
+        kinds: of things.
+        camera: of the picture size.
+        i: which maze.
+        cos: of the agent's heading.
+        sin: of the agent's heading.
+        wall_depth: float32 (W,), of the wall in each column.
+        views: to draw into.
+    """
+    num_things = state.kind.shape[1]
+    order = np.empty(num_things, np.int64)
+    ahead = np.empty(num_things, np.float64)
+    furthest = wall_depth.max()
+    count = 0
+    for thing in range(num_things):
+        if not state.present[i, thing]:
+            continue
+        east = state.place[i, thing, 0] - state.position[i, 0]
+        south = state.place[i, thing, 1] - state.position[i, 1]
+        depth = east * cos + south * sin
+        radius = kinds.radius[state.kind[i, thing]]
+        side = abs(south * cos - east * sin)
+        if depth < radius * -0.5 or depth - radius > furthest or side - 1.5 * radius > depth:
+            continue
+        place = count
+        while place > 0 and ahead[order[place - 1]] < depth:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = thing
+        ahead[thing] = depth
+        count += 1
+    for rank in range(count):
+        _paint_thing(state, kinds, camera, i, order[rank], cos, sin, wall_depth, views)
+
+
+@kernel
+def _span(low: float, high: float, size: int) -> tuple[int, int]:
+    """Return the pixels whose centres lie in [low, high], as a half-open range within size."""
+    return max(math.ceil(low - 0.5), 0), min(math.floor(high - 0.5) + 1, size)
+
+
+@kernel
+def _paint_thing(
+    state: State,
+    kinds: PackedKinds,
+    camera: Camera,
+    i: int,
+    thing: int,
+    cos: float,
+    sin: float,
+    wall_depth: npt.NDArray[np.float32],
+    views: Views,
+) -> None:
+    """Draw one thing."""
+    kind = state.kind[i, thing]
+    size = len(camera.slope)
+    focal = camera.focal
+    east = float(state.place[i, thing, 0]) - float(state.position[i, 0])
+    south = float(state.place[i, thing, 1]) - float(state.position[i, 1])
+    depth, side = east * cos + south * sin, south * cos - east * sin
+    radius, height = float(kinds.radius[kind]), float(kinds.top[kind])
+    near, far = max(depth - radius, NEAR), max(depth + radius, NEAR)
+    left = (side - radius) / (near if side < radius else far)
+    right = (side + radius) / (far if side < -radius else near)
+    above = (EYE_HEIGHT - height) / (near if height > EYE_HEIGHT else far)
+    below = EYE_HEIGHT / near
+    half = size / 2
+    first_column, last_column = _span(half + left * focal, half + right * focal, size)
+    first_line, last_line = _span(half + above * focal, half + below * focal, size)
+    with_truth = len(views.segments) > 0
+    for column in range(first_column, last_column):
+        if wall_depth[column] < depth - radius:
+            continue
+        slope = float(camera.slope[column])
+        dx, dy = cos - sin * slope, sin + cos * slope
+        for line in range(first_line, last_line):
+            dz = (half - line - 0.5) / focal
+            nearest = float(wall_depth[column])
+            hit_part = -1
+            nx = ny = nz = 0.0
+            for part in range(kinds.first[kind], kinds.first[kind + 1]):
+                hx = 1.0 / kinds.half[part, 0]
+                hy = 1.0 / kinds.half[part, 1]
+                hz = 1.0 / kinds.half[part, 2]
+                t, px, py, pz = enter_solid(
+                    kinds.shape[part],
+                    (-east - kinds.centre[part, 0]) * hx,
+                    (-south - kinds.centre[part, 1]) * hy,
+                    (EYE_HEIGHT - kinds.centre[part, 2]) * hz,
+                    dx * hx,
+                    dy * hy,
+                    dz * hz,
+                )
+                if t < nearest:
+                    nearest, hit_part = t, part
+                    nx, ny, nz = px * hx, py * hy, pz * hz
+            if hit_part < 0:
+                continue
+            length = math.sqrt(nx * nx + ny * ny + nz * nz)
+            facing = max((nx * LIGHT_X + ny * LIGHT_Y + nz * LIGHT_Z) / length, 0.0)
+            fade = 0.6 + 0.4 / (1.0 + 0.02 * nearest * nearest)
+            light = (AMBIENT + (1.0 - AMBIENT) * facing) * fade
+            for channel in range(3):
+                views.frames[i, line, column, channel] = np.uint8(
+                    min(kinds.colour[hit_part, channel] * light, 255.0)
+                )
+            if with_truth:
+                views.segments[i, line, column] = OBJECT + thing
+                views.depth[i, line, column] = nearest

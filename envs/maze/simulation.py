@@ -1,0 +1,203 @@
+"""The batch of mazes that both environments share: build, begin, step, draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.errors import UsageError
+from envs.maze.camera import make_camera
+from envs.maze.episodes import begin_episode
+from envs.maze.layouts import Layout
+from envs.maze.levels import Level
+from envs.maze.mipmaps import mip_chain, pack_texels
+from envs.maze.objects import KIND_NUMBERS, KINDS, pack_kinds, solid_numbers
+from envs.maze.raycast import render
+from envs.maze.rng import random_state
+from envs.maze.stepping import step_batch
+from envs.maze.styles import TEXTURE_SIZE, make_picture, make_style
+from envs.maze.views import Looks, Views
+from envs.maze.world import Rules, build_maps, empty_state
+
+NUM_STYLES = {"train": 24, "test": 12}
+NUM_PICTURES = 48
+CELLS_PER_PICTURE = 8
+
+
+class Simulation:
+    """N mazes of one level that are stepped and drawn together.
+
+    Args:
+        level: what to do.
+        layouts: to play in, all of one size.
+        num_envs: N.
+        image_size: height and width of the frames in pixels.
+        texture_split: "train" or "test" looks.
+        object_split: "train" or "test" kinds of things.
+        fix_layout: all episodes in the first layout.
+        fix_goal: goal and things where the layout, not the episode, puts them.
+        fix_start: the agent starts where the layout, not the episode, puts it.
+
+    Raises:
+        UsageError: layouts of different sizes, or a picture size below 8.
+    """
+
+    def __init__(
+        self,
+        level: Level,
+        layouts: Sequence[Layout],
+        num_envs: int,
+        image_size: int,
+        texture_split: str,
+        object_split: str,
+        fix_layout: bool,
+        fix_goal: bool,
+        fix_start: bool,
+    ) -> None:
+        if image_size < 8:
+            raise UsageError(f"image_size={image_size} is too small: choose at least 8 pixels")
+        self.level = level
+        self.layouts = tuple(layouts)
+        self.num_envs = num_envs
+        self.image_size = image_size
+        self.rows, self.cols = layouts[0].rows, layouts[0].cols
+        self.camera = make_camera(image_size, TEXTURE_SIZE)
+        self.kinds = pack_kinds(KINDS)
+        num_pictures = max(1, self.rows * self.cols // CELLS_PER_PICTURE)
+        self.maps = build_maps(layouts, num_pictures)
+        self.looks = self._choose_looks(texture_split, num_pictures)
+        self.rules = self._make_rules(object_split == "test", fix_layout, fix_goal, fix_start)
+        num_things = int(level.has_goal) + level.num_good + level.num_bad
+        self.state = empty_state(num_envs, num_things, self.rows, self.cols)
+        self._everyone = np.arange(num_envs)
+
+    def _make_rules(
+        self, held_out: bool, fix_layout: bool, fix_goal: bool, fix_start: bool
+    ) -> Rules:
+        level = self.level
+        prefix = "held-out " if held_out else ""
+        if level.collects == "solids":
+            good, bad = solid_numbers(True, held_out), solid_numbers(False, held_out)
+        else:
+            good, bad = [KIND_NUMBERS[f"{prefix}apple"]], [KIND_NUMBERS[f"{prefix}lemon"]]
+        return Rules(
+            num_good=level.num_good,
+            num_bad=level.num_bad,
+            goal_kind=KIND_NUMBERS[f"{prefix}goal"],
+            good_kinds=np.array(good, np.int64),
+            bad_kinds=np.array(bad, np.int64),
+            has_goal=level.has_goal,
+            fix_layout=fix_layout,
+            fix_goal=fix_goal,
+            fix_start=fix_start,
+            min_start_distance=level.min_start_distance if level.has_goal else 0,
+        )
+
+    def seed(self, index: int, seed: int) -> None:
+        """Start the random numbers of one maze afresh."""
+        self.state.rng[index] = random_state(seed)
+
+    def begin(self, index: int, layout: int | None = None) -> None:
+        """Begin an episode in one maze, in a layout given by number or drawn.
+
+        Raises:
+            UsageError: there is no such layout.
+        """
+        if layout is not None and not 0 <= layout < len(self.layouts):
+            raise UsageError(
+                f"no layout {layout}: this environment has layouts 0 to {len(self.layouts) - 1}"
+            )
+        begin_episode(self.maps, self.rules, self.state, index, -1 if layout is None else layout)
+
+    def step(
+        self, actions: npt.NDArray[np.int64], active: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """Take one decision in each active maze and return the rewards, float64 (N,)."""
+        rewards = np.empty(self.num_envs, np.float64)
+        step_batch(self.maps, self.rules, self.state, actions, active, rewards)
+        return rewards
+
+    @property
+    def out_of_time(self) -> npt.NDArray[np.bool_]:
+        """Which episodes have reached their end, bool (N,)."""
+        return self.state.steps >= self.level.num_steps
+
+    def draw(
+        self,
+        frames: npt.NDArray[np.uint8] | None = None,
+        which: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """Draw all mazes, or some of them into given frames, uint8 (N, H, W, 3)."""
+        if frames is None:
+            frames = np.empty((self.num_envs, self.image_size, self.image_size, 3), np.uint8)
+        nothing = np.empty((0, 0, 0), np.uint16)
+        views = Views(frames, nothing, nothing.astype(np.float32))
+        self._render(views, self._everyone if which is None else which)
+        return frames
+
+    def draw_with_truth(self) -> Views:
+        """Draw all mazes with the segment and the depth of each pixel."""
+        shape = (self.num_envs, self.image_size, self.image_size)
+        views = Views(
+            np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint16), np.empty(shape, np.float32)
+        )
+        self._render(views, self._everyone)
+        return views
+
+    def picture(self, index: int, size: int) -> npt.NDArray[np.uint8]:
+        """Return what one agent sees, uint8 (size, size, 3), at another size than the frames."""
+        frames: npt.NDArray[np.uint8] = np.empty((self.num_envs, size, size, 3), np.uint8)
+        nothing = np.empty((0, 0, 0), np.uint16)
+        views = Views(frames, nothing, nothing.astype(np.float32))
+        looks = self.looks._replace(sky=np.repeat(self.looks.sky, -(-size // self.image_size), 1))
+        render(
+            self.maps,
+            self.state,
+            looks,
+            self.kinds,
+            make_camera(size, TEXTURE_SIZE),
+            np.array([index]),
+            views,
+        )
+        picture: npt.NDArray[np.uint8] = frames[index]
+        return picture
+
+    def summary(self, index: int) -> dict[str, float]:
+        """Return the scores of the episode that one maze has played so far."""
+        state = self.state
+        success = bool(state.goals[index] > 0)
+        shortest = float(state.shortest[index])
+        way = max(float(state.travelled[index]), shortest)
+        return {
+            "goals": int(state.goals[index]),
+            "apples": int(state.apples[index]),
+            "success": success,
+            "spl": shortest / way if success and way > 0 else 0.0,
+            "steps_to_goal": float(state.first_goal[index]) if success else float("nan"),
+        }
+
+    def _render(self, views: Views, which: npt.NDArray[np.int64]) -> None:
+        render(self.maps, self.state, self.looks, self.kinds, self.camera, which, views)
+
+    def _choose_looks(self, split: str, num_pictures: int) -> Looks:
+        """Give each layout a style and pictures, by its own seed."""
+        seeds = self.maps.seed
+        styles = (seeds % np.uint64(NUM_STYLES[split])).astype(np.int64)
+        used, style = np.unique(styles, return_inverse=True)
+        made = [make_style(split, int(index)) for index in used]
+        orders = [np.random.default_rng(int(seed)).permutation(NUM_PICTURES) for seed in seeds]
+        hung = np.stack(orders)[:, :num_pictures]
+        shown, picture = np.unique(hung, return_inverse=True)
+        images = [look.wall for look in made] + [look.floor for look in made]
+        images += [make_picture(split, int(index)) for index in shown]
+        height = np.clip((np.arange(self.image_size) + 0.5) / (self.image_size / 2), 0, 1)[:, None]
+        skies = [look.zenith + (look.horizon - look.zenith) * height**3 for look in made]
+        return Looks(
+            texels=np.stack([mip_chain(image) for image in images]),
+            wall=style.astype(np.int64),
+            floor=(style + len(made)).astype(np.int64),
+            picture=(picture.reshape(hung.shape) + 2 * len(made)).astype(np.int64),
+            sky=pack_texels(np.stack(skies) * 255)[style],
+        )
