@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 from rich import box
@@ -13,10 +14,11 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, the first column left-aligned."""
     table = Table(box=box.SIMPLE)
     for i, title in enumerate(header):
-        table.add_column(title, justify="left" if i == 0 else "right")
+        table.add_column(title, justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    # A pipe has no width of its own, and a table is better cut by its reader than by us.
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:

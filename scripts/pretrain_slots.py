@@ -24,6 +24,10 @@ def main(cfg: DictConfig) -> None:
     """Train on clips of train layouts, then score on clips of validation layouts."""
     torch.set_num_threads(cfg.num_threads)
     run_dir = open_run(cfg, same=("env", "encoder", "rollouts", "clip_length", "seed"))
+    path = run_dir / "encoder.safetensors"
+    if path.exists():
+        print(f"{path} is trained already")
+        return
     clips, validation = training_clips(cfg), scoring_clips(cfg)
     torch.manual_seed(cfg.seed)
     encoder = instantiate(cfg.encoder.model)
@@ -51,7 +55,6 @@ def main(cfg: DictConfig) -> None:
         }
         print_scores(scores)
     write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
-    path = run_dir / "encoder.safetensors"
     model = OmegaConf.to_container(cfg.encoder.model, resolve=True)
     save_encoder(path, encoder, model, {"seed": cfg.seed, "scores": scores})
     print(f"encoder: {path}\nmasks:   {run_dir / 'pictures'}")

@@ -1,11 +1,12 @@
 """Train an agent: see ``python scripts/train_agent.py --help``."""
 
 import torch
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from agents.training import make_ppo, train
+from agents.training import train
 from configs.cli import script
-from configs.environments import make_token_environments, settings
+from configs.environments import make_token_environments
 from configs.runs import find_checkpoint, open_run
 from ocrl.checkpoints import load_encoder
 
@@ -17,18 +18,18 @@ def main(cfg: DictConfig) -> None:
     checkpoint = find_checkpoint(cfg)
     encoder = load_encoder(checkpoint).to(cfg.device)
     run_dir = open_run(cfg, same=("env", "encoder", "agent", "checkpoint", "seed"))
-    agent = settings(cfg.agent)
-    num_envs = agent.pop("num_envs")
-    environments = make_token_environments(cfg.env, "train", num_envs, encoder)
+    environments = make_token_environments(cfg.env, "train", cfg.agent.num_envs, encoder)
+    model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
     print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
     train(
-        make_ppo(environments, seed=cfg.seed, device=cfg.device, **agent),
+        model,
         cfg.total_steps,
         run_dir,
         encoder=checkpoint,
         evaluations={
             split: make_token_environments(cfg.env, split, cfg.eval_episodes, encoder)
             for split in ("train", "validation")
+            if cfg.eval_every
         },
         eval_every=cfg.eval_every,
         eval_episodes=cfg.eval_episodes,
