@@ -1,1 +1,1 @@
-
+"""Agents: a policy over tokens, trained with PPO in any Gymnasium environment."""

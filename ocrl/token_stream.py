@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder, EncoderOutput
 from ocrl.errors import UsageError
 
@@ -55,8 +56,6 @@ class TokenStream:
             raise UsageError(f"tokens can be float32 or float16, not {dtype!r}: choose one of them")
         self.image_key = _find_image(observation_space, image_key)
         if not isinstance(encoder, Encoder):
-            from ocrl.checkpoints import load_encoder
-
             encoder = load_encoder(encoder)
         self.encoder = encoder.eval() if device is None else encoder.to(device).eval()
         parameter = next(iter(encoder.parameters()), None)

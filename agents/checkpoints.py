@@ -1,0 +1,266 @@
+"""Agents on disk: weights, optimiser state and settings in one safetensors file.
+
+Nothing in it is run. The file names the encoder it was trained with, by path and sha256.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from agents.policies import SlotPolicy
+from ocrl.checkpoints import sha256
+from ocrl.errors import UsageError
+
+FORMAT = "ocrl-agent"
+VERSION = "1"
+
+
+class AgentFile(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        header: algorithm, policy settings, spaces, steps done, encoder and notes.
+        tensors: weights and buffers of the policy, and the optimiser's state.
+    """
+
+    header: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    @property
+    def encoder(self) -> str | None:
+        """Path of the encoder that the agent was trained with; None if it needs none."""
+        encoder = self.header["encoder"]
+        return None if encoder is None else str(encoder["path"])
+
+
+def save_agent(
+    path: str | Path,
+    model: OnPolicyAlgorithm,
+    *,
+    encoder: str | Path | None = None,
+    scores: Mapping[str, Mapping[str, float]] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an agent to one file, whole or not at all.
+
+    Args:
+        path: where to; by custom it ends in ".safetensors". A file of that name is replaced.
+        model: what is saved, with the state of its optimiser and the number of steps done.
+        encoder: checkpoint of the encoder whose tokens the agent reads. None: it reads frames.
+        scores: of its last evaluation, by name of the environments.
+        notes: anything that JSON can hold, for people, such as the configuration.
+    """
+    policy = model.policy
+    header = {
+        "algorithm": type(model).__name__,
+        "policy": {
+            "extractor": _name(policy.features_extractor_class),
+            "extractor_kwargs": policy.features_extractor_kwargs,
+            "net_arch": policy.net_arch,
+        },
+        "spaces": _spaces(model),
+        "num_timesteps": model.num_timesteps,
+        "num_updates": model._n_updates,
+        "encoder": None if encoder is None else {"path": str(encoder), "sha256": sha256(encoder)},
+        "scores": {name: dict(values) for name, values in (scores or {}).items()},
+        "notes": dict(notes or {}),
+    }
+    tensors = {f"policy.{name}": tensor for name, tensor in _named_tensors(policy).items()}
+    for index, moments in policy.optimizer.state_dict()["state"].items():
+        for name, tensor in moments.items():
+            tensors[f"optimizer.{index}.{name}"] = tensor
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        safetensors.torch.save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            temporary,
+            {"format": FORMAT, "version": VERSION, "header": json.dumps(header)},
+        )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_agent(path: str | Path) -> AgentFile:
+    """Read what `save_agent` wrote, without building anything.
+
+    Raises:
+        UsageError: if the file is missing, cut short or of another kind.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
+        raise UsageError(
+            f"cannot read the agent {path} ({reason}): give a whole file that save_agent wrote"
+        ) from error
+    if (metadata.get("format"), metadata.get("version")) != (FORMAT, VERSION):
+        raise UsageError(
+            f"{path} is not an agent of format {FORMAT} {VERSION}: give a file that save_agent of "
+            "this version wrote"
+        )
+    return AgentFile(json.loads(metadata["header"]), tensors)
+
+
+def load_policy(
+    path: str | Path, venv: VecEnv, *, encoder: str | Path | None = None, device: str = "cpu"
+) -> ActorCriticPolicy:
+    """Rebuild the policy of a saved agent, ready to play.
+
+    Args:
+        path: what `save_agent` wrote.
+        venv: environments that it is to play in.
+        encoder: checkpoint of the encoder that gives `venv` its tokens.
+        device: where the policy runs.
+
+    Raises:
+        UsageError: if the file cannot be read, or the agent was trained with another encoder, or
+            for other observations or actions.
+    """
+    agent = read_agent(path)
+    check_fits(agent, venv, encoder, source=str(path))
+    settings = agent.header["policy"]
+    policy = SlotPolicy(
+        venv.observation_space,
+        venv.action_space,
+        lambda _: 0.0,
+        net_arch=settings["net_arch"],
+        features_extractor_class=_extractor_class(settings["extractor"]),
+        features_extractor_kwargs=settings["extractor_kwargs"],
+    )
+    _fill(policy, agent, str(path))
+    policy.set_training_mode(False)
+    return policy.to(device)
+
+
+def restore(
+    path: str | Path, model: OnPolicyAlgorithm, *, encoder: str | Path | None = None
+) -> AgentFile:
+    """Put a saved agent into a model of the same settings, to go on with its training.
+
+    Args:
+        path: what `save_agent` wrote.
+        model: what is filled: weights, optimiser state, number of steps and updates done.
+        encoder: checkpoint of the encoder that gives the model's environments their tokens.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        UsageError: as `load_policy`, or if the model has other settings.
+    """
+    agent = read_agent(path)
+    assert model.env is not None, "a model to train has environments"
+    check_fits(agent, model.env, encoder, source=str(path))
+    if agent.header["algorithm"] != type(model).__name__:
+        raise UsageError(
+            f"{path} was trained with {agent.header['algorithm']}, not {type(model).__name__}: "
+            "continue it with the same algorithm"
+        )
+    _fill(model.policy, agent, str(path))
+    optimizer = model.policy.optimizer
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in agent.tensors.items():
+        kind, _, rest = key.partition(".")
+        if kind == "optimizer":
+            index, _, name = rest.partition(".")
+            state.setdefault(int(index), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    model.num_timesteps = agent.header["num_timesteps"]
+    model._n_updates = agent.header["num_updates"]
+    return agent
+
+
+def check_fits(agent: AgentFile, venv: VecEnv, encoder: str | Path | None, *, source: str) -> None:
+    """Raise UsageError unless the agent was trained with this encoder and for these spaces."""
+    trained = agent.header["encoder"]
+    if trained is None and encoder is not None:
+        raise UsageError(
+            f"{source} was trained without an encoder, {encoder} is given: leave it out"
+        )
+    if trained is not None and encoder is None:
+        raise UsageError(
+            f"{source} was trained with the encoder {trained['path']}, none is given: give it that"
+        )
+    if trained is not None and encoder is not None and sha256(encoder) != trained["sha256"]:
+        raise UsageError(
+            f"{source} was trained with another encoder (sha256 {trained['sha256'][:12]}, then at "
+            f"{trained['path']}) than {encoder} ({sha256(encoder)[:12]}): give it that encoder"
+        )
+    for name, space in _spaces(venv).items():
+        if agent.header["spaces"][name] != space:
+            raise UsageError(
+                f"{source} was trained for {name}s {agent.header['spaces'][name]}, the environment "
+                f"has {space}: use the environment and number of slots of its training"
+            )
+
+
+def _spaces(owner: OnPolicyAlgorithm | VecEnv) -> dict[str, str]:
+    return {"observation": str(owner.observation_space), "action": str(owner.action_space)}
+
+
+def _named_tensors(policy: ActorCriticPolicy) -> dict[str, Tensor]:
+    """Return parameters and buffers, each once: extractors shared by actor and critic have one."""
+    return {**dict(policy.named_parameters()), **dict(policy.named_buffers())}
+
+
+def _fill(policy: ActorCriticPolicy, agent: AgentFile, source: str) -> None:
+    own = _named_tensors(policy)
+    prefix = "policy."
+    saved = {
+        key.removeprefix(prefix): tensor
+        for key, tensor in agent.tensors.items()
+        if key.startswith(prefix)
+    }
+    differing = sorted(
+        name
+        for name in own.keys() | saved.keys()
+        if name not in own or name not in saved or own[name].shape != saved[name].shape
+    )
+    if differing:
+        raise UsageError(
+            f"{source} does not fit the policy: {differing[0]} differs ({len(differing)} such in "
+            "all); use the policy settings that it was trained with"
+        )
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(saved[name])
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _extractor_class(name: str) -> type[BaseFeaturesExtractor]:
+    """Return the features extractor of that name; nothing else may be named by a file."""
+    module, _, attribute = name.rpartition(".")
+    found = (
+        getattr(importlib.import_module(module), attribute, None) if module == POLICIES else None
+    )
+    if not (isinstance(found, type) and issubclass(found, BaseFeaturesExtractor)):
+        raise UsageError(
+            f"an agent asks for {name!r}, which is no features extractor of {POLICIES}"
+        )
+    return found
+
+
+POLICIES = "agents.policies"

@@ -1,0 +1,80 @@
+"""Where the numbers of a training run go."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+
+
+def make_logger(run_dir: Path, resume_step: int = 0) -> Logger:
+    """Log to `run_dir/progress.csv` and, for TensorBoard, to `run_dir/tensorboard`.
+
+    Args:
+        run_dir: where the run is kept.
+        resume_step: the step at which the run goes on. Rows after it, which are about to be made
+            again, are dropped.
+    """
+    tensorboard = TensorBoardOutputFormat(str(run_dir / "tensorboard"))
+    table = CsvWriter(run_dir / "progress.csv", resume_step)
+    return Logger(folder=str(run_dir), output_formats=[tensorboard, table])
+
+
+class CsvWriter(KVWriter):
+    """A table with one row for each step at which something was logged.
+
+    stable-baselines3's own writer begins an empty file each time, and loses what an interrupted run
+    had written.
+    """
+
+    def __init__(self, path: Path, resume_step: int = 0) -> None:
+        self._path = path
+        self._columns = ["step"]
+        self._rows: list[dict[str, Any]] = []
+        self._row: dict[str, Any] = {}
+        if path.exists():
+            with path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            self._rows = [row for row in rows if int(row["step"]) <= resume_step]
+            self._columns = list(rows[0]) if rows else self._columns
+        self._rewrite()
+
+    def write(
+        self,
+        key_values: dict[str, Any],
+        key_excluded: dict[str, tuple[str, ...]],
+        step: int = 0,
+    ) -> None:
+        """Add what was logged at a step; a row is written when the next one begins."""
+        if self._row.get("step") != step:
+            self._flush()
+            self._row = {"step": step}
+        self._row.update(key_values)
+
+    def close(self) -> None:
+        """Write the last row."""
+        self._flush()
+
+    def _flush(self) -> None:
+        if not self._row:
+            return
+        self._rows.append(self._row)
+        new = sorted(self._row.keys() - set(self._columns))
+        if new:
+            self._columns += new
+            self._rewrite()
+        else:
+            with self._path.open("a", newline="") as file:
+                csv.DictWriter(file, self._columns).writerow(self._row)
+        self._row = {}
+
+    def _rewrite(self) -> None:
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(self._rows)
+        os.replace(temporary, self._path)

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from agents.checkpoints import load_policy, read_agent, restore, save_agent
+from agents.evaluation import evaluate, mean_scores
+from agents.training import make_ppo, train
+from agents.vec_env import GymnasiumVecEnv
+from ocrl.errors import UsageError
+
+SMALL = {"seed": 0, "n_steps": 32, "batch_size": 64}
+
+
+def rows(run_dir: Path) -> list[dict[str, str]]:
+    with (run_dir / "progress.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same_weights(a: Any, b: Any) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_learns_to_go_for_the_goal(room: Any) -> None:
+    model = make_ppo(room(16), seed=1, n_steps=64, batch_size=256, learning_rate=2e-3)
+    before = mean_scores(evaluate(model.policy, room(64), range(128)))
+    model.learn(24_576)
+    after = mean_scores(evaluate(model.policy, room(64), range(128)))
+    assert before["success"] < 0.6
+    assert after["success"] > 0.95
+    assert after["length"] < 8
+
+
+def test_folder_of_a_run(room: Any, tmp_path: Path) -> None:
+    model = make_ppo(room(4), **SMALL)
+    train(
+        model,
+        512,
+        tmp_path,
+        evaluations={"train": room(4), "validation": room(4)},
+        eval_every=256,
+        eval_episodes=6,
+        checkpoint_every=128,
+        progress=False,
+        notes={"env": "room"},
+    )
+    table = rows(tmp_path)
+    steps = [int(row["step"]) for row in table]
+    assert steps == sorted(set(steps))
+    assert [int(row["step"]) for row in table if row["eval_validation/success"]] == [0, 256, 512]
+    assert table[-1]["eval_train/return"] != ""
+    assert table[1]["rollout/success"] != ""
+    assert table[-1]["train/entropy_loss"] != ""
+    assert list((tmp_path / "tensorboard").glob("events*"))
+    header = read_agent(tmp_path / "last.safetensors").header
+    assert header["num_timesteps"] == 512
+    assert header["notes"] == {"env": "room"}
+    assert set(header["scores"]) == {"train", "validation"}
+    best = read_agent(tmp_path / "best.safetensors").header["scores"]["validation"]["return"]
+    returns = [
+        float(row["eval_validation/return"]) for row in table if row["eval_validation/return"]
+    ]
+    assert best == pytest.approx(max(returns))
+    with pytest.raises(UsageError, match="already holds an agent"):
+        train(model, 1024, tmp_path)
+
+
+def test_resume_goes_on_with_count_schedule_optimiser_and_table(room: Any, tmp_path: Path) -> None:
+    first = make_ppo(room(4), **SMALL)
+    train(first, 384, tmp_path, checkpoint_every=128, progress=False)
+    moments = first.policy.optimizer.state_dict()["state"]
+
+    second = make_ppo(room(4), **SMALL)
+    restore(tmp_path / "last.safetensors", second)
+    assert second.num_timesteps == 384
+    assert same_weights(first.policy, second.policy)
+    for index, state in second.policy.optimizer.state_dict()["state"].items():
+        for name, tensor in state.items():
+            torch.testing.assert_close(tensor, moments[index][name])
+
+    third = make_ppo(room(4), **SMALL)
+    rates = []
+    update = third.train
+    third.train = lambda: (update(), rates.append(third.policy.optimizer.param_groups[0]["lr"]))
+    train(third, 768, tmp_path, checkpoint_every=128, progress=False, resume=True)
+    assert third.num_timesteps == 768
+    assert third._n_updates == 6 * 4
+    # three updates of 128 steps are left, at 512, 640 and 768 of 768 steps
+    np.testing.assert_allclose(rates, 3e-4 * np.array([256, 128, 0]) / 768, atol=1e-9)
+    assert [int(row["step"]) for row in rows(tmp_path)] == [128, 256, 384, 512, 640, 768]
+    train(third, 768, tmp_path, progress=False, resume=True)
+    assert third.num_timesteps == 768
+
+
+def test_resume_meets_new_episodes(room: Any, tmp_path: Path) -> None:
+    envs = room(4)
+    train(make_ppo(envs, **SMALL), 128, tmp_path, progress=False)
+    other = room(4)
+    model = make_ppo(other, **SMALL)
+    fresh = model.env.reset()
+    train(make_ppo(other, **SMALL), 256, tmp_path, progress=False, resume=True)
+    model = make_ppo(other, **SMALL)
+    np.testing.assert_array_equal(fresh, model.env.reset())
+
+
+def test_rows_after_the_checkpoint_are_made_again(room: Any, tmp_path: Path) -> None:
+    class InterruptedRunError(Exception):
+        pass
+
+    model = make_ppo(room(4), **SMALL)
+    update, count = model.train, 0
+
+    def train_thrice() -> None:
+        nonlocal count
+        count += 1
+        if count > 3:
+            raise InterruptedRunError
+        update()
+
+    model.train = train_thrice
+    with pytest.raises(InterruptedRunError):
+        train(model, 1024, tmp_path, checkpoint_every=256, progress=False)
+    assert read_agent(tmp_path / "last.safetensors").header["num_timesteps"] == 256
+    assert int(rows(tmp_path)[-1]["step"]) == 512
+    model = make_ppo(room(4), **SMALL)
+    train(model, 640, tmp_path, progress=False, resume=True)
+    assert [int(row["step"]) for row in rows(tmp_path)] == [128, 256, 384, 512, 640]
+
+
+def test_saved_agent_plays_as_before(room: Any, tmp_path: Path) -> None:
+    model = make_ppo(room(4), **SMALL, extractor_kwargs={"dim": 32, "depth": 1})
+    model.learn(256)
+    path = tmp_path / "agent.safetensors"
+    save_agent(path, model)
+    policy = load_policy(path, GymnasiumVecEnv(room(8)))
+    assert evaluate(policy, room(8), range(16)) == evaluate(model.policy, room(8), range(16))
+    assert not list(tmp_path.glob("*.tmp"))
+    assert not policy.training
+
+
+def test_agent_refuses_another_encoder_and_other_spaces(room: Any, tmp_path: Path) -> None:
+    encoder, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    encoder.write_bytes(b"one")
+    other.write_bytes(b"two")
+    path = tmp_path / "agent.safetensors"
+    model = make_ppo(room(4), **SMALL)
+    save_agent(path, model, encoder=encoder)
+    venv = GymnasiumVecEnv(room(2))
+    assert read_agent(path).encoder == str(encoder)
+    load_policy(path, venv, encoder=encoder)
+    with pytest.raises(UsageError, match="another encoder"):
+        load_policy(path, venv, encoder=other)
+    with pytest.raises(UsageError, match="none is given"):
+        load_policy(path, venv)
+    with pytest.raises(UsageError, match="another encoder"):
+        restore(path, model, encoder=other)
+    # a path moves, its content counts
+    moved = encoder.rename(tmp_path / "moved.safetensors")
+    load_policy(path, venv, encoder=moved)
+
+    save_agent(path, model)
+    with pytest.raises(UsageError, match="without an encoder"):
+        load_policy(path, venv, encoder=other)
+    venv.observation_space = gym.spaces.Box(-2, 2, (5, 3), np.float32)
+    with pytest.raises(UsageError, match=r"\(4, 3\).*\(5, 3\)"):
+        load_policy(path, venv)
+    with pytest.raises(UsageError, match="does not fit the policy"):
+        restore(path, make_ppo(room(4), **SMALL, head_dims=[32]))
+
+
+def test_files_that_are_no_agents_are_refused(room: Any, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        read_agent(tmp_path / "missing.safetensors")
+    path = tmp_path / "agent.safetensors"
+    save_agent(path, make_ppo(room(4), **SMALL))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UsageError, match="whole file"):
+        read_agent(path)
+
+
+def test_a_file_names_no_code_but_extractors(room: Any, tmp_path: Path) -> None:
+    path = tmp_path / "agent.safetensors"
+    save_agent(path, make_ppo(room(4), **SMALL))
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    assert "TransformerExtractor" in json.loads(metadata["header"])["policy"]["extractor"]
+    for name in ("os.system", "agents.policies.torch", "agents.policies.Block"):
+        content = path.read_bytes().replace(
+            b"agents.policies.TransformerExtractor", name.encode().ljust(36)
+        )
+        (tmp_path / "bad.safetensors").write_bytes(content)
+        with pytest.raises(UsageError, match="no features extractor"):
+            load_policy(tmp_path / "bad.safetensors", GymnasiumVecEnv(room(2)))
+
+
+def test_batch_size_that_does_not_divide_the_rollout(room: Any) -> None:
+    with pytest.raises(UsageError, match="take batch_size=384"):
+        make_ppo(room(6), seed=0, n_steps=128, batch_size=512)
