@@ -1,0 +1,142 @@
+"""Rollouts, pretraining, an agent and its transfer: the scripts, as a user runs them, but tiny."""
+
+import csv
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import minari
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+TINY_ROLLOUTS = [
+    "rollouts.num_envs=2",
+    "rollouts.num_steps.train=120",
+    "rollouts.num_steps.validation=60",
+]
+TINY_PRETRAINING = [
+    "pretraining.max_steps=4",
+    "pretraining.steps_per_epoch=2",
+    "pretraining.batch_size=2",
+    "scoring.num_clips=2",
+    "scoring.clip_length=3",
+    "scoring.num_pictures=1",
+]
+TINY_AGENT = [
+    "total_steps=256",
+    "eval_every=0",
+    "agent.num_envs=2",
+    "agent.model.n_steps=64",
+    "agent.model.batch_size=128",
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def run(home, monkeypatch, capfd):
+    """Run a script in a working directory of its own; return (exit code, stdout, stderr)."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(home / "minari"))
+
+    def call(name, *arguments):
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        try:
+            runpy.run_path(str(SCRIPTS / name), run_name="__main__")
+            code = 0
+        except SystemExit as stop:
+            code = stop.code
+        return code, *capfd.readouterr()
+
+    return call
+
+
+def one_line(err):
+    return len([line for line in err.splitlines() if line.startswith("error:")]) == 1
+
+
+def test_an_agent_without_an_encoder_is_told_how_to_make_one(run):
+    code, _, err = run("train_agent.py", "encoder=slotcontrast")
+    assert code == 2
+    assert one_line(err)
+    assert "python scripts/pretrain_slots.py env=nav_maze_1 encoder=slotcontrast" in err
+
+
+def test_rollouts_are_a_minari_dataset(run):
+    code, out, _ = run("collect_rollouts.py", *TINY_ROLLOUTS)
+    assert code == 0
+    assert 'minari.load_dataset("ocrl/nav_maze_1/train-v0")' in out
+    dataset = minari.load_dataset("ocrl/nav_maze_1/train-v0")
+    assert dataset.total_steps == 120
+    observations = dataset[0].observations
+    assert observations["frames"].shape[1:] == (64, 64, 3)
+    assert observations["segments"].shape[1:] == (64, 64)
+    assert observations["position"].shape[1:] == (2,)
+    code, _, err = run("collect_rollouts.py", *TINY_ROLLOUTS)
+    assert code == 2
+    assert one_line(err)
+
+
+@pytest.mark.parametrize("encoder", ["slotcontrast", "vector", "grid"])
+def test_encoder_agent_and_resume(run, home, encoder):
+    pretraining = ["pretrain_slots.py", f"encoder={encoder}", *TINY_ROLLOUTS, *TINY_PRETRAINING]
+    code, _, err = run(*pretraining)
+    assert code == 0, err
+    folder = home / "runs/pretrain/nav_maze_1" / encoder / "seed=0"
+    assert (folder / "encoder.safetensors").exists()
+    assert any(folder.glob("events.out.tfevents.*"))
+    scores = json.loads((folder / "scores.json").read_text())
+    if encoder == "slotcontrast":
+        assert set(scores) == {"slotcontrast", "block masks", "k-means on colour"}
+        assert list((folder / "pictures").glob("*.png"))
+    assert run(*pretraining)[0] == 2  # nothing is overwritten unasked
+    assert run(*pretraining, "resume=true")[0] == 0
+
+    training = ["train_agent.py", f"encoder={encoder}", *TINY_AGENT]
+    code, _, err = run(*training)
+    assert code == 0, err
+    assert run(*training)[0] == 2
+    assert run(*training, "resume=true", "total_steps=512")[0] == 0
+    progress = home / "runs/agent/nav_maze_1" / encoder / "seed=0/progress.csv"
+    with progress.open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file)]
+    assert steps[-1] == 512
+
+
+def test_transfer_plays_the_same_mazes_for_every_agent(run, home):
+    code, out, err = run("evaluate_transfer.py", "episodes=2", "num_envs=2")
+    assert code == 0, err
+    assert "report.html" in out
+    folder = home / "runs/transfer/nav_maze_1"
+    with (folder / "episodes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 2 * 2
+    mazes = {(row["encoder"], row["condition"]): [] for row in rows}
+    for row in rows:
+        mazes[row["encoder"], row["condition"]].append((row["layout"], row["seed"]))
+    assert len({tuple(played) for played in mazes.values()}) == 1
+    assert "<img" in (folder / "report.html").read_text()
+
+
+def test_transfer_without_agents_names_the_command(run):
+    code, _, err = run("evaluate_transfer.py", "runs_dir=elsewhere")
+    assert code == 2
+    assert one_line(err)
+    assert "train_agent.py" in err
+
+
+@pytest.mark.parametrize(
+    "script", ["collect_rollouts", "pretrain_slots", "train_agent", "evaluate_transfer"]
+)
+def test_help_explains_itself(run, script):
+    code, out, _ = run(f"{script}.py", "--help")
+    assert code == 0
+    assert out.startswith(f"{script}: ")
+    assert f"python scripts/{script}.py" in out
+    assert "nav_maze_1" in out
