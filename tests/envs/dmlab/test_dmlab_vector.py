@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode
+
+from envs.dmlab import make_vector_env
+from envs.errors import UsageError
+
+# Of this level there is no recording: its frames are another invention for every engine seed.
+LEVEL = "collect_good_objects"
+SHORT = {"episodeLengthSeconds": 0.2}  # 12 frames: 3 decisions of 4
+
+
+@pytest.fixture
+def vector_env(fake_lab):
+    envs = make_vector_env(2, level=LEVEL, settings=SHORT, observations=("rgb", "instruction"))
+    yield envs
+    envs.close()
+
+
+def test_episodes_in_subprocesses(vector_env):
+    assert isinstance(vector_env, AsyncVectorEnv)
+    assert vector_env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    observations, _ = vector_env.reset(seed=0)
+    assert observations["rgb"].shape == (2, 64, 64, 3)
+    assert observations["instruction"] == ("", "")
+    for _ in range(2):
+        for step in range(3):
+            previous = observations["rgb"]
+            observations, rewards, terminated, truncated, infos = vector_env.step(np.array([2, 0]))
+            assert truncated.tolist() == [step == 2] * 2
+            assert not terminated.any()
+            assert rewards.tolist() == [step == 2] * 2
+        for final, last, first in zip(
+            infos["final_obs"], previous, observations["rgb"], strict=True
+        ):
+            np.testing.assert_array_equal(final["rgb"], last)
+            assert (first != last).any()
+        assert infos["final_info"]["apples"].tolist() == [1, 1]
+        assert infos["final_info"]["success"].tolist() == [False, False]
+
+
+def test_no_two_workers_of_neighbouring_runs_share_an_episode(vector_env):
+    def first_frames(seed):
+        return [frame.tobytes() for frame in vector_env.reset(seed=seed)[0]["rgb"]]
+
+    frames = [frame for seed in (0, 1, 2, None, None) for frame in first_frames(seed)]
+    assert len(set(frames)) == 10
+    assert first_frames(0) == frames[:2]
+    np.testing.assert_array_equal(
+        vector_env.reset(seed=[5, 5])[0]["rgb"][0], vector_env.reset(seed=[6, 5])[0]["rgb"][1]
+    )
+
+
+SCRIPT = """
+import os, sys
+import torch  # a stand-in, as empty as it is quick
+from envs.dmlab import make_vector_env
+
+class LevelCacheThatLooksAround:
+    def fetch(self, key, pk3_path):
+        assert "deepmind_lab" in sys.modules
+        print(os.getpid(), "torch" in sys.modules, "stable_baselines3" in sys.modules, flush=True)
+        return False
+
+    def write(self, key, pk3_path):
+        pass
+
+if __name__ == "__main__":
+    envs = make_vector_env(
+        2, level="explore_goal_locations_small", level_cache=LevelCacheThatLooksAround()
+    )
+    envs.reset(seed=0)
+    envs.close()
+    print(os.getpid(), "torch" in sys.modules, "deepmind_lab" in sys.modules)
+"""
+
+
+def test_workers_import_neither_torch_nor_the_script(fake_lab, tmp_path):
+    (tmp_path / "torch.py").touch()
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    path = ":".join(sys.path)
+    result = subprocess.run(
+        [sys.executable, str(script)], env={"PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    *workers, parent = [line.split() for line in result.stdout.splitlines()]
+    assert len({pid for pid, *_ in [*workers, parent]}) == 3
+    assert [seen for _, *seen in workers] == [["False", "False"]] * 2
+    assert parent[1:] == ["True", "False"]
+
+
+def test_what_a_worker_objects_to_arrives_here(fake_lab):
+    envs = make_vector_env(1, level="nav_maze_4")
+    with warnings.catch_warnings(record=True) as logged, pytest.raises(UsageError) as error:
+        envs.reset(seed=0)
+    assert "Level not found" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not logged
+
+
+def test_other_errors_of_a_worker_arrive_with_their_traceback(fake_lab):
+    envs = make_vector_env(1, level=LEVEL)
+    with warnings.catch_warnings(record=True) as logged, pytest.raises(gymnasium.error.Error):
+        envs.reset(seed=["a seed"])
+    assert any("Traceback" in str(entry.message) for entry in logged)
+
+
+def test_bad_arguments_need_no_subprocess(fake_lab):
+    with pytest.raises(UsageError, match="num_envs=0"):
+        make_vector_env(0)
+    with pytest.raises(UsageError, match="image_size=63"):
+        make_vector_env(2, image_size=63)
+
+
+def test_without_deepmind_lab(without_deepmind_lab):
+    with pytest.raises(UsageError, match="not installed"):
+        make_vector_env(2)
