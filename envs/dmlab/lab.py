@@ -16,10 +16,10 @@ def check_installed(level: str) -> None:
     if importlib.util.find_spec("deepmind_lab") is not None:
         return
     twin = {path: name for name, path in LEVELS.items()}.get(level_path(level))
-    alternative = "has this level too" if twin else "has no such level, the nearest is"
+    alternative = "has this level too" if twin else "has no such level, but for instance"
     raise UsageError(
         "deepmind_lab is not installed: docs/dmlab.md says how to build it; the embedded maze "
-        f"{alternative}: env={twin or nearest(level, LEVELS)} simulator=maze"
+        f"{alternative}: env={twin or 'nav_maze_random_goal_1'} simulator=maze"
     )
 
 

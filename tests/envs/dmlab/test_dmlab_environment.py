@@ -337,7 +337,10 @@ def test_level_without_an_observation(fake_lab, make_env, monkeypatch):
     [
         ("nav_maze_random_goal_2", "has this level too: env=nav_maze_random_goal_2 simulator=maze"),
         ("nav_maze_static_03", "has this level too: env=nav_maze_3 simulator=maze"),
-        ("contributed/dmlab30/rooms_watermaze", "no such level, .*: env=[a-z_0-9]+ simulator=maze"),
+        (
+            "contributed/dmlab30/rooms_watermaze",
+            "has no such level, .*: env=[a-z_0-9]+ simulator=maze",
+        ),
     ],
 )
 def test_without_deepmind_lab(without_deepmind_lab, level, command):
