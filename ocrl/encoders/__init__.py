@@ -1,7 +1,17 @@
 """Encoders: one file per published system or baseline."""
 
+from ocrl.encoders.dinosaur import Dinosaur
 from ocrl.encoders.grid import GridEncoder
+from ocrl.encoders.slot_attention import SlotAttentionAutoencoder
 from ocrl.encoders.slotcontrast import SlotContrast
 from ocrl.encoders.vector import VectorEncoder
+from ocrl.encoders.videosaur import VideoSAUR
 
-__all__ = ["GridEncoder", "SlotContrast", "VectorEncoder"]
+__all__ = [
+    "Dinosaur",
+    "GridEncoder",
+    "SlotAttentionAutoencoder",
+    "SlotContrast",
+    "VectorEncoder",
+    "VideoSAUR",
+]

@@ -46,7 +46,8 @@ class SlotEncoder(TrainableEncoder):
         projection: features to the tokens that slot attention reads.
         initializer: slots before a first frame.
         corrector: slot attention.
-        predictor: slots to where the next frame's slots start.
+        predictor: slots to where the next frame's slots start. None: frames are images of their
+            own, and each starts from the initialiser.
         decoder: slots to the target.
         target: (frames, features) to what is reconstructed.
         first_iterations: iterations of slot attention on a first frame.
@@ -61,7 +62,7 @@ class SlotEncoder(TrainableEncoder):
         projection: nn.Module,
         initializer: Initializer,
         corrector: SlotAttention,
-        predictor: nn.Module,
+        predictor: nn.Module | None,
         decoder: Decoder,
         target: nn.Module,
         *,
@@ -131,6 +132,10 @@ class SlotEncoder(TrainableEncoder):
         decoded = self.decoder(*(x.flatten(0, 1) for x in (slots.slots, slots.attention, target)))
         reconstruction, masks = (x.unflatten(0, videos.shape[:2]) for x in decoded)
         return Reconstruction(masks.unflatten(-1, self.decoder.grid_size), reconstruction, target)
+
+    def segment(self, videos: Tensor) -> Tensor:
+        """Return the decoder's masks (B, T, K, h, w) of uint8 videos (B, T, H, W, 3)."""
+        return self.reconstruct(videos).masks
 
     def decoder_loss(self, slots: Tensor, attention: Tensor, target: Tensor) -> Tensor:
         """Return the decoder's loss on videos: slots (B, T, K, D), attention and target alike."""

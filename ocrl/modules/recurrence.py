@@ -36,7 +36,8 @@ class SlotRecurrence(nn.Module):
     Args:
         initializer: slots before a first frame.
         corrector: slot attention.
-        predictor: (B, K, D) to (B, K, D).
+        predictor: (B, K, D) to (B, K, D). None: every frame is an image of its own, whose slots
+            start from the initialiser again.
         first_iterations: iterations of slot attention on a first frame.
         iterations: iterations on every other frame.
     """
@@ -45,7 +46,7 @@ class SlotRecurrence(nn.Module):
         self,
         initializer: Initializer,
         corrector: SlotAttention,
-        predictor: nn.Module,
+        predictor: nn.Module | None,
         *,
         first_iterations: int = 3,
         iterations: int = 2,
@@ -80,7 +81,7 @@ class SlotRecurrence(nn.Module):
             slots = slots.index_copy(0, rows, fresh.to(slots.dtype))
         for _ in range(self.iterations):
             slots, attention = self.corrector.iterate(slots, keys, values)
-        return SlotState(slots, attention, self.predictor(slots))
+        return SlotState(slots, attention, self.predict(slots))
 
     def forward(self, features: Tensor) -> SlotState:
         """Run over whole videos, (B, T, N, F) tokens, from their first frame on."""
@@ -89,9 +90,16 @@ class SlotRecurrence(nn.Module):
         for t, frame in enumerate(features.unbind(dim=1)):
             iterations = self.iterations if t else self.first_iterations
             slots, attention = self.corrector(frame, predicted, iterations)
-            predicted = self.predictor(slots)
+            predicted = self.predict(slots)
             states.append(SlotState(slots, attention, predicted))
         return SlotState(*(torch.stack(parts, dim=1) for parts in zip(*states, strict=True)))
+
+    def predict(self, slots: Tensor) -> Tensor:
+        """Return where the next frame's slots start, given slots (B, K, D)."""
+        next_slots: Tensor = (
+            self.initializer(len(slots)) if self.predictor is None else self.predictor(slots)
+        )
+        return next_slots
 
     def attend(self, slots: Tensor, features: Tensor) -> Tensor:
         """Return where slots (B, T, K, D) look in tokens (B, T, N, F), (B, T, K, N)."""

@@ -94,12 +94,12 @@ def _create(name: str, pretrained: bool, model_kwargs: dict[str, Any]) -> Vision
         model = timm.create_model(
             name, pretrained=pretrained, num_classes=0, dynamic_img_size=True, **model_kwargs
         )
-    except TypeError as error:
+    except (TypeError, RuntimeError) as error:
         raise UsageError(
             f"timm cannot build {name} with {model_kwargs} ({error}): choose a vision transformer, "
-            "and arguments that it takes"
+            "weights that timm has for it, and arguments that it takes"
         ) from error
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         raise UsageError(
             f"the weights of {name} could not be fetched ({type(error).__name__}): connect to the "
             "Hugging Face hub, or use pretrained=false for random weights"

@@ -1,5 +1,6 @@
 """Decoders: from slots back to the tokens or pixels of a frame."""
 
+from ocrl.modules.decoders.autoregressive import AutoregressiveDecoder
 from ocrl.modules.decoders.base import Decoded, Decoder
 from ocrl.modules.decoders.broadcast import SpatialBroadcastDecoder
 from ocrl.modules.decoders.flat import FlatDecoder
@@ -7,6 +8,7 @@ from ocrl.modules.decoders.mixer import SlotMixerDecoder
 from ocrl.modules.decoders.mlp import MLPDecoder
 
 __all__ = [
+    "AutoregressiveDecoder",
     "Decoded",
     "Decoder",
     "FlatDecoder",

@@ -93,6 +93,7 @@ def test_sizes_that_do_not_fit_are_refused():
         ("vit_smal_patch14_dinov2", "did you mean vit_small_patch14_dinov2"),
         ("zzz", "list_models"),
         ("resnet18", "choose a vision transformer"),
+        ("vit_tiny_patch16_224.nobody", "weights that timm has"),
         ("eva02_tiny_patch14_224", "no plain vision transformer"),
     ],
 )

@@ -1,0 +1,110 @@
+"""VideoSAUR: objects in real videos, by predicting where features go."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ocrl.encoders.slots import SlotEncoder
+from ocrl.modules.backbones import TimmBackbone
+from ocrl.modules.decoders import Decoder
+from ocrl.modules.initializers import Initializer
+from ocrl.modules.slot_attention import SlotAttention
+from ocrl.modules.targets import FeatureTarget
+from ocrl.objectives import (
+    feature_reconstruction,
+    temporal_similarity,
+    temporal_similarity_target,
+)
+
+
+class VideoSAUR(SlotEncoder):
+    """Object-centric learning by temporal feature similarities (arXiv 2306.04829).
+
+        L = w L_sim(y_t, P_t) + v |x_t - h_t|^2,  [x_t, y_t] = decoder(slots_t)
+
+    P_t says how much each patch of frame t resembles each patch of frame t + 1 in the keys of a
+    frozen ViT: predicting it takes what moves together as well as what looks alike. On MOVi the
+    published system uses this term alone (v = 0), on real videos both.
+
+    Args:
+        backbone: frames to features; it gives keys too.
+        projection: features to the tokens that slot attention reads.
+        initializer: slots before a first frame.
+        corrector: slot attention.
+        predictor: slots to where the next frame's slots start.
+        decoder: slots to N similarities per patch, after the F features if v > 0.
+        similarity_weight: w.
+        reconstruction_weight: v.
+        temperature: of the similarities.
+        first_iterations: iterations of slot attention on a first frame.
+        iterations: iterations on every other frame.
+    """
+
+    backbone: TimmBackbone
+
+    def __init__(
+        self,
+        backbone: TimmBackbone,
+        projection: nn.Module,
+        initializer: Initializer,
+        corrector: SlotAttention,
+        predictor: nn.Module,
+        decoder: Decoder,
+        *,
+        similarity_weight: float = 0.1,
+        reconstruction_weight: float = 0.0,
+        temperature: float = 0.075,
+        first_iterations: int = 3,
+        iterations: int = 2,
+    ) -> None:
+        super().__init__(
+            backbone,
+            projection,
+            initializer,
+            corrector,
+            predictor,
+            decoder,
+            FeatureTarget(),
+            first_iterations=first_iterations,
+            iterations=iterations,
+        )
+        self.temperature = temperature
+        self.loss_weights = {"temporal_similarity": similarity_weight}
+        if reconstruction_weight:
+            self.loss_weights["reconstruction"] = reconstruction_weight
+
+    def features_and_keys(self, videos: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features and keys, (B, T, N, F) each, of uint8 videos (B, T, H, W, 3)."""
+        self.check_frames(videos)
+        features, keys = self.backbone.tokens_and_keys(videos.flatten(0, 1))
+        batch = videos.shape[:2]
+        return torch.unflatten(features, 0, batch), torch.unflatten(keys, 0, batch)
+
+    def losses(
+        self, videos: Tensor, features: Tensor | None = None, keys: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return the terms of the objective, unweighted.
+
+        Args:
+            videos: uint8 (B, T, H, W, 3), clips of 2 frames or more.
+            features: what ``features_and_keys(videos)`` gave, if it is at hand.
+            keys: the same.
+
+        Raises:
+            UsageError: for clips of one frame.
+        """
+        if features is None or keys is None:
+            features, keys = self.features_and_keys(videos)
+        slots = self.group(features)
+        decoded = self.decoder(*(x.flatten(0, 1) for x in (slots.slots, slots.attention, features)))
+        outputs = torch.unflatten(decoded.reconstruction, 0, videos.shape[:2])
+        num_patches = features.shape[2]
+        target = temporal_similarity_target(keys, self.temperature)
+        losses = {
+            "temporal_similarity": temporal_similarity(outputs[:, :-1, :, -num_patches:], target)
+        }
+        if "reconstruction" in self.loss_weights:
+            reconstruction = outputs[..., :-num_patches]
+            losses["reconstruction"] = feature_reconstruction(reconstruction, features)
+        return losses
