@@ -39,6 +39,7 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
     def decorate(main: Main) -> Callable[[], None]:
         def checked(cfg: DictConfig) -> None:
             try:
+                check_missing(cfg)
                 check_types(cfg)
                 main(cfg)
             except InstantiationException as error:
@@ -90,6 +91,14 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"choose from {', '.join(choices)}"
+
+
+def check_missing(cfg: DictConfig) -> None:
+    """Raise UsageError if a setting without a default was not given."""
+    for key in _leaves(cfg):
+        parent, _, name = key.rpartition(".")
+        if OmegaConf.is_missing(OmegaConf.select(cfg, parent) if parent else cfg, name):
+            raise ocrl.errors.UsageError(f"{key} is needed: add {key}=... to the command")
 
 
 def check_types(cfg: DictConfig) -> None:

@@ -53,14 +53,20 @@ def dataset_name(cfg: DictConfig, split: str) -> str:
 def rollout_policy(name: str, environments: VectorEnv[Any, Any, Any], seed: int) -> Policy:
     """Return what chooses the actions of rollouts.
 
+    Args:
+        name: one of the maze's policies, or ``auto``: wandering in mazes, random elsewhere.
+        environments: to act in.
+        seed: of the policy's own choices.
+
     Raises:
         UsageError: the environments have no policy of that name.
     """
     if isinstance(environments.unwrapped, MazeVectorEnv):
+        name = "wandering" if name == "auto" else name
         if name not in POLICIES:
             raise UsageError(f"there is no policy {name!r}: {nearest(name, POLICIES)}")
         return make_policy(name, environments.unwrapped, seed)
-    if name != "random":
+    if name not in ("auto", "random"):
         raise UsageError(f"this environment has no policy {name!r}: take rollouts.policy=random")
     environments.action_space.seed(seed)
     return lambda observations: np.asarray(environments.action_space.sample())

@@ -38,7 +38,7 @@ def test_settings_reach_main(run, tmp_path):
 @pytest.mark.parametrize(
     ("argument", "expected"),
     [
-        ("env=nav_maze_i", "did you mean nav_maze_1"),
+        ("env=nav_maze_i", "nav_maze_1?"),
         ("encoder=slotcontrst", "did you mean slotcontrast"),
         ("pretraining.max_step=5", "did you mean pretraining.max_steps"),
         ("sed=1", "did you mean seed"),
@@ -46,6 +46,7 @@ def test_settings_reach_main(run, tmp_path):
         ("resume=5", "resume is true or false"),
         ("pretraining.learning_rate=fast", "pretraining.learning_rate is a number"),
         ("no equals sign", "key=value"),
+        ("env=custom", "env.id is needed"),
     ],
 )
 def test_bad_input_is_one_line(run, argument, expected):
