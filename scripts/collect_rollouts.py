@@ -1,16 +1,18 @@
 """Collect rollouts: see ``python scripts/collect_rollouts.py --help``."""
 
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from configs.cli import script
-from configs.collection import collect
 from ocrl.data.rollouts import dataset_folder
 
 
 @script("collect_rollouts")
 def main(cfg: DictConfig) -> None:
     """Write one Minari dataset for the chosen split."""
-    dataset_id = collect(cfg, cfg.split, overwrite=cfg.overwrite)
+    rollouts = instantiate(cfg.data)
+    rollouts.collect(cfg.split, overwrite=cfg.overwrite)
+    dataset_id = rollouts.dataset_id(cfg.split)
     print(f"{dataset_id} is in {dataset_folder(dataset_id)}")
     print(f'read it with  minari.load_dataset("{dataset_id}")')
 

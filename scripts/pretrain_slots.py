@@ -7,12 +7,13 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from configs.cli import script
-from configs.collection import scoring_clips, training_clips
 from configs.environments import settings
 from configs.runs import open_run, write_text
+from configs.sources import Source
 from configs.tables import print_scores
 from ocrl.baselines import BlockMasks, ColourPosition, KMeans
 from ocrl.checkpoints import save_encoder
+from ocrl.data.clips import ClipDataset, evaluation_clips
 from ocrl.encoder import Encoder
 from ocrl.pictures import MaskPictures
 from ocrl.pretraining import PretrainingSettings, pretrain
@@ -23,12 +24,17 @@ from ocrl.scoring import SegmentationScores, score
 def main(cfg: DictConfig) -> None:
     """Train on clips of train layouts, then score on clips of validation layouts."""
     torch.set_num_threads(cfg.num_threads)
-    run_dir = open_run(cfg, same=("env", "encoder", "rollouts", "clip_length", "seed"))
+    run_dir = open_run(cfg, same=("data", "encoder", "clip_length", "seed"))
     path = run_dir / "encoder.safetensors"
     if path.exists():
         print(f"{path} is trained already")
         return
-    clips, validation = training_clips(cfg), scoring_clips(cfg)
+    source: Source = instantiate(cfg.data)
+    size = tuple(cfg.encoder.image_size)
+    clips = ClipDataset(source.training_videos(), cfg.clip_length, image_size=size)
+    validation = evaluation_clips(
+        source.scoring_videos(), cfg.scoring.clip_length, cfg.scoring.num_clips, image_size=size
+    )
     torch.manual_seed(cfg.seed)
     encoder = instantiate(cfg.encoder.model)
     print(f"Training {cfg.encoder.name} on {len(clips)} clips, on {cfg.device}: {run_dir}")
@@ -38,7 +44,7 @@ def main(cfg: DictConfig) -> None:
         validation,
         PretrainingSettings(seed=cfg.seed, device=cfg.device, **settings(cfg.pretraining)),
         run_dir,
-        scores=SegmentationScores(cfg.scoring.num_stuff),
+        scores=SegmentationScores(source.num_stuff),
         callbacks=[MaskPictures(validation, cfg.scoring.num_pictures, run_dir / "pictures")],
         resume=cfg.resume,
     )
@@ -48,9 +54,9 @@ def main(cfg: DictConfig) -> None:
         and encoder.segment(validation[0]["video"][None]) is not None
     ):
         contenders: dict[str, Encoder] = {cfg.encoder.name: encoder.cpu()}
-        contenders |= baselines(encoder, tuple(cfg.encoder.image_size))
+        contenders |= baselines(encoder, size)
         scores = {
-            name: score(contender, validation, cfg.scoring.num_stuff).compute()
+            name: score(contender, validation, source.num_stuff).compute()
             for name, contender in contenders.items()
         }
         print_scores(scores)

@@ -11,7 +11,9 @@ from ocrl.data.videos import ArrayVideos
 from ocrl.errors import UsageError
 
 
-def load_recordings(folder: str | Path, pattern: str = "*.npz") -> ArrayVideos:
+def load_recordings(
+    folder: str | Path, pattern: str = "*.npz", *, exclude: str | None = None
+) -> ArrayVideos:
     """Return recorded episodes, for example of DeepMind Lab, as videos.
 
     Each file holds ``frames`` uint8 (T, H, W, 3), and, if there is ground truth, ``segments``
@@ -20,11 +22,14 @@ def load_recordings(folder: str | Path, pattern: str = "*.npz") -> ArrayVideos:
     Args:
         folder: where the files lie.
         pattern: which of them, such as ``nav_maze_static_01_*.npz``; read in order of their names.
+        exclude: those of them to leave out, such as ``nav_maze_static_03_*``.
 
     Raises:
         UsageError: no file, a broken one, or frames that do not fit together.
     """
-    paths = sorted(Path(folder).glob(pattern))
+    paths = sorted(
+        path for path in Path(folder).glob(pattern) if exclude is None or not path.match(exclude)
+    )
     if not paths:
         raise UsageError(f"no {pattern} in {folder}: give the folder of the recorded episodes")
     frames, segments = [], []

@@ -12,9 +12,9 @@ from hydra.core.global_hydra import GlobalHydra
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY_ROLLOUTS = [
-    "rollouts.num_envs=2",
-    "rollouts.num_steps.train=120",
-    "rollouts.num_steps.validation=60",
+    "data.num_envs=2",
+    "data.num_steps.train=120",
+    "data.num_steps.validation=60",
 ]
 TINY_PRETRAINING = [
     "pretraining.max_steps=4",

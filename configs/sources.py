@@ -1,0 +1,114 @@
+"""Where the videos of pretraining come from: one class per configuration in ``configs/data``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from gymnasium.vector import AutoresetMode
+from omegaconf import DictConfig
+
+from configs.collection import NUM_STUFF, ground_truth, merge_stuff, rollout_policy
+from configs.environments import make_environments
+from ocrl.data.mapped import MappedSegments
+from ocrl.data.recordings import load_recordings
+from ocrl.data.rollout_videos import load_rollouts
+from ocrl.data.rollouts import collect_rollouts, dataset_folder
+from ocrl.data.videos import Videos
+
+
+class Source(ABC):
+    """Videos to train on and videos to score on.
+
+    Attributes:
+        num_stuff: true segments 0 .. num_stuff - 1 are no things.
+    """
+
+    num_stuff: int = 1
+
+    @abstractmethod
+    def training_videos(self) -> Videos:
+        """Return the videos to train on."""
+
+    @abstractmethod
+    def scoring_videos(self) -> Videos:
+        """Return videos that training does not see."""
+
+
+class Rollouts(Source):
+    """Rollouts of an environment: trained on train layouts, scored on validation layouts."""
+
+    num_stuff = NUM_STUFF
+
+    def __init__(
+        self,
+        *,
+        run_name: str,
+        env: DictConfig,
+        seed: int,
+        policy: str,
+        num_envs: int,
+        num_steps: DictConfig,
+        in_memory: bool,
+    ) -> None:
+        self.run_name = run_name
+        self.env = env
+        self.seed = seed
+        self.policy = policy
+        self.num_envs = num_envs
+        self.num_steps = num_steps
+        self.in_memory = in_memory
+
+    def training_videos(self) -> Videos:
+        """Return rollouts on train layouts, collected first if there are none."""
+        return self._videos("train")
+
+    def scoring_videos(self) -> Videos:
+        """Return rollouts on validation layouts, collected first if there are none."""
+        return self._videos("validation")
+
+    def dataset_id(self, split: str) -> str:
+        """Return the Minari name of the rollouts of a split."""
+        return f"ocrl/{self.run_name}/{split}-v0"
+
+    def collect(self, split: str, *, overwrite: bool = False) -> None:
+        """Collect rollouts on the layouts of a split.
+
+        Raises:
+            UsageError: there are some already, and ``overwrite`` is false.
+        """
+        environments = make_environments(self.env, split, self.num_envs, AutoresetMode.NEXT_STEP)
+        collect_rollouts(
+            environments,
+            rollout_policy(self.policy, environments, self.seed),
+            self.dataset_id(split),
+            self.num_steps[split],
+            seed=self.seed,
+            extras=ground_truth(environments),
+            description=f"{self.policy} policy in {self.env.id}, {split} split",
+            overwrite=overwrite,
+        )
+        environments.close()
+
+    def _videos(self, split: str) -> Videos:
+        dataset_id = self.dataset_id(split)
+        if not dataset_folder(dataset_id).exists():
+            print(f"There are no rollouts {dataset_id} yet: collecting them.")
+            self.collect(split)
+        return MappedSegments(load_rollouts(dataset_id, in_memory=self.in_memory), merge_stuff)
+
+
+class Recordings(Source):
+    """Recorded episodes in a folder; some are held out by their names."""
+
+    def __init__(self, *, run_name: str, path: str, held_out: str) -> None:
+        self.run_name = run_name
+        self.path = path
+        self.held_out = held_out
+
+    def training_videos(self) -> Videos:
+        """Return the episodes whose names do not match ``held_out``."""
+        return load_recordings(self.path, exclude=self.held_out)
+
+    def scoring_videos(self) -> Videos:
+        """Return the episodes whose names match ``held_out``."""
+        return load_recordings(self.path, self.held_out)
