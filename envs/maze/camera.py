@@ -23,7 +23,8 @@ class Camera(NamedTuple):
         slope: float32 (W,), tangent of the angle of each column to the right of the view.
         row_distance: float32 (H,), along the view, to where each row meets the floor; inf above.
         row_level: int64 (H,), scale of the floor's texture in each row.
-        row_light: float32 (H,), light on the floor in each row.
+        row_light: uint32 (H,), light on the floor in each row, in 1/256.
+        row_haze: uint32 (H,), how much of the sky's colour is the horizon's, in 1/256.
         offsets: int64, where each scale of a texture starts.
         texture_size: texels per side at the finest scale.
     """
@@ -32,7 +33,8 @@ class Camera(NamedTuple):
     slope: npt.NDArray[np.float32]
     row_distance: npt.NDArray[np.float32]
     row_level: npt.NDArray[np.int64]
-    row_light: npt.NDArray[np.float32]
+    row_light: npt.NDArray[np.uint32]
+    row_haze: npt.NDArray[np.uint32]
     offsets: npt.NDArray[np.int64]
     texture_size: int
 
@@ -53,7 +55,8 @@ def make_camera(image_size: int, texture_size: int) -> Camera:
         slope=(centre / focal).astype(np.float32),
         row_distance=distance.astype(np.float32),
         row_level=np.where(np.isfinite(distance), level, top_level).astype(np.int64),
-        row_light=light_at(distance).astype(np.float32),
+        row_light=(256 * light_at(distance)).astype(np.uint32),
+        row_haze=(256 * np.clip(1 + centre / (image_size / 2), 0, 1) ** 3).astype(np.uint32),
         offsets=level_offsets(texture_size),
         texture_size=texture_size,
     )

@@ -16,8 +16,8 @@ from envs.maze.ground_truth import GroundTruth, observe_truth
 from envs.maze.layouts import Layout
 from envs.maze.motion import ACTION_NAMES
 from envs.maze.options import build_simulation
+from envs.maze.topdown import Trails
 
-RENDER_SIZE = 512
 METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 15}
 
 Frame = npt.NDArray[np.uint8]
@@ -86,6 +86,7 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
             layouts,
         )
         self.render_mode = check_render_mode(render_mode)
+        self._trails = Trails(self.simulation) if render_mode else None
         self.observation_space = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         self.action_space = spaces.Discrete(len(ACTION_NAMES))
         self._running = False
@@ -110,6 +111,8 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
             self.simulation.seed(0, seed)
         self._seeded = self._running = True
         self.simulation.begin(0, (options or {}).get("layout"))
+        if self._trails:
+            self._trails.begin(0)
         return self.simulation.draw()[0], {}
 
     def step(self, action: np.int64 | int) -> tuple[Frame, float, bool, bool, dict[str, Any]]:
@@ -126,16 +129,16 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
                 f"action {action}: choose an integer from 0 to {len(ACTION_NAMES) - 1}"
             )
         rewards = self.simulation.step(np.array([action], np.int64), np.ones(1, np.bool_))
+        if self._trails:
+            self._trails.extend()
         truncated = bool(self.simulation.out_of_time[0])
         self._running = not truncated
         info: dict[str, Any] = self.simulation.summary(0) if truncated else {}
         return self.simulation.draw()[0], float(rewards[0]), False, truncated, info
 
     def render(self) -> Frame | None:
-        """Return a larger picture, uint8 (RENDER_SIZE, RENDER_SIZE, 3), or None without a mode."""
-        if self.render_mode is None:
-            return None
-        return self.simulation.picture(0, RENDER_SIZE)
+        """Return a sharper view beside the map, uint8 (512, 1024, 3), or None without a mode."""
+        return self._trails.view_and_map(0) if self._trails else None
 
     def ground_truth(self) -> GroundTruth:
         """Return segments, depth, pose, distance to the goal and things, as they are now."""

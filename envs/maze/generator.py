@@ -1,4 +1,4 @@
-"""Random mazes: cells joined by a depth-first walk, then loops."""
+"""Random layouts: mazes of corridors, and rooms with doors."""
 
 from __future__ import annotations
 
@@ -104,3 +104,49 @@ def _open_loops(
             horizontal[row, col] = False
         else:
             vertical[row, col] = False
+
+
+@kernel
+def carve_rooms(rows: int, cols: int, largest: int, state: npt.NDArray[np.uint64]) -> Walls:
+    """Divide a hall into rooms, again and again, by walls with a door or two.
+
+    No room is narrower than two cells, if the hall is not.
+
+    Args:
+        rows: number of cells from north to south.
+        cols: number of cells from west to east.
+        largest: cells along the longer side of the largest room, at least 3.
+        state: of the random numbers, uint64 (1,), advanced.
+
+    Returns:
+        Walls that run east, bool (rows + 1, cols), and walls that run south,
+        bool (rows, cols + 1).
+    """
+    horizontal = np.zeros((rows + 1, cols), np.bool_)
+    vertical = np.zeros((rows, cols + 1), np.bool_)
+    horizontal[0], horizontal[rows] = True, True
+    vertical[:, 0], vertical[:, cols] = True, True
+    halls = np.empty((rows * cols, 4), np.int64)
+    halls[0] = np.array([0, 0, rows, cols])
+    count = 1
+    while count > 0:
+        count -= 1
+        top, left, high, wide = halls[count]
+        if max(high, wide) <= largest:
+            continue
+        if high > wide or (high == wide and random_index(state, 2) == 0):
+            cut = top + 2 + random_index(state, high - 3)
+            horizontal[cut, left : left + wide] = True
+            for _ in range(2):
+                horizontal[cut, left + random_index(state, wide)] = False
+            halls[count] = np.array([top, left, cut - top, wide])
+            halls[count + 1] = np.array([cut, left, top + high - cut, wide])
+        else:
+            cut = left + 2 + random_index(state, wide - 3)
+            vertical[top : top + high, cut] = True
+            for _ in range(2):
+                vertical[top + random_index(state, high), cut] = False
+            halls[count] = np.array([top, left, high, cut - left])
+            halls[count + 1] = np.array([top, cut, high, left + wide - cut])
+        count += 2
+    return horizontal, vertical

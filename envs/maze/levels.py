@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass, replace
 
 from envs.errors import UsageError
+from envs.maze.splits import Architecture
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,8 @@ class Level:
 
     Attributes:
         name: what the level is called.
-        rows: cells from north to south.
-        cols: cells from west to east.
-        loops: share of the walls left by the maze generator that is taken out.
+        architecture: of its layouts.
+        larger: architecture of its layouts under a shift of size.
         num_steps: decisions of 4 engine frames in an episode.
         has_goal: whether there is a goal, worth +10, after which the agent starts anew.
         num_good: things worth +1.
@@ -24,71 +24,66 @@ class Level:
         collects: which things: "apples" (good) and lemons (bad), or kinds of "solids".
         fix_goal: whether goal and things are where the layout, not the episode, puts them.
         min_start_distance: steps between cells that the agent starts away from the goal, at least.
-        larger: rows and columns under a shift of size.
     """
 
     name: str
-    rows: int
-    cols: int
-    loops: float
+    architecture: Architecture
+    larger: Architecture
     num_steps: int
     has_goal: bool
     num_good: int
-    larger: tuple[int, int]
     num_bad: int = 0
     collects: str = "apples"
     fix_goal: bool = False
     min_start_distance: int = 1
 
 
-def _nav_mazes(
-    number: int, size: tuple[int, int], larger: tuple[int, int], num_steps: int, apples: int
-) -> tuple[Level, Level]:
+# the nav mazes' sizes, and one beyond them
+_MAZES = [Architecture(*size, loops=0.2) for size in ((5, 10), (9, 15), (13, 20), (17, 25))]
+
+
+def _nav_mazes(number: int, num_steps: int, apples: int) -> tuple[Level, Level]:
     """Return the two levels of a size: goal fixed by the layout, goal drawn for each episode."""
     fixed = Level(
         name=f"nav_maze_{number}",
-        rows=size[0],
-        cols=size[1],
-        loops=0.2,
+        architecture=_MAZES[number - 1],
+        larger=_MAZES[number],
         num_steps=num_steps,
         has_goal=True,
         num_good=apples,
-        larger=larger,
         fix_goal=True,
     )
     name = f"nav_maze_random_goal_{number}"
     return fixed, replace(fixed, name=name, fix_goal=False, min_start_distance=5)
 
 
+_SEEKAVOID_ARENA = Level(
+    name="seekavoid_arena_1",
+    architecture=Architecture(8, 8, loops=0.9),
+    larger=Architecture(12, 12, loops=0.9),
+    num_steps=300,
+    has_goal=False,
+    num_good=12,
+    num_bad=8,
+)
+_COLLECT_GOOD_OBJECTS = Level(
+    name="collect_good_objects",
+    architecture=Architecture(6, 8, largest_room=4),
+    larger=Architecture(9, 12, largest_room=4),
+    num_steps=900,
+    has_goal=False,
+    num_good=12,
+    num_bad=12,
+    collects="solids",
+)
 LEVELS: dict[str, Level] = {
     level.name: level
     for level in (
-        *_nav_mazes(1, size=(5, 10), larger=(9, 15), num_steps=900, apples=5),
-        *_nav_mazes(2, size=(9, 15), larger=(13, 20), num_steps=2250, apples=13),
-        *_nav_mazes(3, size=(13, 20), larger=(17, 25), num_steps=4500, apples=26),
-        Level(
-            "seekavoid_arena_1",
-            rows=8,
-            cols=8,
-            loops=0.9,
-            num_steps=300,
-            has_goal=False,
-            num_good=12,
-            num_bad=8,
-            larger=(12, 12),
-        ),
-        Level(
-            "collect_good_objects",
-            rows=6,
-            cols=8,
-            loops=0.7,
-            num_steps=900,
-            has_goal=False,
-            num_good=12,
-            num_bad=12,
-            larger=(9, 12),
-            collects="solids",
-        ),
+        *_nav_mazes(1, num_steps=900, apples=5),
+        *_nav_mazes(2, num_steps=2250, apples=13),
+        *_nav_mazes(3, num_steps=4500, apples=26),
+        _SEEKAVOID_ARENA,
+        _COLLECT_GOOD_OBJECTS,
     )
 }
 

@@ -70,15 +70,15 @@ def cells(
     """
     rows, cols = coordinates(size)
     number = np.arange(grid[0] * grid[1])
-    shift = (rng.random((len(number), 2)) - 0.5) * jitter
+    shift = (rng.random((len(number), 2), dtype=np.float32) - 0.5) * np.float32(jitter)
     odd = (number // grid[1]) % 2 * 0.5
-    point_rows = (number // grid[1] + 0.5 + shift[:, 0]) / grid[0]
-    point_cols = (number % grid[1] + 0.25 + odd + shift[:, 1]) / grid[1]
-    gap_rows = np.abs(rows[..., None] - point_rows)
-    gap_cols = np.abs(cols[..., None] - point_cols)
+    point_rows = ((number // grid[1] + 0.5 + shift[:, 0]) / grid[0]).astype(np.float32)
+    point_cols = ((number % grid[1] + 0.25 + odd + shift[:, 1]) / grid[1]).astype(np.float32)
+    gap_rows = np.abs(rows[:, :1] - point_rows)
+    gap_cols = np.abs(cols[0][:, None] - point_cols)
     gap_rows = np.minimum(gap_rows, 1 - gap_rows)
     gap_cols = np.minimum(gap_cols, 1 - gap_cols)
-    distance = np.sqrt(gap_rows**2 + gap_cols**2).astype(np.float32)
-    nearest = np.argmin(distance, axis=-1)
-    two = np.partition(distance, 1, axis=-1)
+    squares = gap_rows[:, None] ** 2 + gap_cols[None, :] ** 2
+    nearest = np.argmin(squares, axis=-1)
+    two = np.sqrt(np.partition(squares, 1, axis=-1)[..., :2])
     return nearest, two[..., 0], (two[..., 1] - two[..., 0]) / 2

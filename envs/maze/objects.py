@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing: a name and the solids it is made of."""
+    """A kind of thing: a name and the solids it is made of, the main one first."""
 
     name: str
     parts: tuple[Part, ...]
@@ -43,8 +43,8 @@ class Kind:
 GOAL = Kind(
     "goal",
     (
-        Part(CYLINDER, (0, 0, 0.03), (0.17, 0.17, 0.03), (0.35, 0.35, 0.4)),
         Part(DIAMOND, (0, 0, 0.36), (0.19, 0.19, 0.26), (1.0, 0.15, 0.75)),
+        Part(CYLINDER, (0, 0, 0.03), (0.17, 0.17, 0.03), (0.35, 0.35, 0.4)),
     ),
 )
 APPLE = Kind(
@@ -52,14 +52,14 @@ APPLE = Kind(
     (
         Part(ELLIPSOID, (0, 0, 0.2), (0.14, 0.14, 0.13), (0.85, 0.1, 0.08)),
         Part(CYLINDER, (0, 0, 0.34), (0.015, 0.015, 0.045), (0.35, 0.22, 0.1)),
-        Part(ELLIPSOID, (0.05, 0, 0.36), (0.05, 0.025, 0.02), (0.2, 0.65, 0.15)),
+        Part(ELLIPSOID, (0.045, 0, 0.37), (0.06, 0.035, 0.025), (0.2, 0.65, 0.15)),
     ),
 )
 LEMON = Kind(
     "lemon",
     (
-        Part(ELLIPSOID, (0, 0, 0.2), (0.12, 0.12, 0.12), (0.98, 0.87, 0.15)),
-        Part(ELLIPSOID, (0, 0, 0.2), (0.17, 0.06, 0.06), (0.95, 0.8, 0.12)),
+        Part(ELLIPSOID, (0, 0, 0.2), (0.115, 0.115, 0.14), (0.98, 0.87, 0.15)),
+        Part(ELLIPSOID, (0, 0, 0.2), (0.05, 0.05, 0.185), (0.95, 0.8, 0.12)),
     ),
 )
 
@@ -70,7 +70,7 @@ def recoloured(kind: Kind, name: str, *colours: Triple) -> Kind:
     return Kind(name, tuple(replace(part, colour=colour) for part, colour in parts))
 
 
-HELD_OUT_GOAL = recoloured(GOAL, "held-out goal", (0.8, 0.8, 0.75), (0.1, 0.75, 0.95))
+HELD_OUT_GOAL = recoloured(GOAL, "held-out goal", (0.1, 0.75, 0.95), (0.8, 0.8, 0.75))
 HELD_OUT_APPLE = recoloured(
     APPLE, "held-out apple", (0.55, 0.8, 0.15), (0.35, 0.22, 0.1), (0.2, 0.65, 0.15)
 )

@@ -45,8 +45,7 @@ def build_simulation(
     """
     chosen = condition(get_level(level), split, shift)
     if layouts is None:
-        rows, cols, loops = chosen.level.rows, chosen.level.cols, chosen.level.loops
-        own = split_layouts(rows, cols, loops, chosen.layouts)
+        own = split_layouts(chosen.level.architecture, chosen.layouts)
     else:
         own = tuple(
             item if isinstance(item, Layout) else Layout.from_file(item) for item in layouts

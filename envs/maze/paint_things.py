@@ -15,9 +15,10 @@ from envs.maze.views import OBJECT, Views
 from envs.maze.world import State
 
 NEAR = 0.05
-AMBIENT = 0.45
 # towards the light: east, south, up
 LIGHT_X, LIGHT_Y, LIGHT_Z = 0.36, -0.48, 0.80
+AMBIENT, GLOSS = 0.4, 0.35
+SHADOW = 0.45
 
 
 @kernel
@@ -76,6 +77,31 @@ def _span(low: float, high: float, size: int) -> tuple[int, int]:
 
 
 @kernel
+def _shade(
+    nx: float, ny: float, nz: float, dx: float, dy: float, dz: float
+) -> tuple[float, float]:
+    """Return the diffuse light and the gloss of a surface with a normal, seen along a ray."""
+    scale = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz)
+    facing = (nx * LIGHT_X + ny * LIGHT_Y + nz * LIGHT_Z) * scale
+    diffuse = AMBIENT + (1.0 - AMBIENT) * (0.5 + 0.5 * facing)
+    mirrored = 2.0 * facing * scale
+    rx, ry, rz = mirrored * nx - LIGHT_X, mirrored * ny - LIGHT_Y, mirrored * nz - LIGHT_Z
+    towards = -(rx * dx + ry * dy + rz * dz) / math.sqrt(dx * dx + dy * dy + dz * dz)
+    if facing <= 0.0 or towards <= 0.0:
+        return diffuse, 0.0
+    return diffuse, GLOSS * towards**16
+
+
+@kernel
+def _paint_shadow(pixel: npt.NDArray[np.uint8], east: float, south: float, radius: float) -> None:
+    """Darken a floor pixel by its place from the middle of a thing of a radius."""
+    near = 1.0 - (east * east + south * south) / (radius * radius)
+    if near > 0.0:
+        for channel in range(3):
+            pixel[channel] = np.uint8(pixel[channel] * (1.0 - SHADOW * min(2.0 * near, 1.0)))
+
+
+@kernel
 def _paint_thing(
     state: State,
     kinds: PackedKinds,
@@ -131,14 +157,19 @@ def _paint_thing(
                     nearest, hit_part = t, part
                     nx, ny, nz = px * hx, py * hy, pz * hz
             if hit_part < 0:
+                if nearest > camera.row_distance[line]:
+                    _paint_shadow(
+                        views.frames[i, line, column],
+                        camera.row_distance[line] * dx - east,
+                        camera.row_distance[line] * dy - south,
+                        radius,
+                    )
                 continue
-            length = math.sqrt(nx * nx + ny * ny + nz * nz)
-            facing = max((nx * LIGHT_X + ny * LIGHT_Y + nz * LIGHT_Z) / length, 0.0)
             fade = 0.6 + 0.4 / (1.0 + 0.02 * nearest * nearest)
-            light = (AMBIENT + (1.0 - AMBIENT) * facing) * fade
+            diffuse, gloss = _shade(nx, ny, nz, dx, dy, dz)
             for channel in range(3):
                 views.frames[i, line, column, channel] = np.uint8(
-                    min(kinds.colour[hit_part, channel] * light, 255.0)
+                    min((kinds.colour[hit_part, channel] * diffuse + 255.0 * gloss) * fade, 255.0)
                 )
             if with_truth:
                 views.segments[i, line, column] = OBJECT + thing

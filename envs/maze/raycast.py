@@ -9,9 +9,11 @@ import numpy.typing as npt
 
 from envs.maze.camera import EYE_HEIGHT, Camera
 from envs.maze.kernel import kernel
+from envs.maze.looks import Looks
 from envs.maze.objects import PackedKinds
 from envs.maze.paint_things import paint_things
-from envs.maze.views import FLOOR, PICTURE, SKY, WALL, Looks, Views
+from envs.maze.texturing import mix, paint_upright, sample, write
+from envs.maze.views import FLOOR, PICTURE, SKY, WALL, Views
 from envs.maze.world import Maps, State
 
 PICTURE_LOW, PICTURE_HIGH = 0.22, 0.78
@@ -112,7 +114,10 @@ def _paint_maze(
     horizontal, vertical = maps.horizontal[layout], maps.vertical[layout]
     x, y = float(state.position[i, 0]), float(state.position[i, 1])
     wall, floor = looks.texels[looks.wall[layout]], looks.texels[looks.floor[layout]]
-    sky = looks.sky[layout]
+    sky = np.empty(len(camera.row_haze), np.uint32)
+    for line in range(len(sky)):
+        sky[line] = mix(looks.zenith[layout], looks.horizon[layout], camera.row_haze[line])
+    mixed = np.empty(camera.texture_size, np.uint32)
     frame = views.frames[i]
     size = len(camera.slope)
     with_truth = len(views.segments) > 0
@@ -126,14 +131,14 @@ def _paint_maze(
         top = max(math.ceil(above - 0.5), 0)
         bottom = min(math.ceil(above + height - 0.5), size)
         for line in range(top):
-            _put(frame, line, column, sky[line], 256)
+            write(frame, line, column, sky[line], np.uint32(256))
 
         # a column covers more of a wall that recedes than a row does
         facing = abs(dx) if upright else abs(dy)
         footprint = camera.texture_size / (height * max(facing, 0.25))
         light = (0.6 + 0.4 / (1.0 + 0.02 * distance * distance)) * FACE_LIGHT[2 * upright + side]
         _paint_wall(
-            wall, camera, frame, column, top, bottom, above, height, along, footprint, light
+            wall, camera, frame, column, top, bottom, above, height, along, footprint, light, mixed
         )
         run = vertical[row, col] if upright else horizontal[row, col]
         number = -1
@@ -160,6 +165,7 @@ def _paint_maze(
                 (along - PICTURE_LOW) / part,
                 footprint / part,
                 light,
+                mixed,
             )
         _paint_floor(floor, camera, frame, column, bottom, x, y, dx, dy)
         if with_truth:
@@ -176,18 +182,6 @@ def _paint_maze(
 
 
 @kernel
-def _put(
-    frame: npt.NDArray[np.uint8], line: int, column: int, texel: np.uint32, light: int
-) -> None:
-    """Write a texel under a light in 1/256 into a pixel."""
-    colour = np.uint32(texel)
-    shade = np.uint32(light)
-    frame[line, column, 0] = ((colour & np.uint32(255)) * shade) >> np.uint32(8)
-    frame[line, column, 1] = (((colour >> np.uint32(8)) & np.uint32(255)) * shade) >> np.uint32(8)
-    frame[line, column, 2] = ((colour >> np.uint32(16)) * shade) >> np.uint32(8)
-
-
-@kernel
 def _paint_wall(
     texture: npt.NDArray[np.uint32],
     camera: Camera,
@@ -200,22 +194,28 @@ def _paint_wall(
     along: float,
     footprint: float,
     light: float,
+    mixed: npt.NDArray[np.uint32],
 ) -> None:
     """Draw one column of an upright texture, at the scale whose texels cover its footprint."""
     level = 0
-    while footprint > 1.2:
+    while footprint > 1.4:
         footprint *= 0.5
         level += 1
     level = min(level, len(camera.offsets) - 2)
-    size = camera.texture_size >> level
-    start = camera.offsets[level] + min(int(along * size), size - 1) * size
-    step = size / height
-    place = (top + 0.5 - above) * step
-    shade = int(light * 256)
-    for line in range(top, bottom):
-        texel = texture[start + min(int(place), size - 1)]
-        _put(frame, line, column, texel, shade)
-        place += step
+    paint_upright(
+        texture,
+        camera.offsets[level],
+        camera.texture_size >> level,
+        frame,
+        column,
+        top,
+        bottom,
+        above,
+        height,
+        along,
+        np.uint32(light * 256),
+        mixed,
+    )
 
 
 @kernel
@@ -234,7 +234,11 @@ def _paint_floor(
     for line in range(bottom, frame.shape[0]):
         distance = camera.row_distance[line]
         level = camera.row_level[line]
-        size = camera.texture_size >> level
-        u, v = (x + distance * dx) * size, (y + distance * dy) * size
-        place = camera.offsets[level] + (int(u) & (size - 1)) * size + (int(v) & (size - 1))
-        _put(frame, line, column, texture[place], int(camera.row_light[line] * 256))
+        texel = sample(
+            texture,
+            camera.offsets[level],
+            camera.texture_size >> level,
+            x + distance * dx,
+            y + distance * dy,
+        )
+        write(frame, line, column, texel, camera.row_light[line])

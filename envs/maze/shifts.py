@@ -47,9 +47,9 @@ def condition(level: Level, split: str, shift: str | None) -> Condition:
         raise UsageError(
             f"no shift {shift!r}: choose {near!r} or another of {list(SHIFTS)}, or None"
         )
-    rows, cols = level.larger if shift in ("size", "all") else (level.rows, level.cols)
+    larger = replace(level, architecture=level.larger)
     return Condition(
-        level=replace(level, rows=rows, cols=cols),
+        level=larger if shift in ("size", "all") else level,
         layouts="test" if shift in ("layout", "size", "all") else split,
         textures="test" if shift in ("texture", "all") else "train",
         objects="test" if shift in ("objects", "all") else "train",

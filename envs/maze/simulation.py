@@ -12,17 +12,16 @@ from envs.maze.camera import make_camera
 from envs.maze.episodes import begin_episode
 from envs.maze.layouts import Layout
 from envs.maze.levels import Level
-from envs.maze.mipmaps import mip_chain, pack_texels
+from envs.maze.looks import NUM_PICTURES, choose_looks
 from envs.maze.objects import KIND_NUMBERS, KINDS, pack_kinds, solid_numbers
 from envs.maze.raycast import render
 from envs.maze.rng import random_state
 from envs.maze.stepping import step_batch
-from envs.maze.styles import TEXTURE_SIZE, make_picture, make_style
-from envs.maze.views import Looks, Views
+from envs.maze.styles import TEXTURE_SIZE
+from envs.maze.views import Views, frames_only
 from envs.maze.world import Rules, build_maps, empty_state
 
-NUM_STYLES = {"train": 24, "test": 12}
-NUM_PICTURES = 48
+SUPERSAMPLING = 2
 CELLS_PER_PICTURE = 8
 
 
@@ -65,9 +64,9 @@ class Simulation:
         self.rows, self.cols = layouts[0].rows, layouts[0].cols
         self.camera = make_camera(image_size, TEXTURE_SIZE)
         self.kinds = pack_kinds(KINDS)
-        num_pictures = max(1, self.rows * self.cols // CELLS_PER_PICTURE)
+        num_pictures = min(1 + self.rows * self.cols // CELLS_PER_PICTURE, NUM_PICTURES)
         self.maps = build_maps(layouts, num_pictures)
-        self.looks = self._choose_looks(texture_split, num_pictures)
+        self.looks = choose_looks(texture_split, self.maps.seed, num_pictures)
         self.rules = self._make_rules(object_split == "test", fix_layout, fix_goal, fix_start)
         num_things = int(level.has_goal) + level.num_good + level.num_bad
         self.state = empty_state(num_envs, num_things, self.rows, self.cols)
@@ -132,9 +131,7 @@ class Simulation:
         """Draw all mazes, or some of them into given frames, uint8 (N, H, W, 3)."""
         if frames is None:
             frames = np.empty((self.num_envs, self.image_size, self.image_size, 3), np.uint8)
-        nothing = np.empty((0, 0, 0), np.uint16)
-        views = Views(frames, nothing, nothing.astype(np.float32))
-        self._render(views, self._everyone if which is None else which)
+        self._render(frames_only(frames), self._everyone if which is None else which)
         return frames
 
     def draw_with_truth(self) -> Views:
@@ -147,22 +144,20 @@ class Simulation:
         return views
 
     def picture(self, index: int, size: int) -> npt.NDArray[np.uint8]:
-        """Return what one agent sees, uint8 (size, size, 3), at another size than the frames."""
-        frames: npt.NDArray[np.uint8] = np.empty((self.num_envs, size, size, 3), np.uint8)
-        nothing = np.empty((0, 0, 0), np.uint16)
-        views = Views(frames, nothing, nothing.astype(np.float32))
-        looks = self.looks._replace(sky=np.repeat(self.looks.sky, -(-size // self.image_size), 1))
+        """Return what one agent sees, uint8 (size, size, 3), sharper than the frames."""
+        side = size * SUPERSAMPLING
+        frames = np.empty((self.num_envs, side, side, 3), np.uint8)
         render(
             self.maps,
             self.state,
-            looks,
+            self.looks,
             self.kinds,
-            make_camera(size, TEXTURE_SIZE),
+            make_camera(side, TEXTURE_SIZE),
             np.array([index]),
-            views,
+            frames_only(frames),
         )
-        picture: npt.NDArray[np.uint8] = frames[index]
-        return picture
+        blocks = frames[index].reshape(size, SUPERSAMPLING, size, SUPERSAMPLING, 3)
+        return (blocks.mean(axis=(1, 3)) + 0.5).astype(np.uint8)
 
     def summary(self, index: int) -> dict[str, float]:
         """Return the scores of the episode that one maze has played so far."""
@@ -180,24 +175,3 @@ class Simulation:
 
     def _render(self, views: Views, which: npt.NDArray[np.int64]) -> None:
         render(self.maps, self.state, self.looks, self.kinds, self.camera, which, views)
-
-    def _choose_looks(self, split: str, num_pictures: int) -> Looks:
-        """Give each layout a style and pictures, by its own seed."""
-        seeds = self.maps.seed
-        styles = (seeds % np.uint64(NUM_STYLES[split])).astype(np.int64)
-        used, style = np.unique(styles, return_inverse=True)
-        made = [make_style(split, int(index)) for index in used]
-        orders = [np.random.default_rng(int(seed)).permutation(NUM_PICTURES) for seed in seeds]
-        hung = np.stack(orders)[:, :num_pictures]
-        shown, picture = np.unique(hung, return_inverse=True)
-        images = [look.wall for look in made] + [look.floor for look in made]
-        images += [make_picture(split, int(index)) for index in shown]
-        height = np.clip((np.arange(self.image_size) + 0.5) / (self.image_size / 2), 0, 1)[:, None]
-        skies = [look.zenith + (look.horizon - look.zenith) * height**3 for look in made]
-        return Looks(
-            texels=np.stack([mip_chain(image) for image in images]),
-            wall=style.astype(np.int64),
-            floor=(style + len(made)).astype(np.int64),
-            picture=(picture.reshape(hung.shape) + 2 * len(made)).astype(np.int64),
-            sky=pack_texels(np.stack(skies) * 255)[style],
-        )

@@ -20,7 +20,7 @@ from envs.maze.world import Maps, Rules, State
 
 GOAL_REWARD = 10.0
 THING_REWARD = 1.0
-PICKUP_REACH = 0.4
+PICKUP_REACH = 0.36
 
 
 @kernel

@@ -40,6 +40,11 @@ class Style:
     horizon: Colour
 
 
+def natural(hue: float, saturation: float, value: float) -> Colour:
+    """Return a colour as float32 (3,) in [0, 1], of any hue but pink and magenta."""
+    return hsv(0.93 + 0.85 * (hue % 1.0), saturation, value)
+
+
 @lru_cache(maxsize=512)
 def make_style(split: str, index: int) -> Style:
     """Return a style; every index gives another one.
@@ -50,8 +55,10 @@ def make_style(split: str, index: int) -> Style:
     """
     rng = np.random.default_rng(np.random.SeedSequence([_STREAMS[split], index, 0]))
     hue = rng.random()
-    wall_colour = hsv(hue, rng.uniform(0.35, 0.95), rng.uniform(0.55, 0.95))
-    floor_colour = hsv(hue + rng.uniform(0.3, 0.7), rng.uniform(0.4, 0.9), rng.uniform(0.45, 0.95))
+    wall_colour = natural(hue, rng.uniform(0.3, 0.85), rng.uniform(0.5, 0.85))
+    floor_colour = natural(
+        hue + rng.uniform(0.3, 0.7), rng.uniform(0.35, 0.8), rng.uniform(0.5, 0.95)
+    )
     wall_family = WALL_FAMILIES[split][int(rng.integers(len(WALL_FAMILIES[split])))]
     floor_family = FLOOR_FAMILIES[split][int(rng.integers(len(FLOOR_FAMILIES[split])))]
     wall = wall_family(rng, TEXTURE_SIZE, wall_colour)

@@ -40,6 +40,12 @@ def bevel(depth: Plane, width: float) -> Plane:
     return inside
 
 
+def soft_step(depth: Plane) -> Plane:
+    """Return 0 outside and 1 inside of an edge, with a slope one texel wide."""
+    cover: Plane = np.clip(depth * np.float32(len(depth)) + np.float32(0.5), 0, 1)
+    return cover
+
+
 def bricks(rng: np.random.Generator, size: int, colour: Colour) -> Surface:
     """Courses of bricks, each course shifted, each brick of its own shade."""
     rows, cols = coordinates(size)
@@ -87,7 +93,7 @@ def portholes(rng: np.random.Generator, size: int, colour: Colour) -> Surface:
     edge = 0.5 - np.maximum(np.abs(down), np.abs(right))
     light = 0.85 + 0.2 * fractal_noise(rng, size, (4, 4))
     light *= 0.75 + 0.25 * bevel(edge, 0.06)
-    light *= np.where(radius < hollow, 0.45 + 0.2 * (down + 0.5), 1.0).astype(np.float32)
+    light *= 1 - (0.5 - 0.15 * down) * soft_step((hollow - radius) / per_side)
     rim = np.exp(-(((radius - hollow) / 0.035) ** 2)).astype(np.float32)
     return paint(colour, light, 0.5 * rim, np.minimum(colour * 1.5 + 0.2, 1.0))
 
@@ -99,13 +105,13 @@ def panels(rng: np.random.Generator, size: int, colour: Colour) -> Surface:
     down, right = rows * high % 1, cols * wide % 1
     edge_down, edge_right = np.minimum(down, 1 - down) / high, np.minimum(right, 1 - right) / wide
     gap = np.minimum(edge_down, edge_right)
-    rivet = np.hypot(edge_down - 0.05, edge_right - 0.05) < 0.018
+    rivet = soft_step(0.018 - np.hypot(edge_down - 0.05, edge_right - 0.05))
     brushed = value_noise(rng, size, (64, 4))
     number = (rows * high).astype(np.int64) * wide + (cols * wide).astype(np.int64)
     shade = rng.uniform(0.85, 1.05, high * wide).astype(np.float32)[number]
     light = shade * (0.85 + 0.2 * brushed) * (0.5 + 0.5 * bevel(gap, 0.02))
     light *= 1.08 - 0.2 * down
-    return paint(colour, np.where(rivet, 0.55, light).astype(np.float32))
+    return paint(colour, light + (0.55 - light) * rivet)
 
 
 def stone(rng: np.random.Generator, size: int, colour: Colour) -> Surface:

@@ -14,11 +14,12 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from envs.errors import UsageError
-from envs.maze.env import METADATA, RENDER_SIZE, check_render_mode
+from envs.maze.env import METADATA, check_render_mode
 from envs.maze.ground_truth import GroundTruth, observe_truth
 from envs.maze.layouts import Layout
 from envs.maze.motion import ACTION_NAMES
 from envs.maze.options import build_simulation
+from envs.maze.topdown import Trails
 
 Frames = npt.NDArray[np.uint8]
 Batch = npt.NDArray[Any]
@@ -89,6 +90,7 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
         self.autoreset_mode = as_autoreset_mode(autoreset_mode)
         self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
         self.render_mode = check_render_mode(render_mode)
+        self._trails = Trails(self.simulation) if render_mode else None
         self.single_observation_space = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
         self.single_action_space = spaces.Discrete(len(ACTION_NAMES))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -150,6 +152,8 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
                 f"the episodes of {over} have ended: call reset() with a reset_mask first"
             )
         rewards = self.simulation.step(actions, self._running)
+        if self._trails:
+            self._trails.extend()
         for index in np.flatnonzero(waiting):
             self._begin(int(index))
         truncations = self.simulation.out_of_time
@@ -163,10 +167,10 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
         return frames, rewards, np.zeros(self.num_envs, np.bool_), truncations, infos
 
     def render(self) -> tuple[Frames, ...] | None:
-        """Return a larger picture of each maze, or None without a render mode."""
-        if self.render_mode is None:
+        """Return, for each maze, what ``MazeEnv.render`` does."""
+        if self._trails is None:
             return None
-        return tuple(self.simulation.picture(i, RENDER_SIZE) for i in range(self.num_envs))
+        return tuple(self._trails.view_and_map(index) for index in range(self.num_envs))
 
     def ground_truth(self) -> GroundTruth:
         """Return segments, depth, poses, distances to the goal and things, as they are now."""
@@ -174,6 +178,8 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
 
     def _begin(self, index: int, layout: int | None = None) -> None:
         self.simulation.begin(index, layout)
+        if self._trails:
+            self._trails.begin(index)
         self._running[index] = True
 
     def _end(self, index: int, frames: Frames, infos: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a renderer reads and writes: looks in, pictures out."""
+"""What the renderer draws into, and how it numbers segments."""
 
 from __future__ import annotations
 
@@ -10,24 +10,6 @@ import numpy.typing as npt
 SEGMENT_KINDS = ("sky", "floor", "wall", "picture", "object")
 SEGMENT_STRIDE = 4096
 SKY, FLOOR, WALL, PICTURE, OBJECT = (SEGMENT_STRIDE * kind for kind in range(5))
-
-
-class Looks(NamedTuple):
-    """Textures, and which of them each of L layouts has.
-
-    Attributes:
-        texels: uint32 (textures, texels of all scales).
-        wall: int64 (L,), texture.
-        floor: int64 (L,), texture.
-        picture: int64 (L, P), textures.
-        sky: uint32 (L, H), colour of each row of the picture.
-    """
-
-    texels: npt.NDArray[np.uint32]
-    wall: npt.NDArray[np.int64]
-    floor: npt.NDArray[np.int64]
-    picture: npt.NDArray[np.int64]
-    sky: npt.NDArray[np.uint32]
 
 
 class Views(NamedTuple):
@@ -42,3 +24,8 @@ class Views(NamedTuple):
     frames: npt.NDArray[np.uint8]
     segments: npt.NDArray[np.uint16]
     depth: npt.NDArray[np.float32]
+
+
+def frames_only(frames: npt.NDArray[np.uint8]) -> Views:
+    """Return views of frames alone, without segments and depth."""
+    return Views(frames, np.empty((0, 0, 0), np.uint16), np.empty((0, 0, 0), np.float32))
