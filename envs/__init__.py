@@ -13,3 +13,9 @@ gymnasium.register(
     entry_point="envs.maze.env:MazeEnv",
     vector_entry_point="envs.maze.vector:MazeVectorEnv",
 )
+gymnasium.register(
+    id="ocrl/DeepMindLab-v0",
+    entry_point="envs.dmlab:DeepMindLabEnv",
+    vector_entry_point="envs.dmlab:make_vector_env",
+    nondeterministic=True,
+)
