@@ -251,16 +251,12 @@ def _name(cls: type) -> str:
 
 
 def _extractor_class(name: str) -> type[BaseFeaturesExtractor]:
-    """Return the features extractor of that name; nothing else may be named by a file."""
+    """Return the features extractor of this package of that name; a file may name nothing else."""
     module, _, attribute = name.rpartition(".")
-    found = (
-        getattr(importlib.import_module(module), attribute, None) if module == POLICIES else None
-    )
+    package = __name__.rpartition(".")[0]
+    found = None
+    if module.startswith(f"{package}."):
+        found = getattr(importlib.import_module(module), attribute, None)
     if not (isinstance(found, type) and issubclass(found, BaseFeaturesExtractor)):
-        raise UsageError(
-            f"an agent asks for {name!r}, which is no features extractor of {POLICIES}"
-        )
+        raise UsageError(f"an agent asks for {name!r}, which is no features extractor of {package}")
     return found
-
-
-POLICIES = "agents.policies"

@@ -21,8 +21,9 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor, is_vecenv_wrapp
 
 from agents.callbacks import Checkpoint, EpisodeScores, Evaluate, Progress
 from agents.checkpoints import read_agent, restore, save_agent
+from agents.extractors import TransformerExtractor
 from agents.logs import make_logger
-from agents.policies import SlotPolicy, TransformerExtractor
+from agents.policies import SlotPolicy
 from agents.vec_env import GymnasiumVecEnv, environment_seeds, set_seeds
 from ocrl.errors import UsageError
 

@@ -4,77 +4,15 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import pytest
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from agents.policies import Block, SlotPolicy, TransformerExtractor
+from agents.policies import SlotPolicy
 from agents.vec_env import GymnasiumVecEnv
-from ocrl.errors import UsageError
 
 TOKENS = gym.spaces.Box(-np.inf, np.inf, (7, 12), np.float32)
-
-
-def build(**kwargs: Any) -> TransformerExtractor:
-    torch.manual_seed(0)
-    return TransformerExtractor(TOKENS, **kwargs)
-
-
-def test_order_of_tokens_does_not_matter() -> None:
-    extractor = build()
-    tokens = torch.randn(5, 7, 12)
-    shuffled = torch.stack([row[torch.randperm(7)] for row in tokens])
-    torch.testing.assert_close(extractor(tokens), extractor(shuffled))
-
-
-def test_every_token_matters_and_scale_is_seen() -> None:
-    extractor = build()
-    tokens = torch.randn(1, 7, 12)
-    for k in range(7):
-        changed = tokens.clone()
-        changed[0, k, 3] += 1
-        assert not torch.allclose(extractor(tokens), extractor(changed), atol=1e-4)
-    assert not torch.allclose(extractor(tokens), extractor(2 * tokens), atol=1e-2)
-
-
-def test_block_equals_torch_transformer_layer() -> None:
-    """With the same weights, for all tokens and for the first alone."""
-    torch.manual_seed(0)
-    block = Block(dim=16, num_heads=4, ff_dim=32)
-    layer = nn.TransformerEncoderLayer(
-        16, 4, 32, dropout=0.0, activation=F.gelu, batch_first=True, norm_first=True
-    )
-    norm2, linear1, _, linear2 = block.ff
-    with torch.no_grad():
-        layer.self_attn.in_proj_weight.copy_(
-            torch.cat([block.query.weight, block.key_value.weight])
-        )
-        layer.self_attn.in_proj_bias.copy_(torch.cat([block.query.bias, block.key_value.bias]))
-    for ours, theirs in [
-        (block.attention_norm, layer.norm1),
-        (block.out, layer.self_attn.out_proj),
-        (norm2, layer.norm2),
-        (linear1, layer.linear1),
-        (linear2, layer.linear2),
-    ]:
-        theirs.load_state_dict(ours.state_dict())
-    tokens = torch.randn(3, 6, 16)
-    expected = layer(tokens)
-    torch.testing.assert_close(block(tokens, num_queries=6), expected)
-    torch.testing.assert_close(block(tokens, num_queries=1), expected[:, :1])
-
-
-def test_has_about_eighty_thousand_parameters() -> None:
-    extractor = TransformerExtractor(gym.spaces.Box(-1, 1, (7, 64)))
-    assert 70_000 < sum(parameter.numel() for parameter in extractor.parameters()) < 80_000
-
-
-def test_refuses_observations_that_are_no_tokens() -> None:
-    with pytest.raises(UsageError, match="wrap the environments"):
-        TransformerExtractor(gym.spaces.Box(0, 255, (8, 8, 3), np.uint8))
 
 
 class Pretrained(BaseFeaturesExtractor):
