@@ -16,26 +16,26 @@ from ocrl.errors import UsageError
 
 def make_environments(
     env: DictConfig,
-    split: str,
+    variation: DictConfig,
     num_envs: int,
     autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
 ) -> VectorEnv[Any, Any, Any]:
-    """Build a batch of the environments of one split.
+    """Build a batch of one variation of an environment.
 
     Natively batched where the environment offers that, else one after another in this process
     (``env.vectorization=sync``) or in subprocesses (``env.vectorization=async``).
 
     Args:
-        env: the ``env`` node: ``id``, ``kwargs``, ``vectorization``, and further keyword arguments
-            per split.
-        split: ``train``, ``validation`` or ``test``.
+        env: the ``env`` node: ``id``, ``kwargs``, ``vectorization``.
+        variation: keyword arguments over those of the environment, such as ``env.train`` or a
+            condition of transfer.
         num_envs: size of the batch.
         autoreset_mode: what happens when an episode ends.
 
     Raises:
         UsageError: there is no environment of that id.
     """
-    kwargs = {**settings(env.kwargs), **settings(env[split])}
+    kwargs = {**settings(env.kwargs), **settings(variation)}
     module, _, _ = env.id.rpartition(":")
     try:
         if module:
@@ -63,7 +63,8 @@ def settings(node: DictConfig) -> dict[str, Any]:
 
 
 def make_token_environments(
-    env: DictConfig, split: str, num_envs: int, encoder: Encoder
+    env: DictConfig, variation: DictConfig, num_envs: int, encoder: Encoder
 ) -> VecSlotObservation:
-    """Build a batch of the environments of one split that show an encoder's tokens."""
-    return VecSlotObservation(GymnasiumVecEnv(make_environments(env, split, num_envs)), encoder)
+    """Build a batch of one variation of an environment that shows an encoder's tokens."""
+    environments = make_environments(env, variation, num_envs)
+    return VecSlotObservation(GymnasiumVecEnv(environments), encoder)

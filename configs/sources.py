@@ -76,7 +76,9 @@ class Rollouts(Source):
         Raises:
             UsageError: there are some already, and ``overwrite`` is false.
         """
-        environments = make_environments(self.env, split, self.num_envs, AutoresetMode.NEXT_STEP)
+        environments = make_environments(
+            self.env, self.env[split], self.num_envs, AutoresetMode.NEXT_STEP
+        )
         collect_rollouts(
             environments,
             rollout_policy(self.policy, environments, self.seed),

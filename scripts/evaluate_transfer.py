@@ -21,7 +21,7 @@ from agents.transfer import (
 )
 from agents.vec_env import environment_seeds
 from configs.cli import script
-from configs.environments import make_token_environments
+from configs.environments import make_token_environments, settings
 from configs.tables import print_table
 from ocrl.checkpoints import load_encoder
 from ocrl.errors import UsageError
@@ -49,9 +49,9 @@ def main(cfg: DictConfig) -> None:
     agents = find_agents(Path(cfg.runs_dir) / "agent" / cfg.env.run_name)
     played = []
     for agent in agents:
-        for condition, split in cfg.conditions.items():
-            print(f"playing {agent.run_dir} on {condition} layouts")
-            episodes = play(agent, cfg, split)
+        for condition, variation in cfg.conditions.items():
+            print(f"playing {agent.run_dir} under condition {condition}")
+            episodes = play(agent, cfg, variation)
             played.append(Played(agent.encoder, agent.seed, condition, episodes))
     folder = Path(cfg.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,11 +80,11 @@ def find_agents(folder: Path) -> list[Agent]:
     return agents
 
 
-def play(agent: Agent, cfg: DictConfig, split: str) -> list[Episode]:
+def play(agent: Agent, cfg: DictConfig, variation: DictConfig) -> list[Episode]:
     """Play episodes whose mazes and seeds are the same for every agent."""
     checkpoint = read_agent(agent.checkpoint).encoder
     environments = make_token_environments(
-        cfg.env, split, cfg.num_envs, load_encoder(checkpoint).to(cfg.device)
+        cfg.env, variation, cfg.num_envs, load_encoder(checkpoint).to(cfg.device)
     )
     policy = load_policy(agent.checkpoint, environments, encoder=checkpoint, device=cfg.device)
     options = [{"layout": i} for i in range(cfg.episodes)] if cfg.env.layouts else None
@@ -97,7 +97,7 @@ def play(agent: Agent, cfg: DictConfig, split: str) -> list[Episode]:
 def report(cfg: DictConfig, agents: list[Agent], played: list[Played]) -> Page:
     """Return the page: bars, learning curves, masks of each encoder on unseen layouts."""
     page = Page(f"Zero-shot transfer in {cfg.env.run_name}")
-    conditions = ", ".join(f"{name} ({split} layouts)" for name, split in cfg.conditions.items())
+    conditions = ", ".join(f"{name} {settings(node)}" for name, node in cfg.conditions.items())
     page.text(
         f"{len(agents)} agents; {cfg.episodes} episodes each per condition, with the same mazes "
         f"and episode seeds for all. Conditions: {conditions}. Dots are seeds, bars their mean."

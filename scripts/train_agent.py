@@ -18,7 +18,7 @@ def main(cfg: DictConfig) -> None:
     checkpoint = find_checkpoint(cfg)
     encoder = load_encoder(checkpoint).to(cfg.device)
     run_dir = open_run(cfg, same=("env", "encoder", "agent", "checkpoint", "seed"))
-    environments = make_token_environments(cfg.env, "train", cfg.agent.num_envs, encoder)
+    environments = make_token_environments(cfg.env, cfg.env.train, cfg.agent.num_envs, encoder)
     model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
     print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
     train(
@@ -27,7 +27,7 @@ def main(cfg: DictConfig) -> None:
         run_dir,
         encoder=checkpoint,
         evaluations={
-            split: make_token_environments(cfg.env, split, cfg.eval_episodes, encoder)
+            split: make_token_environments(cfg.env, cfg.env[split], cfg.eval_episodes, encoder)
             for split in ("train", "validation")
             if cfg.eval_every
         },
