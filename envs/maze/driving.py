@@ -1,97 +1,144 @@
-"""Driving: which cell to go to next, and which action gets there."""
+"""Driving: where to go next, and which action leads there."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from envs.maze.episodes import fill_distances
-from envs.maze.motion import FRAMES_PER_STEP, TURN_PER_FRAME
-from envs.maze.simulation import Simulation
-from envs.maze.world import State
+from envs.maze.distances import WAYS, fill_distances, is_open
+from envs.maze.kernel import kernel
+from envs.maze.motion import CLEARANCE, FRAMES_PER_STEP, TURN_PER_FRAME
+from envs.maze.raycast import cast_ray
+from envs.maze.world import Maps, Rules, State
 
 TURN_PER_STEP = FRAMES_PER_STEP * TURN_PER_FRAME
-# east, south, west, north: the order in which the heading grows
-WAYS = ((0, 1), (1, 0), (0, -1), (-1, 0))
+# further off than this the agent turns on the spot
+SHARP_TURN = 4 * TURN_PER_STEP
 
 _LOOK_LEFT, _LOOK_RIGHT, _FORWARD, _, _, _, _FORWARD_LEFT, _FORWARD_RIGHT = range(8)
 
 
 def drive_towards(state: State, targets: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
-    """Return the actions that bring each agent to a place it can see.
+    """Return the actions, int64 (N,), that bring each agent to a place it can see.
+
+    Who is there turns on the spot.
 
     Args:
         state: of all mazes.
-        targets: (N, 2), x and y.
+        targets: (N, 2), x and y in cells.
     """
     gap = targets - state.position
     error = np.arctan2(gap[:, 1], gap[:, 0]) - state.heading
     error = (error + np.pi) % (2 * np.pi) - np.pi
-    right = error > 0
+    off, right = np.abs(error), error > 0
     turn = np.where(right, _LOOK_RIGHT, _LOOK_LEFT)
     curve = np.where(right, _FORWARD_RIGHT, _FORWARD_LEFT)
-    off = np.abs(error)
-    return np.where(
-        off > 4 * TURN_PER_STEP, turn, np.where(off > TURN_PER_STEP / 2, curve, _FORWARD)
-    )
+    ahead = np.where(off > TURN_PER_STEP / 2, curve, _FORWARD)
+    return np.where((off > SHARP_TURN) | (gap == 0).all(1), turn, ahead)
 
 
-def is_open(simulation: Simulation, index: int, row: int, col: int, way: int) -> bool:
-    """Return whether no wall stands on one side of a cell."""
-    layout = simulation.layouts[simulation.state.layout[index]]
-    down, right = WAYS[way]
-    if down:
-        return not layout.horizontal[row + (down > 0), col]
-    return not layout.vertical[row, col + (right > 0)]
+@kernel
+def is_clear(
+    horizontal: npt.NDArray[np.int16],
+    vertical: npt.NDArray[np.int16],
+    bad: npt.NDArray[np.bool_],
+    x: float,
+    y: float,
+    to_x: float,
+    to_y: float,
+) -> bool:
+    """Return whether neither a wall nor a bad cell is in the way of something wide as the agent."""
+    length = math.hypot(to_x - x, to_y - y)
+    if length == 0.0:
+        return True
+    dx, dy = (to_x - x) / length, (to_y - y) / length
+    for aside in (-0.99 * CLEARANCE, 0.0, 0.99 * CLEARANCE):
+        hit = cast_ray(horizontal, vertical, x - aside * dy, y + aside * dx, dx, dy)
+        if hit[0] < length:
+            return False
+    for number in range(1, int(8 * length)):
+        if bad[int(y + number / 8 * dy), int(x + number / 8 * dx)]:
+            return False
+    return True
 
 
-def next_cells_on_right(simulation: Simulation, index: int) -> tuple[int, int]:
+@kernel
+def waypoints(maps: Maps, rules: Rules, state: State, targets: npt.NDArray[np.float64]) -> None:
+    """Write the furthest place on each shortest way that can be driven to straight.
+
+    The way leads to the goal, or where there is none to the nearest good thing that is left,
+    around the bad ones if that can be.
+
+    Args:
+        maps: all layouts.
+        rules: of the level.
+        state: of all mazes.
+        targets: (N, 2), x and y in cells, written; where nothing is left, the agent's own place.
+    """
+    rows, cols = state.distance.shape[1:]
+    for i in range(len(targets)):
+        layout = state.layout[i]
+        horizontal, vertical = maps.horizontal[layout], maps.vertical[layout]
+        x, y = float(state.position[i, 0]), float(state.position[i, 1])
+        row, col = int(y), int(x)
+        steps = state.distance[i]
+        bad = np.zeros((rows, cols), np.bool_)
+        if not rules.has_goal:
+            good = np.zeros((rows, cols), np.bool_)
+            _note_things(rules, state, i, good, bad)
+            steps = np.empty((rows, cols), np.int16)
+            fill_distances(horizontal, vertical, good, bad, steps)
+            if steps[row, col] < 0:
+                bad[:] = False
+                fill_distances(horizontal, vertical, good, bad, steps)
+        targets[i, 0], targets[i, 1] = x, y
+        if steps[row, col] == 0:
+            targets[i, 0], targets[i, 1] = col + 0.5, row + 0.5
+        is_next = True
+        while steps[row, col] > 0:
+            for way in range(4):
+                down, right = WAYS[way]
+                is_near = is_open(horizontal, vertical, row, col, way)
+                if is_near and 0 <= steps[row + down, col + right] < steps[row, col]:
+                    row, col = row + down, col + right
+                    break
+            if not is_next and not is_clear(horizontal, vertical, bad, x, y, col + 0.5, row + 0.5):
+                break
+            is_next = False
+            targets[i, 0], targets[i, 1] = col + 0.5, row + 0.5
+
+
+@kernel
+def _note_things(
+    rules: Rules,
+    state: State,
+    i: int,
+    good: npt.NDArray[np.bool_],
+    bad: npt.NDArray[np.bool_],
+) -> None:
+    """Mark the cells, bool (rows, cols), with good and with bad things left in maze ``i``."""
+    for thing in range(state.kind.shape[1]):
+        if state.present[i, thing]:
+            row, col = int(state.place[i, thing, 1]), int(state.place[i, thing, 0])
+            (good if thing < rules.num_good else bad)[row, col] = True
+
+
+@kernel
+def cell_on_right(
+    horizontal: npt.NDArray[np.int16],
+    vertical: npt.NDArray[np.int16],
+    x: float,
+    y: float,
+    heading: float,
+) -> tuple[int, int]:
     """Return the cell that a right hand on the wall leads to: right, ahead, left or back."""
-    x, y = simulation.state.position[index]
     row, col = int(y), int(x)
-    facing = round(float(simulation.state.heading[index]) / (np.pi / 2)) % 4
+    facing = round(heading / (math.pi / 2))
     for turn in (1, 0, 3, 2):
         way = (facing + turn) % 4
-        if is_open(simulation, index, row, col, way):
+        if is_open(horizontal, vertical, row, col, way):
             return row + WAYS[way][0], col + WAYS[way][1]
     return row, col
-
-
-def next_cells_on_path(simulation: Simulation) -> npt.NDArray[np.float64]:
-    """Return the middle of the next cell on the shortest way to what is sought, (N, 2)."""
-    state = simulation.state
-    targets = state.position.astype(np.float64)
-    for index in range(simulation.num_envs):
-        distance = _distances_to_sought(simulation, index)
-        x, y = state.position[index]
-        row, col = int(y), int(x)
-        if distance[row, col] <= 0:
-            targets[index] = col + 0.5, row + 0.5
-            continue
-        for way, (down, right) in enumerate(WAYS):
-            near = row + down, col + right
-            if is_open(simulation, index, row, col, way) and distance[near] < distance[row, col]:
-                targets[index] = near[1] + 0.5, near[0] + 0.5
-                break
-    return targets
-
-
-def _distances_to_sought(simulation: Simulation, index: int) -> npt.NDArray[np.int16]:
-    """Return the steps from each cell to the goal, or to the nearest good thing left."""
-    state, level = simulation.state, simulation.level
-    if level.has_goal:
-        to_goal: npt.NDArray[np.int16] = state.distance[index]
-        return to_goal
-    maps, layout = simulation.maps, state.layout[index]
-    nearest = np.zeros(state.distance.shape[1:], np.int16)
-    x, y = state.position[index]
-    best = np.iinfo(np.int16).max
-    for thing in np.flatnonzero(state.present[index, : level.num_good]):
-        col, row = state.place[index, thing].astype(int)
-        steps = np.empty_like(nearest)
-        fill_distances(maps.horizontal[layout], maps.vertical[layout], row, col, steps)
-        if steps[int(y), int(x)] < best:
-            best, nearest = steps[int(y), int(x)], steps
-    return nearest

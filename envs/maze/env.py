@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
@@ -13,9 +11,8 @@ from gymnasium import spaces
 
 from envs.errors import UsageError
 from envs.maze.ground_truth import GroundTruth, observe_truth
-from envs.maze.layouts import Layout
 from envs.maze.motion import ACTION_NAMES
-from envs.maze.options import build_simulation
+from envs.maze.options import MazeOptions, build_simulation
 from envs.maze.topdown import Trails
 
 METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 15}
@@ -35,20 +32,11 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
     it gives the same episode every time.
 
     Args:
-        level: a name of ``levels.LEVELS``.
-        split: "train", "validation" or "test" layouts.
-        num_layouts: how many layouts of the split to use; None: all.
-        image_size: height and width of the observations in pixels.
-        render_mode: None or "rgb_array".
-        shift: None, "layout", "size", "texture", "objects" or "all".
-        fix_layout: play all episodes in the first layout.
-        fix_goal: goal and things are where the layout, not the episode, puts them; None: as the
-            level has it.
-        fix_start: the agent starts where the layout, not the episode, puts it.
-        layouts: your own mazes, as layouts or paths of text files, in place of a split's.
+        render_mode: None, or "rgb_array" for a sharper view beside the map.
+        **options: see ``MazeOptions``.
 
     Raises:
-        UsageError: an argument is not one of those above.
+        UsageError: an option is not one of those that ``MazeOptions`` names.
 
     Example:
         >>> env = gymnasium.make("envs:ocrl/NavMaze-v0", level="nav_maze_1", num_layouts=1)
@@ -60,34 +48,11 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
 
     metadata = METADATA
 
-    def __init__(
-        self,
-        level: str = "nav_maze_1",
-        split: str = "train",
-        num_layouts: int | None = None,
-        image_size: int = 64,
-        render_mode: str | None = None,
-        shift: str | None = None,
-        fix_layout: bool = False,
-        fix_goal: bool | None = None,
-        fix_start: bool = False,
-        layouts: Sequence[Layout | str | Path] | None = None,
-    ) -> None:
-        self.simulation = build_simulation(
-            1,
-            level,
-            split,
-            num_layouts,
-            image_size,
-            shift,
-            fix_layout,
-            fix_goal,
-            fix_start,
-            layouts,
-        )
+    def __init__(self, render_mode: str | None = None, **options: Unpack[MazeOptions]) -> None:
+        self.simulation = build_simulation(1, **options)
         self.render_mode = check_render_mode(render_mode)
         self._trails = Trails(self.simulation) if render_mode else None
-        self.observation_space = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
+        self.observation_space = spaces.Box(0, 255, self.simulation.frame_shape, np.uint8)
         self.action_space = spaces.Discrete(len(ACTION_NAMES))
         self._running = False
         self._seeded = False

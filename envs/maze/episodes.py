@@ -7,48 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from envs.maze.distances import fill_distances
 from envs.maze.kernel import kernel
 from envs.maze.rng import random_index, random_unit
 from envs.maze.world import MAY_APPLE, MAY_GOAL, MAY_START, Maps, Rules, State
 
 _START_STREAM = np.uint64(0x5354415254)
-
-
-@kernel
-def fill_distances(
-    horizontal: npt.NDArray[np.int16],
-    vertical: npt.NDArray[np.int16],
-    row: int,
-    col: int,
-    steps: npt.NDArray[np.int16],
-) -> None:
-    """Write the number of steps from each cell to one cell into ``steps``, int16 (rows, cols)."""
-    rows, cols = steps.shape
-    queue = np.empty(rows * cols, np.int64)
-    steps[:] = -1
-    steps[row, col] = 0
-    queue[0] = row * cols + col
-    first, last = 0, 1
-    while first < last:
-        row, col = queue[first] // cols, queue[first] % cols
-        first += 1
-        after = steps[row, col] + 1
-        if horizontal[row, col] < 0 and steps[row - 1, col] < 0:
-            steps[row - 1, col] = after
-            queue[last] = (row - 1) * cols + col
-            last += 1
-        if horizontal[row + 1, col] < 0 and steps[row + 1, col] < 0:
-            steps[row + 1, col] = after
-            queue[last] = (row + 1) * cols + col
-            last += 1
-        if vertical[row, col] < 0 and steps[row, col - 1] < 0:
-            steps[row, col - 1] = after
-            queue[last] = row * cols + col - 1
-            last += 1
-        if vertical[row, col + 1] < 0 and steps[row, col + 1] < 0:
-            steps[row, col + 1] = after
-            queue[last] = row * cols + col + 1
-            last += 1
 
 
 @kernel
@@ -88,8 +52,8 @@ def _put_things(maps: Maps, rules: Rules, state: State, i: int) -> None:
         fill_distances(
             maps.horizontal[layout],
             maps.vertical[layout],
-            cell // cols,
-            cell % cols,
+            taken.reshape(rows, cols),
+            np.zeros((rows, cols), np.bool_),
             state.distance[i],
         )
         thing = 1

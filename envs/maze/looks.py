@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from envs.errors import UsageError
+from envs.maze.labmaze_styles import make_labmaze_style
 from envs.maze.mipmaps import mip_chain, pack_texels
-from envs.maze.styles import make_picture, make_style
+from envs.maze.styles import Style, make_picture, make_style
 
 NUM_STYLES = {"train": 24, "test": 12}
 NUM_PICTURES = 48
@@ -34,17 +37,31 @@ class Looks(NamedTuple):
     horizon: npt.NDArray[np.uint32]
 
 
-def choose_looks(split: str, seeds: npt.NDArray[np.uint64], num_pictures: int) -> Looks:
+STYLE_MAKERS: dict[str, Callable[[str, int], Style]] = {
+    "procedural": make_style,
+    "labmaze": make_labmaze_style,
+}
+
+
+def choose_looks(
+    textures: str, split: str, seeds: npt.NDArray[np.uint64], num_pictures: int
+) -> Looks:
     """Give each layout a style and pictures.
 
     Args:
+        textures: "procedural" or "labmaze".
         split: "train" or "test".
         seeds: uint64 (L,), of the layouts.
         num_pictures: per layout, at most ``NUM_PICTURES``.
+
+    Raises:
+        UsageError: there are no such textures, or ``labmaze`` is not installed.
     """
+    if textures not in STYLE_MAKERS:
+        raise UsageError(f"no textures {textures!r}: choose one of {list(STYLE_MAKERS)}")
     numbers = (seeds % np.uint64(NUM_STYLES[split])).astype(np.int64)
     used, style = np.unique(numbers, return_inverse=True)
-    styles = [make_style(split, int(number)) for number in used]
+    styles = [STYLE_MAKERS[textures](split, int(number)) for number in used]
     orders = [np.random.default_rng(int(seed)).permutation(NUM_PICTURES) for seed in seeds]
     shown, picture = np.unique(np.stack(orders)[:, :num_pictures], return_inverse=True)
     images = [style.wall for style in styles] + [style.floor for style in styles]

@@ -22,6 +22,14 @@ def pack_texels(surface: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint32
     return (texels[..., 0] | texels[..., 1] << 8 | texels[..., 2] << 16).astype(np.uint32)
 
 
+def shrink(picture: npt.NDArray[Any], factor: int) -> Image:
+    """Return the means of squares of ``factor`` pixels a side of a picture, (H, W, 3), uint8."""
+    size = len(picture) // factor
+    means = picture.reshape(size, factor, size, factor, 3).mean(axis=(1, 3))
+    rounded: Image = (means + 0.5).astype(np.uint8)
+    return rounded
+
+
 def mip_chain(image: Image) -> npt.NDArray[np.uint32]:
     """Return all scales of a square image, each the mean of 2 x 2 texels of the one before.
 

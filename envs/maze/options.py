@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from envs.errors import UsageError
 from envs.maze.layouts import Layout
@@ -11,6 +12,36 @@ from envs.maze.levels import get_level
 from envs.maze.shifts import condition
 from envs.maze.simulation import Simulation
 from envs.maze.splits import split_layouts
+
+
+class MazeOptions(TypedDict, total=False):
+    """Keyword arguments of ``MazeEnv`` and ``MazeVectorEnv``; all have defaults.
+
+    Attributes:
+        level: a name of ``levels.LEVELS``; "nav_maze_1".
+        split: "train", "validation" or "test" layouts; "train".
+        num_layouts: how many layouts of the split to use, the first ones; None: all.
+        image_size: height and width of the observations in pixels; 64.
+        shift: None, or the factor that differs from training: "layout", "size", "texture",
+            "objects" or "all", see ``shifts.condition``.
+        fix_layout: play all episodes in the first layout; False.
+        fix_goal: goal and things are where the layout, not the episode, puts them; None: as the
+            level has it.
+        fix_start: the agent starts where the layout, not the episode, puts it; False.
+        layouts: your own mazes, as layouts or paths of text files, in place of a split's; None.
+        textures: "procedural", or "labmaze" for DeepMind Lab's own; "procedural".
+    """
+
+    level: str
+    split: str
+    num_layouts: int | None
+    image_size: int
+    shift: str | None
+    fix_layout: bool
+    fix_goal: bool | None
+    fix_start: bool
+    layouts: Sequence[Layout | str | Path] | None
+    textures: str
 
 
 def build_simulation(
@@ -24,24 +55,12 @@ def build_simulation(
     fix_goal: bool | None = None,
     fix_start: bool = False,
     layouts: Sequence[Layout | str | Path] | None = None,
+    textures: str = "procedural",
 ) -> Simulation:
-    """Return the simulation that the arguments of an environment ask for.
-
-    Args:
-        num_envs: mazes in the batch.
-        level: a name of ``levels.LEVELS``.
-        split: "train", "validation" or "test" layouts.
-        num_layouts: how many layouts of the split to use, the first ones; None: all.
-        image_size: height and width of the observations in pixels.
-        shift: None, or the factor that differs from training, see ``shifts.condition``.
-        fix_layout: play all episodes in the first layout.
-        fix_goal: goal and things are where the layout, not the episode, puts them; None: as the
-            level has it.
-        fix_start: the agent starts where the layout, not the episode, puts it.
-        layouts: your own mazes, as layouts or paths of text files, in place of a split's.
+    """Return the simulation of ``num_envs`` mazes that ``MazeOptions`` ask for.
 
     Raises:
-        UsageError: an argument is not one of those above.
+        UsageError: an option is not one of those that ``MazeOptions`` names.
     """
     chosen = condition(get_level(level), split, shift)
     if layouts is None:
@@ -60,6 +79,7 @@ def build_simulation(
         layouts=own[:count],
         num_envs=num_envs,
         image_size=image_size,
+        textures=textures,
         texture_split=chosen.textures,
         object_split=chosen.objects,
         fix_layout=fix_layout,

@@ -77,9 +77,7 @@ def _span(low: float, high: float, size: int) -> tuple[int, int]:
 
 
 @kernel
-def _shade(
-    nx: float, ny: float, nz: float, dx: float, dy: float, dz: float
-) -> tuple[float, float]:
+def _shade(nx: float, ny: float, nz: float, dx: float, dy: float, dz: float) -> tuple[float, float]:
     """Return the diffuse light and the gloss of a surface with a normal, seen along a ray."""
     scale = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz)
     facing = (nx * LIGHT_X + ny * LIGHT_Y + nz * LIGHT_Z) * scale

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
 from envs.errors import UsageError
-from envs.maze.driving import drive_towards, next_cells_on_path, next_cells_on_right
+from envs.maze.driving import cell_on_right, drive_towards, waypoints
 from envs.maze.env import MazeEnv
 from envs.maze.motion import ACTION_NAMES, ACTION_TABLE
 from envs.maze.simulation import Simulation
@@ -95,18 +95,28 @@ class WallFollowerPolicy(Policy):
         cell = self.simulation.state.position[:, ::-1].astype(np.int64)
         lost = np.abs(cell - self._cell).sum(1) > 1
         arrived = lost | (self._target < 0).any(1) | (cell == self._target).all(1)
+        maps, state = self.simulation.maps, self.simulation.state
         for index in np.flatnonzero(arrived):
-            self._target[index] = next_cells_on_right(self.simulation, int(index))
+            layout, (x, y) = state.layout[index], state.position[index]
+            self._target[index] = cell_on_right(
+                maps.horizontal[layout], maps.vertical[layout], x, y, state.heading[index]
+            )
         self._cell = cell
-        return drive_towards(self.simulation.state, self._target[:, ::-1] + 0.5)
+        return drive_towards(state, self._target[:, ::-1] + 0.5)
 
 
 class OraclePolicy(Policy):
-    """Drives the shortest way to the goal, or to the nearest good thing where there is none."""
+    """Drives the shortest way to the goal.
+
+    Where there is none: to the nearest good thing that is left, around the bad ones.
+    """
 
     def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
-        """Return actions that drive to the next cell on the way."""
-        return drive_towards(self.simulation.state, next_cells_on_path(self.simulation))
+        """Return actions that drive to the next corner of the way."""
+        simulation = self.simulation
+        targets = np.empty((self.num_envs, 2))
+        waypoints(simulation.maps, simulation.rules, simulation.state, targets)
+        return drive_towards(simulation.state, targets)
 
 
 POLICIES: dict[str, type[Policy]] = {

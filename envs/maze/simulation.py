@@ -13,6 +13,7 @@ from envs.maze.episodes import begin_episode
 from envs.maze.layouts import Layout
 from envs.maze.levels import Level
 from envs.maze.looks import NUM_PICTURES, choose_looks
+from envs.maze.mipmaps import shrink
 from envs.maze.objects import KIND_NUMBERS, KINDS, pack_kinds, solid_numbers
 from envs.maze.raycast import render
 from envs.maze.rng import random_state
@@ -33,6 +34,7 @@ class Simulation:
         layouts: to play in, all of one size.
         num_envs: N.
         image_size: height and width of the frames in pixels.
+        textures: "procedural" or "labmaze".
         texture_split: "train" or "test" looks.
         object_split: "train" or "test" kinds of things.
         fix_layout: all episodes in the first layout.
@@ -49,6 +51,7 @@ class Simulation:
         layouts: Sequence[Layout],
         num_envs: int,
         image_size: int,
+        textures: str,
         texture_split: str,
         object_split: str,
         fix_layout: bool,
@@ -66,7 +69,7 @@ class Simulation:
         self.kinds = pack_kinds(KINDS)
         num_pictures = min(1 + self.rows * self.cols // CELLS_PER_PICTURE, NUM_PICTURES)
         self.maps = build_maps(layouts, num_pictures)
-        self.looks = choose_looks(texture_split, self.maps.seed, num_pictures)
+        self.looks = choose_looks(textures, texture_split, self.maps.seed, num_pictures)
         self.rules = self._make_rules(object_split == "test", fix_layout, fix_goal, fix_start)
         num_things = int(level.has_goal) + level.num_good + level.num_bad
         self.state = empty_state(num_envs, num_things, self.rows, self.cols)
@@ -93,6 +96,11 @@ class Simulation:
             fix_start=fix_start,
             min_start_distance=level.min_start_distance if level.has_goal else 0,
         )
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """Shape of one frame."""
+        return self.image_size, self.image_size, 3
 
     def seed(self, index: int, seed: int) -> None:
         """Start the random numbers of one maze afresh."""
@@ -130,7 +138,7 @@ class Simulation:
     ) -> npt.NDArray[np.uint8]:
         """Draw all mazes, or some of them into given frames, uint8 (N, H, W, 3)."""
         if frames is None:
-            frames = np.empty((self.num_envs, self.image_size, self.image_size, 3), np.uint8)
+            frames = np.empty((self.num_envs, *self.frame_shape), np.uint8)
         self._render(frames_only(frames), self._everyone if which is None else which)
         return frames
 
@@ -156,8 +164,7 @@ class Simulation:
             np.array([index]),
             frames_only(frames),
         )
-        blocks = frames[index].reshape(size, SUPERSAMPLING, size, SUPERSAMPLING, 3)
-        return (blocks.mean(axis=(1, 3)) + 0.5).astype(np.uint8)
+        return shrink(frames[index], SUPERSAMPLING)
 
     def summary(self, index: int) -> dict[str, float]:
         """Return the scores of the episode that one maze has played so far."""

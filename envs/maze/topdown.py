@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
+from envs.maze.mipmaps import shrink
 from envs.maze.objects import KINDS
 from envs.maze.simulation import Simulation
 
@@ -61,7 +64,7 @@ def draw_map(
     layout = simulation.layouts[simulation.state.layout[index]]
     side = size * SUPERSAMPLING
     scale = side / (max(layout.rows, layout.cols) + 0.6)
-    corner = (side - scale * np.array([layout.cols, layout.rows])) / 2
+    corner = np.array([side - scale * layout.cols, side - scale * layout.rows]) / 2
     canvas = np.empty((side, side, 3), np.float32)
     canvas[:] = PAPER
     pen = _Pen(canvas, scale, corner)
@@ -82,8 +85,7 @@ def draw_map(
         pen.disc(float(x), float(y), radius, colour)
     x, y = state.position[index]
     pen.arrow(float(x), float(y), float(state.heading[index]))
-    blocks = canvas.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING, 3)
-    return (blocks.mean(axis=(1, 3)) + 0.5).astype(np.uint8)
+    return shrink(canvas, SUPERSAMPLING)
 
 
 class _Pen:
@@ -93,21 +95,17 @@ class _Pen:
         self.canvas = canvas
         self.scale = scale
         self.corner = corner
-        rows, cols = np.indices(canvas.shape[:2], dtype=np.float32)
-        self.x = (cols + 0.5 - np.float32(corner[0])) / np.float32(scale)
-        self.y = (rows + 0.5 - np.float32(corner[1])) / np.float32(scale)
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         """Fill a rectangle."""
-        first = np.round(self.corner + self.scale * np.array([left, top])).astype(int)
-        last = np.round(self.corner + self.scale * np.array([right, bottom])).astype(int)
+        first = (self.corner + self.scale * np.array([left, top])).round().astype(int)
+        last = (self.corner + self.scale * np.array([right, bottom])).round().astype(int)
         self.canvas[first[1] : last[1], first[0] : last[0]] = colour
 
     def disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
         """Fill a disc."""
-        window = self._window(x, y, radius)
-        inside = np.hypot(self.x[window] - x, self.y[window] - y) < radius
-        self.canvas[window][inside] = colour
+        canvas, east, south = self._around(x, y, radius)
+        canvas[east**2 + south**2 < radius**2] = colour
 
     def way(self, places: npt.NDArray[np.float64]) -> None:
         """Draw a way, its end stronger than its beginning; jumps stay gaps."""
@@ -118,25 +116,29 @@ class _Pen:
         age = np.linspace(0, 1, len(points))[:, None]
         colours = np.array(TRAIL_OLD) * (1 - age) + np.array(TRAIL_NEW) * age
         reach = max(1, round(self.scale * TRAIL_WIDTH / 2))
-        dot = np.argwhere(np.hypot(*np.indices((2 * reach + 1,) * 2) - reach) <= reach) - reach
+        down, right = np.indices((2 * reach + 1, 2 * reach + 1)) - reach
+        dot = np.argwhere(down**2 + right**2 <= reach**2) - reach
         pixels = np.floor(self.corner + self.scale * points).astype(int)
         inked = pixels[:, None, ::-1] + dot
         self.canvas[inked[..., 0], inked[..., 1]] = colours[:, None]
 
     def arrow(self, x: float, y: float, heading: float) -> None:
         """Draw the agent."""
-        window = self._window(x, y, AGENT_LENGTH)
-        east, south = self.x[window] - x, self.y[window] - y
-        ahead = np.cos(heading) * east + np.sin(heading) * south
-        aside = np.abs(np.cos(heading) * south - np.sin(heading) * east)
+        canvas, east, south = self._around(x, y, AGENT_LENGTH)
+        ahead = math.cos(heading) * east + math.sin(heading) * south
+        aside = np.abs(math.cos(heading) * south - math.sin(heading) * east)
         tip, tail = 0.6 * AGENT_LENGTH, -0.4 * AGENT_LENGTH
         inside = (ahead > tail + 0.35 * (0.18 - aside)) & (aside < 0.4 * (tip - ahead))
-        self.canvas[window][inside] = AGENT
+        canvas[inside] = AGENT
 
-    def _window(self, x: float, y: float, reach: float) -> tuple[slice, slice]:
-        """Return the part of the canvas around a place."""
-        low = np.floor(self.corner + self.scale * (np.array([x, y]) - reach)).astype(int)
-        high = np.ceil(self.corner + self.scale * (np.array([x, y]) + reach)).astype(int) + 1
-        low = np.maximum(low, 0)
-        return slice(low[1], high[1]), slice(low[0], high[0])
-
+    def _around(
+        self, x: float, y: float, reach: float
+    ) -> tuple[Canvas, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return the canvas around a place, and how far east and south of it each pixel is."""
+        middle = self.corner + self.scale * np.array([x, y])
+        low = np.maximum(np.floor(middle - self.scale * reach), 0).astype(int)
+        high = np.ceil(middle + self.scale * reach).astype(int) + 1
+        canvas = self.canvas[low[1] : high[1], low[0] : high[0]]
+        east = (np.arange(canvas.shape[1]) + low[0] + 0.5 - middle[0]) / self.scale
+        south = (np.arange(canvas.shape[0]) + low[1] + 0.5 - middle[1]) / self.scale
+        return canvas, east[None, :], south[:, None]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
@@ -16,9 +15,8 @@ from gymnasium.vector.utils import batch_space
 from envs.errors import UsageError
 from envs.maze.env import METADATA, check_render_mode
 from envs.maze.ground_truth import GroundTruth, observe_truth
-from envs.maze.layouts import Layout
 from envs.maze.motion import ACTION_NAMES
-from envs.maze.options import build_simulation
+from envs.maze.options import MazeOptions, build_simulation
 from envs.maze.topdown import Trails
 
 Frames = npt.NDArray[np.uint8]
@@ -40,16 +38,11 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
             (``SAME_STEP``, last frame and scores in ``final_obs`` and ``final_info``), in the
             next (``NEXT_STEP``), or when ``reset(options={"reset_mask": ...})`` says so
             (``DISABLED``).
-        level: and all further arguments: see ``MazeEnv``.
-        split: see ``MazeEnv``.
-        num_layouts: see ``MazeEnv``.
-        image_size: see ``MazeEnv``.
-        render_mode: see ``MazeEnv``.
-        shift: see ``MazeEnv``.
-        fix_layout: see ``MazeEnv``.
-        fix_goal: see ``MazeEnv``.
-        fix_start: see ``MazeEnv``.
-        layouts: see ``MazeEnv``.
+        render_mode: None, or "rgb_array" for a sharper view beside the map.
+        **options: see ``MazeOptions``.
+
+    Raises:
+        UsageError: an option is not one of those that ``MazeOptions`` names.
 
     Example:
         >>> envs = gymnasium.make_vec("envs:ocrl/NavMaze-v0", num_envs=3, num_layouts=1)
@@ -63,35 +56,16 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
         self,
         num_envs: int = 1,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        level: str = "nav_maze_1",
-        split: str = "train",
-        num_layouts: int | None = None,
-        image_size: int = 64,
         render_mode: str | None = None,
-        shift: str | None = None,
-        fix_layout: bool = False,
-        fix_goal: bool | None = None,
-        fix_start: bool = False,
-        layouts: Sequence[Layout | str | Path] | None = None,
+        **options: Unpack[MazeOptions],
     ) -> None:
-        self.simulation = build_simulation(
-            num_envs,
-            level,
-            split,
-            num_layouts,
-            image_size,
-            shift,
-            fix_layout,
-            fix_goal,
-            fix_start,
-            layouts,
-        )
+        self.simulation = build_simulation(num_envs, **options)
         self.num_envs = num_envs
         self.autoreset_mode = as_autoreset_mode(autoreset_mode)
         self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
         self.render_mode = check_render_mode(render_mode)
         self._trails = Trails(self.simulation) if render_mode else None
-        self.single_observation_space = spaces.Box(0, 255, (image_size, image_size, 3), np.uint8)
+        self.single_observation_space = spaces.Box(0, 255, self.simulation.frame_shape, np.uint8)
         self.single_action_space = spaces.Discrete(len(ACTION_NAMES))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
