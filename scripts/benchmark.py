@@ -43,7 +43,9 @@ def maze() -> None:
     """Step and draw mazes: frames per CPU-second, new layouts, memory, start."""
     rows = []
 
-    def frames_per_second(title: str, num_envs: int, truth: bool = False, **kwargs: object) -> float:
+    def frames_per_second(
+        title: str, num_envs: int, truth: bool = False, **kwargs: object
+    ) -> float:
         environments = gymnasium.make_vec(
             "envs:ocrl/NavMaze-v0",
             num_envs,

@@ -6,6 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import imageio.v3 as iio
 import minari
 import pytest
 from hydra.core.global_hydra import GlobalHydra
@@ -132,7 +133,15 @@ def test_transfer_without_agents_names_the_command(run):
 
 
 @pytest.mark.parametrize(
-    "script", ["collect_rollouts", "pretrain_slots", "train_agent", "evaluate_transfer"]
+    "script",
+    [
+        "collect_rollouts",
+        "pretrain_slots",
+        "train_agent",
+        "evaluate_transfer",
+        "record_video",
+        "play",
+    ],
 )
 def test_help_explains_itself(run, script):
     code, out, _ = run(f"{script}.py", "--help")
@@ -140,3 +149,18 @@ def test_help_explains_itself(run, script):
     assert out.startswith(f"{script}: ")
     assert f"python scripts/{script}.py" in out
     assert "nav_maze_1" in out
+
+
+def test_a_policy_is_filmed(run, home):
+    code, out, err = run("record_video.py", "steps=2", "output=walk.gif", "policy=wandering")
+    assert code == 0, err
+    assert "walk.gif" in out
+    assert iio.imread(home / "walk.gif").shape == (3, 512, 1024, 3)
+    assert run("record_video.py", "steps=2", "output=walk.gif")[0] == 2
+
+
+def test_playing_without_a_screen_is_one_line(run):
+    code, _, err = run("play.py")
+    assert code == 2
+    assert one_line(err)
+    assert "record_video.py" in err

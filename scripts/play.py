@@ -1,0 +1,27 @@
+"""Walk through a maze by keyboard: see ``python scripts/play.py --help``."""
+
+import gymnasium
+import matplotlib
+from omegaconf import DictConfig
+
+from configs.cli import script
+from configs.environments import settings
+from envs.maze.play import Player
+from ocrl.errors import UsageError
+
+
+@script("play")
+def main(cfg: DictConfig) -> None:
+    """Open the window."""
+    kwargs = {**settings(cfg.env.kwargs), **settings(cfg.variation)}
+    if matplotlib.get_backend().lower() == "agg":
+        raise UsageError(
+            "there is no window to play in: start it on a screen, with tkinter or "
+            "pip install pyqt6; without a screen, film a policy with  python scripts/record_video.py"
+        )
+    score = Player(gymnasium.make(cfg.env.id, render_mode="rgb_array", **kwargs), cfg.seed).run()
+    print(f"score of the last episode: {score:g}")
+
+
+if __name__ == "__main__":
+    main()
