@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import safetensors.torch
-from hydra.utils import get_object
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
+from ocrl.building import build, class_path, fit_weights
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+from ocrl.released import identify, load_released
+from ocrl.releases import RELEASES
 
 FORMAT = "ocrl-encoder"
 VERSION = "1"
@@ -53,7 +55,7 @@ def save_encoder(
     Raises:
         UsageError: if the configuration does not name the encoder's class, or JSON cannot hold it.
     """
-    name = _name(type(encoder))
+    name = class_path(type(encoder))
     if config.get("_target_") != name:
         raise UsageError(
             f"the configuration builds {config.get('_target_')}, but the encoder is a {name}: "
@@ -78,32 +80,38 @@ def save_encoder(
         temporary.unlink(missing_ok=True)
 
 
-def load_encoder(path: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> Encoder:
-    """Rebuild a saved encoder, in eval mode and without gradients.
+def load_encoder(source: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> Encoder:
+    """Load an encoder, in eval mode and without gradients.
 
-    The file is read as tensors and JSON. The classes that it names are built only if they are
-    torch modules defined under a trusted prefix; nothing is fetched.
+    A saved file is read as tensors and JSON. The classes that it names are built only if they are
+    torch modules defined under a trusted prefix; nothing is fetched. A released encoder, by name,
+    is fetched from the Hugging Face hub once, or read from the ``.ckpt`` itself: tensors only.
 
     Args:
-        path: what `save_encoder` wrote.
+        source: the path of what `save_encoder` wrote; or the name of a released encoder, such as
+            "slotcontrast-movi-c", or the path of its ``.ckpt``.
         trusted: prefixes of the modules whose classes may be built. To load an encoder of your
             own, add your package's: ``("ocrl.", "mypackage.")``.
 
     Raises:
         UsageError: if the file is missing, cut short or of another kind, names classes that are
-            not trusted, or holds tensors that do not fit.
+            not trusted, or holds tensors that do not fit; if a released one cannot be fetched.
     """
-    checkpoint = read_checkpoint(path)
+    if str(source) in RELEASES:
+        return load_released(str(source))
+    if Path(source).suffix == ".ckpt":
+        return load_released(identify(source), source)
+    checkpoint = read_checkpoint(source)
     try:
-        encoder = _build(checkpoint.config, tuple(trusted))
+        encoder = build(checkpoint.config, trusted)
     except TypeError as error:
         raise UsageError(
-            f"{path} does not fit this version of its classes ({error}): load it with the version "
-            "that saved it"
+            f"{source} does not fit this version of its classes ({error}): load it with the "
+            "version that saved it"
         ) from error
     if not isinstance(encoder, Encoder):
-        raise UsageError(f"{path} holds no encoder, but {checkpoint.config.get('_target_')}")
-    fit_weights(encoder, checkpoint.weights, str(path))
+        raise UsageError(f"{source} holds no encoder, but {checkpoint.config.get('_target_')}")
+    fit_weights(encoder, checkpoint.weights, str(source))
     return encoder.eval().requires_grad_(False)
 
 
@@ -118,10 +126,10 @@ def load_weights(encoder: Encoder, path: str | Path) -> None:
         UsageError: if the file cannot be read, or is of another encoder.
     """
     checkpoint = read_checkpoint(path)
-    if checkpoint.config.get("_target_") != _name(type(encoder)):
+    saved, own = checkpoint.config.get("_target_"), class_path(type(encoder))
+    if saved != own:
         raise UsageError(
-            f"{path} holds a {checkpoint.config.get('_target_')}, not a {_name(type(encoder))}: "
-            "choose a checkpoint of the same encoder"
+            f"{path} holds a {saved}, not a {own}: choose a checkpoint of the same encoder"
         )
     fit_weights(encoder, checkpoint.weights, str(path))
 
@@ -149,75 +157,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     return Checkpoint(json.loads(header["config"]), json.loads(header["metadata"]), weights)
 
 
-def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Copy weights into a module whose names and shapes they match exactly.
-
-    Args:
-        module: what is filled.
-        weights: as a ``state_dict``.
-        source: where they come from, for messages.
-
-    Raises:
-        UsageError: for the first name that is missing, left over or of another shape.
-    """
-    own = module.state_dict()
-    missing = sorted(own.keys() - weights.keys())
-    extra = sorted(weights.keys() - own.keys())
-    misshapen = [key for key in own if key in weights and own[key].shape != weights[key].shape]
-    if missing or extra or misshapen:
-        if misshapen:
-            key = misshapen[0]
-            detail = f"{key} is {tuple(weights[key].shape)}, expected {tuple(own[key].shape)}"
-        else:
-            detail = f"{missing[0]} is missing" if missing else f"{extra[0]} is left over"
-        count = len(missing) + len(extra) + len(misshapen)
-        raise UsageError(
-            f"{source} does not fit {type(module).__name__}: {detail} ({count} such in all); "
-            "use the configuration that it was saved with"
-        )
-    module.load_state_dict(dict(weights))
-
-
 def sha256(path: str | Path) -> str:
     """Return the hexadecimal sha256 of a file, which tells two checkpoints apart."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _name(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _build(node: Any, trusted: tuple[str, ...]) -> Any:
-    """Build a configuration as Hydra would, but only modules of trusted packages."""
-    if isinstance(node, list):
-        return [_build(item, trusted) for item in node]
-    if not isinstance(node, dict):
-        return node
-    # The weights come from the file: a backbone need not fetch its own.
-    arguments = {
-        key: False if key == "pretrained" else _build(value, trusted)
-        for key, value in node.items()
-        if key != "_target_"
-    }
-    return (
-        _trusted_class(node["_target_"], trusted)(**arguments) if "_target_" in node else arguments
-    )
-
-
-def _trusted_class(target: Any, trusted: tuple[str, ...]) -> type[nn.Module]:
-    refusal = UsageError(
-        f"a checkpoint asks for {target!r}, which is no torch module under {', '.join(trusted)}: "
-        "load files of your own classes with trusted=('ocrl.', 'mypackage.'), others not at all"
-    )
-    if not isinstance(target, str) or not target.startswith(trusted):
-        raise refusal
-    try:
-        found = get_object(target)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise refusal from error
-    # A trusted module's names lead anywhere, as in "ocrl.checkpoints.os.system": what counts is
-    # where a class is defined.
-    if not (isinstance(found, type) and issubclass(found, nn.Module) and _name(found) == target):
-        raise refusal
-    return found

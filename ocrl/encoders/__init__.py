@@ -2,6 +2,7 @@
 
 from ocrl.encoders.dinosaur import Dinosaur
 from ocrl.encoders.grid import GridEncoder
+from ocrl.encoders.savi import SAVi
 from ocrl.encoders.slot_attention import SlotAttentionAutoencoder
 from ocrl.encoders.slotcontrast import SlotContrast
 from ocrl.encoders.vector import VectorEncoder
@@ -10,6 +11,7 @@ from ocrl.encoders.videosaur import VideoSAUR
 __all__ = [
     "Dinosaur",
     "GridEncoder",
+    "SAVi",
     "SlotAttentionAutoencoder",
     "SlotContrast",
     "VectorEncoder",

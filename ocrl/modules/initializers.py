@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ocrl.errors import UsageError
+from ocrl.modules.mlp import MLP
 
 
 class Initializer(nn.Module, ABC):
@@ -44,6 +45,28 @@ class LearnedInitializer(Initializer):
     def forward(self, batch_size: int) -> Tensor:
         """Return slots (batch_size, K, D)."""
         return self.slots.expand(batch_size, -1, -1)
+
+
+class BoxInitializer(nn.Module):
+    """Slots from the boxes of a first frame: which objects to follow (SAVi, arXiv 2111.12594).
+
+    Args:
+        slot_dim: D.
+        hidden_dim: width of the hidden layer.
+    """
+
+    def __init__(self, slot_dim: int, hidden_dim: int = 256) -> None:
+        super().__init__()
+        self.mlp = MLP(4, [hidden_dim], slot_dim)
+
+    def forward(self, boxes: Tensor) -> Tensor:
+        """Map boxes (B, K, 4) to slots (B, K, D).
+
+        Args:
+            boxes: (top, left, bottom, right) in [0, 1]; zeros for slots without an object.
+        """
+        slots: Tensor = self.mlp(boxes)
+        return slots
 
 
 class RandomInitializer(Initializer):

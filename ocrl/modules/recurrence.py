@@ -83,9 +83,14 @@ class SlotRecurrence(nn.Module):
             slots, attention = self.corrector.iterate(slots, keys, values)
         return SlotState(slots, attention, self.predict(slots))
 
-    def forward(self, features: Tensor) -> SlotState:
-        """Run over whole videos, (B, T, N, F) tokens, from their first frame on."""
-        predicted = self.initializer(len(features))
+    def forward(self, features: Tensor, initial: Tensor | None = None) -> SlotState:
+        """Run over whole videos from their first frame on.
+
+        Args:
+            features: (B, T, N, F), the frames' tokens.
+            initial: (B, K, D), slots before the first frame. None: those of the initialiser.
+        """
+        predicted = self.initializer(len(features)) if initial is None else initial
         states = []
         for t, frame in enumerate(features.unbind(dim=1)):
             iterations = self.iterations if t else self.first_iterations

@@ -1,0 +1,103 @@
+"""Modules from plain configurations and tensors: only trusted classes, only weights that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.utils import get_object
+from torch import Tensor, nn
+
+from ocrl.errors import UsageError
+
+
+def build(config: Any, trusted: Sequence[str] = ("ocrl.",)) -> Any:
+    """Build what a plain configuration describes, as Hydra would, but only trusted torch modules.
+
+    Backbones that the configuration calls pretrained are built without fetching their weights:
+    those are to come from a checkpoint.
+
+    >>> config = {"_target_": "ocrl.modules.mlp.MLP", "in_dim": 2, "hidden_dims": [], "out_dim": 3}
+    >>> build(config).layers
+    Sequential(
+      (0): Linear(in_features=2, out_features=3, bias=True)
+    )
+
+    Args:
+        config: dicts, lists and values; a dict with ``_target_`` describes a module.
+        trusted: prefixes of the modules whose classes may be built.
+
+    Raises:
+        UsageError: if a ``_target_`` is anything but a torch module defined under a trusted prefix.
+    """
+    if isinstance(config, list | tuple):
+        return [build(item, trusted) for item in config]
+    if not isinstance(config, Mapping):
+        return config
+    arguments = {
+        key: False if key == "pretrained" else build(value, trusted)
+        for key, value in config.items()
+        if key != "_target_"
+    }
+    if "_target_" not in config:
+        return arguments
+    return _trusted_class(config["_target_"], tuple(trusted))(**arguments)
+
+
+def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Copy weights into a module whose names and shapes they match exactly.
+
+    Args:
+        module: what is filled.
+        weights: as a ``state_dict``.
+        source: where they come from, for messages.
+
+    Raises:
+        UsageError: if a name is missing, left over or of another shape; the message has the first.
+    """
+    misfits = list_misfits(module, weights)
+    if misfits:
+        raise UsageError(
+            f"{source} does not fit {type(module).__name__}: {misfits[0]} ({len(misfits)} such in "
+            "all); use the configuration that it was saved with"
+        )
+    module.load_state_dict(dict(weights))
+
+
+def list_misfits(module: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Say of each weight that does not fit a module what is wrong with it."""
+    own = module.state_dict()
+    return [
+        *(
+            f"{key} is {tuple(weights[key].shape)}, expected {tuple(value.shape)}"
+            for key, value in own.items()
+            if key in weights and weights[key].shape != value.shape
+        ),
+        *(f"{key} is missing" for key in own if key not in weights),
+        *(f"{key} is left over" for key in weights if key not in own),
+    ]
+
+
+def class_path(cls: type) -> str:
+    """Return the path by which a configuration names a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _trusted_class(target: Any, trusted: tuple[str, ...]) -> type[nn.Module]:
+    refusal = UsageError(
+        f"a checkpoint asks for {target!r}, which is no torch module under {', '.join(trusted)}: "
+        "load files of your own classes with trusted=('ocrl.', 'mypackage.'), others not at all"
+    )
+    if not isinstance(target, str) or not target.startswith(trusted):
+        raise refusal
+    try:
+        found = get_object(target)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise refusal from error
+    # A trusted module's names lead anywhere, as in "ocrl.checkpoints.os.system": what counts is
+    # where a class is defined.
+    if not (
+        isinstance(found, type) and issubclass(found, nn.Module) and class_path(found) == target
+    ):
+        raise refusal
+    return found

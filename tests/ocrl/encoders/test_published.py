@@ -1,0 +1,50 @@
+"""Every published configuration builds and trains, and is the one its checkpoint was made with.
+
+On torch's meta device: shapes flow, nothing is computed, nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig, OmegaConf
+
+import ocrl
+from ocrl.building import build
+from ocrl.releases import RELEASES
+
+CONFIGS = Path(ocrl.__file__).parents[1] / "configs"
+SYSTEMS = ("slot_attention", "savi", "dinosaur", "videosaur", "slotcontrast")
+NAMES = sorted(p.stem for s in SYSTEMS for p in (CONFIGS / "experiment").glob(f"{s}_*.yaml"))
+
+
+def composed(experiment: str) -> DictConfig:
+    with initialize_config_module("configs", version_base="1.3"):
+        return compose("pretrain_slots", overrides=[f"experiment={experiment}"])
+
+
+def model(config: DictConfig) -> dict[str, Any]:
+    return OmegaConf.to_container(config, resolve=True)["encoder"]["model"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_published_configuration_runs_a_step(name):
+    config = composed(name)
+    with torch.device("meta"):
+        encoder = build(model(config))
+        videos = torch.zeros(2, config.clip_length, *encoder.image_size, 3, dtype=torch.uint8)
+    total = encoder.total_loss(encoder.losses(videos))
+    total.backward()
+    trained = [p for p in encoder.parameters() if p.requires_grad]
+    assert trained
+    assert all(p.grad is not None for p in trained)
+    assert encoder.num_tokens == config.encoder.num_slots
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_a_release_is_built_as_its_experiment(name):
+    assert model(composed(name.replace("-", "_"))) == RELEASES[name].config

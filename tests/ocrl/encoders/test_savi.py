@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hydra import compose, initialize_config_module
+from hydra.utils import instantiate
+
+from ocrl import UsageError
+from ocrl.encoders import SAVi
+
+BOXES = "encoder.boxes={_target_: ocrl.modules.initializers.BoxInitializer, slot_dim: 128}"
+
+
+def make(*overrides: str) -> SAVi:
+    with initialize_config_module("configs", version_base="1.3"):
+        small = "encoder.model.decoder.channels=[4, 4, 4, 4]"
+        config = compose(overrides=["+encoder=savi", "encoder.num_slots=3", small, *overrides])
+    torch.manual_seed(0)
+    encoder: SAVi = instantiate(config.encoder.model)
+    return encoder.eval()
+
+
+def videos(seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (2, 2, 64, 64, 3), dtype=torch.uint8, generator=generator)
+
+
+@torch.inference_mode()
+def test_slots_follow_the_boxes_they_are_given():
+    encoder = make(BOXES)
+    boxes = torch.tensor([[[0.1, 0.1, 0.3, 0.4], [0.5, 0.5, 0.9, 0.8], [0.0] * 4]]).expand(
+        2, -1, -1
+    )
+    order = torch.tensor([1, 2, 0])
+    running = torch.zeros(2, dtype=torch.bool)
+    plain, permuted = (
+        encoder.step(videos()[:, 0], encoder.condition(chosen), running).tokens
+        for chosen in (boxes, boxes[:, order])
+    )
+    torch.testing.assert_close(permuted, plain[:, order])
+    assert not torch.allclose(plain[:, 0], plain[:, 1], atol=1e-3)
+
+
+def test_boxes_and_flow_change_the_objective():
+    encoder = make(BOXES)
+    plain = encoder.losses(videos())["reconstruction"]
+    boxed = encoder.losses(videos(), boxes=torch.rand(2, 3, 4))["reconstruction"]
+    assert boxed != plain
+    boxed.backward()
+    assert all(p.grad is not None for p in encoder.boxes.parameters())
+    assert encoder.losses(videos(), flow=videos(seed=1))["reconstruction"] != plain
+
+
+@torch.inference_mode()
+def test_the_error_is_summed_over_a_clip():
+    encoder = make()
+    decoded = encoder.reconstruct(videos())
+    expected = (decoded.reconstruction - decoded.target).square().sum() / 2
+    torch.testing.assert_close(encoder.losses(videos())["reconstruction"], expected)
+
+
+def test_boxes_that_do_not_fit_are_refused():
+    with pytest.raises(UsageError, match=r"expected \(B, 3, 4\)"):
+        make(BOXES).condition(torch.rand(2, 4, 4))
+    with pytest.raises(UsageError, match="takes no boxes"):
+        make().condition(torch.rand(2, 3, 4))
