@@ -1,15 +1,10 @@
-"""Measure speed and memory: python scripts/benchmark.py maze|encoders|agent.
+"""Measure speed and memory: python scripts/benchmark.py maze.
 
 Everything is measured in CPU time of this process, with one thread. Compare ratios within one run,
 not numbers of different machines.
 """
 
 import argparse
-import os
-
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
-
 import resource
 import subprocess
 import sys
@@ -43,9 +38,7 @@ def maze() -> None:
     """Step and draw mazes: frames per CPU-second, new layouts, memory, start."""
     rows = []
 
-    def frames_per_second(
-        title: str, num_envs: int, truth: bool = False, **kwargs: object
-    ) -> float:
+    def measure(title: str, num_envs: int, truth: bool = False, **kwargs: object) -> float:
         environments = gymnasium.make_vec(
             "envs:ocrl/NavMaze-v0",
             num_envs,
@@ -67,12 +60,12 @@ def maze() -> None:
         return rate
 
     base = 1.0
-    base = frames_per_second("batch of 16, 64x64", 16)
-    frames_per_second("with segments and depth", 16, truth=True)
-    frames_per_second("batch of 1", 1)
-    frames_per_second("128x128, 4 times the pixels", 16, image_size=128)
-    frames_per_second("15 x 9 cells", 16, level="nav_maze_2")
-    frames_per_second("20 x 13 cells", 16, level="nav_maze_3")
+    base = measure("batch of 16, 64x64", 16)
+    measure("with segments and depth", 16, truth=True)
+    measure("batch of 1", 1)
+    measure("128x128, 4 times the pixels", 16, image_size=128)
+    measure("15 x 9 cells", 16, level="nav_maze_2")
+    measure("20 x 13 cells", 16, level="nav_maze_3")
     print_table(["maze", "frames per CPU-second", "ratio"], rows)
 
     environment = gymnasium.make("envs:ocrl/NavMaze-v0", level="nav_maze_3")

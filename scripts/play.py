@@ -17,7 +17,7 @@ def main(cfg: DictConfig) -> None:
     if matplotlib.get_backend().lower() == "agg":
         raise UsageError(
             "there is no window to play in: start it on a screen, with tkinter or "
-            "pip install pyqt6; without a screen, film a policy with  python scripts/record_video.py"
+            "pip install pyqt6; without one, film a policy with  python scripts/record_video.py"
         )
     score = Player(gymnasium.make(cfg.env.id, render_mode="rgb_array", **kwargs), cfg.seed).run()
     print(f"score of the last episode: {score:g}")
