@@ -21,7 +21,9 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
+from agents.finetuning import EncoderExtractor, with_encoder
 from agents.policies import SlotPolicy
+from agents.recurrent import SlotLstmPolicy
 from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
 
@@ -67,11 +69,7 @@ def save_agent(
     policy = model.policy
     header = {
         "algorithm": type(model).__name__,
-        "policy": {
-            "extractor": _name(policy.features_extractor_class),
-            "extractor_kwargs": policy.features_extractor_kwargs,
-            "net_arch": policy.net_arch,
-        },
+        "policy": _describe(policy),
         "spaces": _spaces(model),
         "num_timesteps": model.num_timesteps,
         "num_updates": model._n_updates,
@@ -138,13 +136,18 @@ def load_policy(
     agent = read_agent(path)
     check_fits(agent, venv, encoder, source=str(path))
     settings = agent.header["policy"]
-    policy = SlotPolicy(
+    extractor, kwargs = with_encoder(
+        venv, _extractor_class(settings["extractor"]), settings["extractor_kwargs"]
+    )
+    memory = {"lstm_dim": settings["lstm_dim"]} if settings["lstm_dim"] else {}
+    policy = (SlotLstmPolicy if memory else SlotPolicy)(
         venv.observation_space,
         venv.action_space,
         lambda _: 0.0,
         net_arch=settings["net_arch"],
-        features_extractor_class=_extractor_class(settings["extractor"]),
-        features_extractor_kwargs=settings["extractor_kwargs"],
+        features_extractor_class=extractor,
+        features_extractor_kwargs=kwargs,
+        **memory,
     )
     _fill(policy, agent, str(path))
     policy.set_training_mode(False)
@@ -212,6 +215,19 @@ def check_fits(agent: AgentFile, venv: VecEnv, encoder: str | Path | None, *, so
                 f"{source} was trained for {name}s {agent.header['spaces'][name]}, the environment "
                 f"has {space}: use the environment and number of slots of its training"
             )
+
+
+def _describe(policy: ActorCriticPolicy) -> dict[str, Any]:
+    """Return what builds the policy. An encoder that is trained along comes with environments."""
+    extractor, kwargs = policy.features_extractor_class, policy.features_extractor_kwargs
+    if extractor is EncoderExtractor:
+        extractor, kwargs = kwargs["reader"], kwargs["reader_kwargs"]
+    return {
+        "extractor": _name(extractor),
+        "extractor_kwargs": kwargs,
+        "net_arch": policy.net_arch,
+        "lstm_dim": policy.lstm_output_dim if isinstance(policy, SlotLstmPolicy) else 0,
+    }
 
 
 def _spaces(owner: OnPolicyAlgorithm | VecEnv) -> dict[str, str]:

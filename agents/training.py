@@ -22,8 +22,10 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor, is_vecenv_wrapp
 from agents.callbacks import Checkpoint, EpisodeScores, Evaluate, Progress
 from agents.checkpoints import read_agent, restore, save_agent
 from agents.extractors import TransformerExtractor
+from agents.finetuning import with_encoder
 from agents.logs import make_logger
 from agents.policies import SlotPolicy
+from agents.recurrent import RecurrentPPO, SlotLstmPolicy
 from agents.vec_env import GymnasiumVecEnv, environment_seeds, set_seeds
 from ocrl.errors import UsageError
 
@@ -41,6 +43,7 @@ def make_ppo(
     extractor: type[BaseFeaturesExtractor] = TransformerExtractor,
     extractor_kwargs: Mapping[str, Any] | None = None,
     head_dims: Sequence[int] = (64,),
+    lstm_dim: int = 0,
     n_steps: int = 128,
     batch_size: int = 512,
     n_epochs: int = 4,
@@ -53,16 +56,18 @@ def make_ppo(
     vf_coef: float = 0.5,
     max_grad_norm: float = 0.5,
     device: str = "cpu",
-) -> PPO:
+) -> OnPolicyAlgorithm:
     """Build PPO (Schulman et al. 2017) over tokens, with settings that are fast on one core.
 
     Args:
-        envs: environments to train in, of stable-baselines3 or Gymnasium, 16 to 32 of them.
+        envs: environments to train in, of stable-baselines3 or Gymnasium, 16 to 32 of them. With
+            `agents.finetuning.VecFrameObservation` the encoder is trained along.
         seed: of weights, actions and environments. Each environment gets a seed of its own, and
             runs with neighbouring seeds share none.
         extractor: what makes one feature vector of the tokens.
         extractor_kwargs: its arguments.
         head_dims: widths of the hidden layers of the actor, and of the critic.
+        lstm_dim: width of an LSTM between features and heads, trained with RecurrentPPO. 0: none.
         n_steps: steps of each environment between two updates.
         batch_size: a divisor of the number of environments times `n_steps`.
         n_epochs: passes over the collected steps in each update.
@@ -89,29 +94,35 @@ def make_ppo(
         )
     if not is_vecenv_wrapped(venv, VecMonitor):
         venv = VecMonitor(venv)
-    model = PPO(
-        SlotPolicy,
-        venv,
-        learning_rate=(lambda left: learning_rate * left)
+    extractor_class, kwargs = with_encoder(venv, extractor, dict(extractor_kwargs or {}))
+    policy_kwargs: dict[str, Any] = {
+        "features_extractor_class": extractor_class,
+        "features_extractor_kwargs": kwargs,
+        "net_arch": {"pi": list(head_dims), "vf": list(head_dims)},
+    }
+    settings: dict[str, Any] = {
+        "learning_rate": (lambda left: learning_rate * left)
         if anneal_learning_rate
         else learning_rate,
-        n_steps=n_steps,
-        batch_size=batch_size,
-        n_epochs=n_epochs,
-        gamma=gamma,
-        gae_lambda=gae_lambda,
-        clip_range=clip_range,
-        ent_coef=ent_coef,
-        vf_coef=vf_coef,
-        max_grad_norm=max_grad_norm,
-        seed=seed,
-        device=device,
-        policy_kwargs={
-            "features_extractor_class": extractor,
-            "features_extractor_kwargs": dict(extractor_kwargs or {}),
-            "net_arch": {"pi": list(head_dims), "vf": list(head_dims)},
-        },
-    )
+        "n_steps": n_steps,
+        "batch_size": batch_size,
+        "n_epochs": n_epochs,
+        "gamma": gamma,
+        "gae_lambda": gae_lambda,
+        "clip_range": clip_range,
+        "ent_coef": ent_coef,
+        "vf_coef": vf_coef,
+        "max_grad_norm": max_grad_norm,
+        "seed": seed,
+        "device": device,
+        "policy_kwargs": policy_kwargs,
+    }
+    model: OnPolicyAlgorithm
+    if lstm_dim:
+        policy_kwargs["lstm_dim"] = lstm_dim
+        model = RecurrentPPO(SlotLstmPolicy, venv, **settings)
+    else:
+        model = PPO(SlotPolicy, venv, **settings)
     _seed(model, [seed, 0])
     return model
 

@@ -58,12 +58,18 @@ class TokenStream:
         if not isinstance(encoder, Encoder):
             encoder = load_encoder(encoder)
         self.encoder = encoder.eval() if device is None else encoder.to(device).eval()
-        parameter = next(iter(encoder.parameters()), None)
-        self._device = torch.device("cpu") if parameter is None else parameter.device
         self._dtype = _DTYPES[dtype]
         self.num_envs = num_envs
         self.space = _token_space(observation_space, self.image_key, encoder, dtype)
         self._last: EncoderOutput | None = None
+
+    @property
+    def state(self) -> Tensor | None:
+        """The slots of each environment, (N, K, D); None if the encoder carries nothing."""
+        if self._last is not None:
+            return self._last.state
+        with torch.inference_mode():
+            return self.encoder.initial_state(self.num_envs)
 
     @property
     def last_masks(self) -> npt.NDArray[np.float32] | None:
@@ -83,7 +89,7 @@ class TokenStream:
         Returns:
             The observations with tokens (N, K, D) in place of the images.
         """
-        frames = self._image(observations)
+        frames = self.frames(observations)
         with torch.inference_mode():
             if mask is None or self._last is None:
                 state = self.encoder.initial_state(self.num_envs)
@@ -92,8 +98,9 @@ class TokenStream:
             else:
                 state = self.encoder.initial_state(int(mask.sum()))
                 is_first = np.ones(int(mask.sum()), dtype=np.bool_)
-                fresh = self._encode(frames[mask], state, is_first)
-                self._last = _replace_rows(self._last, torch.from_numpy(mask), fresh)
+                rows = torch.from_numpy(mask)
+                fresh = self._encode(frames[rows], state, is_first)
+                self._last = _replace_rows(self._last, rows, fresh)
         return self._with_tokens(observations, self._to_numpy(self._last.tokens))
 
     def step(
@@ -117,11 +124,12 @@ class TokenStream:
         if self._last is None:
             raise UsageError("step was called before reset: reset the environment first")
         finals = final_observations or {}
-        frames = self._image(observations)
+        frames = self.frames(observations)
         state = self._last.state
         if finals:
             rows = list(finals)
-            frames = np.concatenate([frames, [self._image(final) for final in finals.values()]])
+            last_frames = [self.frames(batch_of_one(final)) for final in finals.values()]
+            frames = torch.cat([frames, *last_frames])
             is_first = np.concatenate([is_first, np.zeros(len(rows), dtype=np.bool_)])
             state = None if state is None else torch.cat([state, state[rows]])
         with torch.inference_mode():
@@ -134,13 +142,25 @@ class TokenStream:
         }
         return self._with_tokens(observations, tokens[: self.num_envs]), final_tokens
 
-    def _encode(
-        self, frames: npt.NDArray[np.uint8], state: Tensor | None, is_first: npt.NDArray[np.bool_]
-    ) -> EncoderOutput:
+    def frames(self, observations: Any) -> Tensor:
+        """Return the frames in observations, uint8 (B, h, w, 3), of the encoder's size."""
+        images = observations if self.image_key is None else observations[self.image_key]
         # torch takes only arrays it may write to
-        pixels = torch.from_numpy(np.require(frames, requirements=["C", "W"]))
-        pixels = resize_frames(pixels, self.encoder.image_size).to(self._device)
-        return self.encoder.step(pixels, state, torch.from_numpy(is_first).to(self._device))
+        pixels = torch.from_numpy(np.require(images, requirements=["C", "W"]))
+        return resize_frames(pixels, self.encoder.image_size)
+
+    def others(self, observations: Any) -> dict[str, Any]:
+        """Return all entries of observations but the image."""
+        if self.image_key is None:
+            return {}
+        return {key: value for key, value in observations.items() if key != self.image_key}
+
+    def _encode(
+        self, frames: Tensor, state: Tensor | None, is_first: npt.NDArray[np.bool_]
+    ) -> EncoderOutput:
+        parameter = next(iter(self.encoder.parameters()), None)
+        device = None if parameter is None else parameter.device
+        return self.encoder.step(frames.to(device), state, torch.from_numpy(is_first).to(device))
 
     def _to_numpy(self, tokens: Tensor) -> npt.NDArray[Any]:
         array = tokens.to(self._dtype).cpu().numpy()
@@ -151,17 +171,17 @@ class TokenStream:
             )
         return array
 
-    def _image(self, observation: Any) -> npt.NDArray[np.uint8]:
-        frames: npt.NDArray[np.uint8] = (
-            observation if self.image_key is None else observation[self.image_key]
-        )
-        return frames
-
     def _with_tokens(self, observation: Any, tokens: npt.NDArray[Any]) -> Any:
         if self.image_key is None:
             return tokens
-        others = {key: value for key, value in observation.items() if key != self.image_key}
-        return {TOKENS: tokens, **others}
+        return {TOKENS: tokens, **self.others(observation)}
+
+
+def batch_of_one(observation: Any) -> Any:
+    """Add the axis over environments to a single observation."""
+    if isinstance(observation, dict):
+        return {key: np.asarray(value)[None] for key, value in observation.items()}
+    return np.asarray(observation)[None]
 
 
 def resize_frames(frames: Tensor, size: tuple[int, int]) -> Tensor:

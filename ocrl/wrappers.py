@@ -24,7 +24,7 @@ from gymnasium.vector.utils import batch_space
 
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
-from ocrl.token_stream import TokenStream
+from ocrl.token_stream import TokenStream, batch_of_one
 
 
 class SlotObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
@@ -83,13 +83,13 @@ class SlotObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         """Reset the environment and encode its first frame with fresh slots."""
         observation, info = self.env.reset(seed=seed, options=options)
         self._has_ended[:] = False
-        return _first(self._stream.reset(_batch_of_one(observation))), info
+        return _first(self._stream.reset(batch_of_one(observation))), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the environment and encode its frame with the slots of this episode."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         # the frame after an episode's last one is a first frame, if the environment resets itself
-        tokens, _ = self._stream.step(_batch_of_one(observation), self._has_ended)
+        tokens, _ = self._stream.step(batch_of_one(observation), self._has_ended)
         self._has_ended = np.array([terminated or truncated])
         return _first(tokens), reward, terminated, truncated, info
 
@@ -181,12 +181,6 @@ class VectorSlotObservation(VectorWrapper[Any, Any, Any, Any, Any]):
                 final_obs[row] = final
             infos = {**infos, "final_obs": final_obs}
         return tokens, rewards, terminations, truncations, infos
-
-
-def _batch_of_one(observation: Any) -> Any:
-    if isinstance(observation, dict):
-        return {key: np.asarray(value)[None] for key, value in observation.items()}
-    return np.asarray(observation)[None]
 
 
 def _first(observations: Any) -> Any:

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from agents.evaluation import evaluate
+from agents.ground_truth import GroundTruthObservation
+from ocrl.errors import UsageError
+
+
+def describe(envs: Any) -> Any:
+    """Which episode, and how far into it."""
+    rows = [(env.episode, env.time) for env in envs.envs]
+    return np.array(rows, dtype=np.float32)[:, None]
+
+
+def test_truth_at_the_end_is_that_of_the_old_episode(flicker: Any) -> None:
+    envs = SyncVectorEnv(
+        [lambda i=i: flicker(i) for i in range(3)], autoreset_mode=AutoresetMode.DISABLED
+    )
+    wrapped = GroundTruthObservation(envs, describe)
+    tokens, _ = wrapped.reset(seed=1)
+    assert tokens[:, 0].tolist() == [[0, 0], [1, 0], [2, 0]]
+    assert wrapped.single_observation_space.shape == (1, 2)
+    previous = tokens
+    num_ends = 0
+    for _ in range(10):
+        tokens, _, terminations, truncations, infos = wrapped.step(np.zeros(3, int))
+        assert tokens in wrapped.observation_space
+        for i in range(3):
+            if terminations[i] or truncations[i]:
+                num_ends += 1
+                assert infos["final_obs"][i].tolist() == (previous[i] + [[0, 1]]).tolist()
+                assert infos["final_info"]["goals"][i] == infos["final_obs"][i][0, 1]
+                assert tokens[i].tolist() == [[previous[i][0, 0] + 1, 0]]
+            else:
+                assert tokens[i].tolist() == (previous[i] + [[0, 1]]).tolist()
+        previous = tokens
+    assert num_ends > 6
+
+
+def test_episodes_are_evaluated_as_ever(flicker: Any) -> None:
+    envs = SyncVectorEnv([flicker] * 2, autoreset_mode=AutoresetMode.DISABLED)
+    wrapped = GroundTruthObservation(envs, describe)
+    episodes = evaluate(lambda tokens: np.ones(2, int), wrapped, [3, 4, 5])
+    assert [episode.length for episode in episodes] == [3, 3, 3]
+    assert [episode.scalars["goals"] for episode in episodes] == [3, 3, 3]
+
+
+def test_environments_that_reset_themselves_are_refused(flicker: Any) -> None:
+    with pytest.raises(UsageError, match="DISABLED"):
+        GroundTruthObservation(SyncVectorEnv([flicker]), describe)
