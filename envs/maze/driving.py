@@ -12,7 +12,8 @@ from envs.maze.distances import WAYS, fill_distances, is_open
 from envs.maze.kernel import kernel
 from envs.maze.motion import CLEARANCE, FRAMES_PER_STEP, TURN_PER_FRAME
 from envs.maze.raycast import cast_ray
-from envs.maze.world import Maps, Rules, State
+from envs.maze.rules import Rules
+from envs.maze.world import Maps, State
 
 TURN_PER_STEP = FRAMES_PER_STEP * TURN_PER_FRAME
 # further off than this the agent turns on the spot

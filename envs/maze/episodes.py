@@ -10,7 +10,8 @@ import numpy.typing as npt
 from envs.maze.distances import fill_distances
 from envs.maze.kernel import kernel
 from envs.maze.rng import random_index, random_unit
-from envs.maze.world import MAY_APPLE, MAY_GOAL, MAY_START, Maps, Rules, State
+from envs.maze.rules import Rules
+from envs.maze.world import MAY_APPLE, MAY_GOAL, MAY_START, Maps, State
 
 _START_STREAM = np.uint64(0x5354415254)
 

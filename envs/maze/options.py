@@ -9,9 +9,15 @@ from typing import TypedDict
 from envs.errors import UsageError
 from envs.maze.layouts import Layout
 from envs.maze.levels import get_level
+from envs.maze.looks import NUM_PICTURES, choose_looks
+from envs.maze.rules import make_rules
 from envs.maze.shifts import condition
 from envs.maze.simulation import Simulation
 from envs.maze.splits import split_layouts
+from envs.maze.world import build_maps
+
+MIN_IMAGE_SIZE = 8
+CELLS_PER_PICTURE = 8
 
 
 class MazeOptions(TypedDict, total=False):
@@ -62,27 +68,47 @@ def build_simulation(
     Raises:
         UsageError: an option is not one of those that ``MazeOptions`` names.
     """
+    if image_size < MIN_IMAGE_SIZE:
+        raise UsageError(
+            f"image_size={image_size} is too small: choose at least {MIN_IMAGE_SIZE} pixels"
+        )
+    if num_envs < 1:
+        raise UsageError(f"num_envs={num_envs}: give at least one environment")
     chosen = condition(get_level(level), split, shift)
     if layouts is None:
         own = split_layouts(chosen.level.architecture, chosen.layouts)
     else:
-        own = tuple(
-            item if isinstance(item, Layout) else Layout.from_file(item) for item in layouts
-        )
+        own = _own_layouts(layouts, shift)
     count = len(own) if num_layouts is None else num_layouts
     if not 1 <= count <= len(own):
         raise UsageError(
             f"num_layouts={num_layouts}: there are {len(own)} layouts here, choose 1 to {len(own)}"
         )
+    own = own[:count]
+    num_pictures = min(1 + own[0].rows * own[0].cols // CELLS_PER_PICTURE, NUM_PICTURES)
+    maps = build_maps(own, num_pictures)
     return Simulation(
         level=chosen.level,
-        layouts=own[:count],
+        rules=make_rules(chosen.level, chosen.objects, fix_layout, fix_goal, fix_start),
+        layouts=own,
+        maps=maps,
+        looks=choose_looks(textures, chosen.textures, maps.seed, num_pictures),
         num_envs=num_envs,
         image_size=image_size,
-        textures=textures,
-        texture_split=chosen.textures,
-        object_split=chosen.objects,
-        fix_layout=fix_layout,
-        fix_goal=chosen.level.fix_goal if fix_goal is None else fix_goal,
-        fix_start=fix_start,
     )
+
+
+def _own_layouts(items: Sequence[Layout | str | Path], shift: str | None) -> tuple[Layout, ...]:
+    """Return a user's own layouts, read from files where paths are given."""
+    if shift in ("layout", "size", "all"):
+        raise UsageError(f"shift={shift!r} chooses the layouts: leave out either it or layouts")
+    if not items:
+        raise UsageError("layouts is empty: give at least one layout, or None for a split's")
+    own = tuple(item if isinstance(item, Layout) else Layout.from_file(item) for item in items)
+    for number, layout in enumerate(own):
+        if (layout.rows, layout.cols) != (own[0].rows, own[0].cols):
+            raise UsageError(
+                f"layout {number} has {layout.rows} x {layout.cols} cells, layout 0 has "
+                f"{own[0].rows} x {own[0].cols}: give layouts of one size"
+            )
+    return own

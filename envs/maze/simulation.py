@@ -12,18 +12,18 @@ from envs.maze.camera import make_camera
 from envs.maze.episodes import begin_episode
 from envs.maze.layouts import Layout
 from envs.maze.levels import Level
-from envs.maze.looks import NUM_PICTURES, choose_looks
+from envs.maze.looks import Looks
 from envs.maze.mipmaps import shrink
-from envs.maze.objects import KIND_NUMBERS, KINDS, pack_kinds, solid_numbers
+from envs.maze.objects import KINDS, pack_kinds
 from envs.maze.raycast import render
 from envs.maze.rng import random_state
+from envs.maze.rules import Rules
 from envs.maze.stepping import step_batch
 from envs.maze.styles import TEXTURE_SIZE
 from envs.maze.views import Views, frames_only
-from envs.maze.world import Rules, build_maps, empty_state
+from envs.maze.world import Maps, empty_state
 
 SUPERSAMPLING = 2
-CELLS_PER_PICTURE = 8
 
 
 class Simulation:
@@ -31,71 +31,32 @@ class Simulation:
 
     Args:
         level: what to do.
-        layouts: to play in, all of one size.
+        rules: the same as numbers.
+        layouts: to play in.
+        maps: the same as arrays.
+        looks: of the layouts.
         num_envs: N.
         image_size: height and width of the frames in pixels.
-        textures: "procedural" or "labmaze".
-        texture_split: "train" or "test" looks.
-        object_split: "train" or "test" kinds of things.
-        fix_layout: all episodes in the first layout.
-        fix_goal: goal and things where the layout, not the episode, puts them.
-        fix_start: the agent starts where the layout, not the episode, puts it.
-
-    Raises:
-        UsageError: layouts of different sizes, or a picture size below 8.
     """
 
     def __init__(
         self,
         level: Level,
+        rules: Rules,
         layouts: Sequence[Layout],
+        maps: Maps,
+        looks: Looks,
         num_envs: int,
         image_size: int,
-        textures: str,
-        texture_split: str,
-        object_split: str,
-        fix_layout: bool,
-        fix_goal: bool,
-        fix_start: bool,
     ) -> None:
-        if image_size < 8:
-            raise UsageError(f"image_size={image_size} is too small: choose at least 8 pixels")
-        self.level = level
-        self.layouts = tuple(layouts)
-        self.num_envs = num_envs
-        self.image_size = image_size
-        self.rows, self.cols = layouts[0].rows, layouts[0].cols
+        self.level, self.rules = level, rules
+        self.layouts, self.maps, self.looks = tuple(layouts), maps, looks
+        self.num_envs, self.image_size = num_envs, image_size
         self.camera = make_camera(image_size, TEXTURE_SIZE)
         self.kinds = pack_kinds(KINDS)
-        num_pictures = min(1 + self.rows * self.cols // CELLS_PER_PICTURE, NUM_PICTURES)
-        self.maps = build_maps(layouts, num_pictures)
-        self.looks = choose_looks(textures, texture_split, self.maps.seed, num_pictures)
-        self.rules = self._make_rules(object_split == "test", fix_layout, fix_goal, fix_start)
-        num_things = int(level.has_goal) + level.num_good + level.num_bad
-        self.state = empty_state(num_envs, num_things, self.rows, self.cols)
+        num_things = int(rules.has_goal) + rules.num_good + rules.num_bad
+        self.state = empty_state(num_envs, num_things, layouts[0].rows, layouts[0].cols)
         self._everyone = np.arange(num_envs)
-
-    def _make_rules(
-        self, held_out: bool, fix_layout: bool, fix_goal: bool, fix_start: bool
-    ) -> Rules:
-        level = self.level
-        prefix = "held-out " if held_out else ""
-        if level.collects == "solids":
-            good, bad = solid_numbers(True, held_out), solid_numbers(False, held_out)
-        else:
-            good, bad = [KIND_NUMBERS[f"{prefix}apple"]], [KIND_NUMBERS[f"{prefix}lemon"]]
-        return Rules(
-            num_good=level.num_good,
-            num_bad=level.num_bad,
-            goal_kind=KIND_NUMBERS[f"{prefix}goal"],
-            good_kinds=np.array(good, np.int64),
-            bad_kinds=np.array(bad, np.int64),
-            has_goal=level.has_goal,
-            fix_layout=fix_layout,
-            fix_goal=fix_goal,
-            fix_start=fix_start,
-            min_start_distance=level.min_start_distance if level.has_goal else 0,
-        )
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:

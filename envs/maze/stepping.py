@@ -16,7 +16,8 @@ from envs.maze.motion import (
     TURN_PER_FRAME,
     move_frame,
 )
-from envs.maze.world import Maps, Rules, State
+from envs.maze.rules import Rules
+from envs.maze.world import Maps, State
 
 GOAL_REWARD = 10.0
 THING_REWARD = 1.0

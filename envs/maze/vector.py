@@ -89,8 +89,8 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
             Frames, uint8 (N, H, W, 3), and an empty dictionary.
         """
         options = options or {}
-        mask = options.get("reset_mask", np.ones(self.num_envs, np.bool_))
-        layouts = np.broadcast_to(np.array(options.get("layout", -1)), self.num_envs)
+        mask = self._check_mask(options.get("reset_mask"))
+        layouts = self._own_layouts(options.get("layout"))
         for index, own_seed in enumerate(self._own_seeds(seed)):
             if not mask[index]:
                 continue
@@ -99,7 +99,7 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
             if own_seed is not None:
                 self.simulation.seed(index, own_seed)
                 self._seeded[index] = True
-            self._begin(index, int(layouts[index]) if "layout" in options else None)
+            self._begin(index, layouts[index])
         return self.simulation.draw(), {}
 
     def step(self, actions: Batch) -> StepResult:
@@ -166,6 +166,24 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
         else:
             infos.update(self._add_info(infos, scores, index))
             self._running[index] = False
+
+    def _check_mask(self, mask: Any) -> npt.NDArray[np.bool_]:
+        """Return which mazes to begin."""
+        checked = np.ones(self.num_envs, np.bool_) if mask is None else np.asarray(mask)
+        if checked.dtype != np.bool_ or checked.shape != (self.num_envs,):
+            raise UsageError(f"reset_mask {mask}: give {self.num_envs} booleans")
+        return checked
+
+    def _own_layouts(self, layout: int | Sequence[int] | None) -> list[int | None]:
+        """Return the layout of each maze, None where it is to be drawn."""
+        if layout is None or isinstance(layout, int | np.integer):
+            return [layout] * self.num_envs
+        if len(layout) != self.num_envs:
+            raise UsageError(
+                f"{len(layout)} layouts for {self.num_envs} environments: give one number, "
+                "or as many as there are environments"
+            )
+        return [int(number) for number in layout]
 
     def _own_seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         """Return the seed of each maze."""

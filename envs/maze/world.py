@@ -1,4 +1,4 @@
-"""What the simulator knows: walls of all layouts, state of all mazes, rules of the level."""
+"""What the simulator knows: the walls of all layouts and the state of all mazes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from envs.errors import UsageError
 from envs.maze.layouts import Layout
+from envs.maze.views import SEGMENT_STRIDE
 
 MAY_START, MAY_GOAL, MAY_APPLE = 1, 2, 4
 
@@ -70,34 +72,6 @@ class State(NamedTuple):
     shortest: npt.NDArray[np.float32]
     travelled: npt.NDArray[np.float32]
     first_goal: npt.NDArray[np.int64]
-
-
-class Rules(NamedTuple):
-    """The level as numbers.
-
-    Attributes:
-        num_good: good things in a maze.
-        num_bad: bad things in a maze.
-        goal_kind: of the goal.
-        good_kinds: int64, kinds that good things are drawn from.
-        bad_kinds: int64, kinds that bad things are drawn from.
-        has_goal: whether there is a goal.
-        fix_layout: whether all episodes are in the first layout.
-        fix_goal: whether the layout, not the episode, places goal and things.
-        fix_start: whether the layout, not the episode, places the agent.
-        min_start_distance: steps between cells from start to goal, at least.
-    """
-
-    num_good: int
-    num_bad: int
-    goal_kind: int
-    good_kinds: npt.NDArray[np.int64]
-    bad_kinds: npt.NDArray[np.int64]
-    has_goal: bool
-    fix_layout: bool
-    fix_goal: bool
-    fix_start: bool
-    min_start_distance: int
 
 
 def empty_state(num_envs: int, num_things: int, rows: int, cols: int) -> State:
@@ -170,8 +144,18 @@ def hang_pictures(
 
 
 def build_maps(layouts: Sequence[Layout], num_pictures: int) -> Maps:
-    """Return layouts of one size as arrays."""
+    """Return layouts of one size as arrays.
+
+    Raises:
+        UsageError: a layout has more wall runs than segments have numbers.
+    """
     runs = [wall_runs(layout) for layout in layouts]
+    most = max(1 + max(int(run.max()) for run in pair) for pair in runs)
+    if most > SEGMENT_STRIDE:
+        raise UsageError(
+            f"a layout has {most} runs of wall, at most {SEGMENT_STRIDE} can be told apart: "
+            "use a smaller maze"
+        )
     seeds = [int(layout.canonical_hash()[:16], 16) for layout in layouts]
     pictures = [
         hang_pictures(layout, seed, num_pictures)
