@@ -14,12 +14,12 @@ from configs import cli
 def run(monkeypatch, capsys, tmp_path):
     """Run a script's ``main`` with arguments; return (configs seen, exit code, stderr)."""
 
-    def call(*arguments, main=None):
+    def call(*arguments, main=None, name="pretrain_slots"):
         GlobalHydra.instance().clear()
         seen = []
         monkeypatch.setattr(sys, "argv", ["script.py", f"runs_dir={tmp_path}", *arguments])
         try:
-            cli.script("pretrain_slots")(main or seen.append)()
+            cli.script(name)(main or seen.append)()
             code = 0
         except SystemExit as stop:
             code = stop.code
@@ -33,6 +33,14 @@ def test_settings_reach_main(run, tmp_path):
     assert code == 0
     assert seen[0].seed == 3
     assert seen[0].run_dir == f"{tmp_path}/pretrain/nav_maze_1/slotcontrast/seed=3"
+
+
+def test_an_experiment_overrides_what_the_scripts_say(run, tmp_path):
+    seen, code, _ = run("experiment=demo", "pretraining.max_steps=7", name="train_agent")
+    assert code == 0
+    assert seen[0].total_steps == 40_000
+    assert seen[0].pretraining.max_steps == 7
+    assert seen[0].runs_dir == str(tmp_path)
 
 
 @pytest.mark.parametrize(
