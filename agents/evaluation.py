@@ -90,10 +90,10 @@ def evaluate(
     venv = envs if isinstance(envs, VecEnv) else GymnasiumVecEnv(envs)
     chosen = [{} for _ in seeds] if options is None else [dict(option) for option in options]
     episodes: list[Episode] = []
-    with _undisturbed(agent, action_seed):
+    with undisturbed(agent, action_seed):
         for start in range(0, len(seeds), venv.num_envs):
             batch = slice(start, start + venv.num_envs)
-            act = _actor(agent, venv.num_envs, deterministic)
+            act = actor_of(agent, venv.num_envs, deterministic)
             episodes += _play(act, venv, list(seeds[batch]), chosen[batch])
     return episodes
 
@@ -157,7 +157,7 @@ def scalars_of(info: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _actor(
+def actor_of(
     agent: BasePolicy | Act, num_envs: int, deterministic: bool
 ) -> Callable[[Any, npt.NDArray[np.bool_]], npt.NDArray[Any]]:
     """Return a function of observations and episode starts that keeps a recurrent state."""
@@ -174,7 +174,7 @@ def _actor(
 
 
 @contextmanager
-def _undisturbed(agent: BasePolicy | Act, action_seed: int) -> Iterator[None]:
+def undisturbed(agent: BasePolicy | Act, action_seed: int) -> Iterator[None]:
     """Draw actions from a random state of their own, and leave the agent in its mode."""
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     training = isinstance(agent, BasePolicy) and agent.training

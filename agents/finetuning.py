@@ -40,10 +40,11 @@ class VecFrameObservation(VecEnvWrapper):
 
     Attributes:
         encoder: the encoder.
+        stream: what keeps the slots.
     """
 
     def __init__(self, venv: VecEnv, encoder: Encoder, *, image_key: str | None = None) -> None:
-        self._stream = TokenStream(
+        self.stream = TokenStream(
             encoder, venv.observation_space, venv.num_envs, image_key=image_key
         )
         self.encoder = encoder
@@ -53,24 +54,24 @@ class VecFrameObservation(VecEnvWrapper):
             FRAME: spaces.Box(0, 255, (1, height, width, 3), np.uint8),
             IS_FIRST: spaces.Box(0, 1, (1,), np.float32),
         }
-        if self._stream.state is not None:
+        if self.stream.state is not None:
             shape = (encoder.num_tokens, encoder.token_dim)
             entries[STATE] = spaces.Box(-np.inf, np.inf, shape, np.float32)
-        if isinstance(self._stream.space, spaces.Dict):
-            entries |= {k: v for k, v in self._stream.space.spaces.items() if k != TOKENS}
+        if isinstance(self.stream.space, spaces.Dict):
+            entries |= {k: v for k, v in self.stream.space.spaces.items() if k != TOKENS}
         super().__init__(venv, observation_space=spaces.Dict(entries))
 
     def reset(self) -> VecEnvObs:
         """Reset all environments."""
         observations = self.venv.reset()
         shown = self._show(observations, None, np.ones(self.num_envs, dtype=np.bool_))
-        self._stream.reset(observations)
+        self.stream.reset(observations)
         return shown
 
     def step_wait(self) -> VecEnvStepReturn:
         """Show the frames of all environments, and encode them to know the slots of the next."""
         observations, rewards, dones, infos = self.venv.step_wait()
-        state = self._stream.state
+        state = self.stream.state
         ended = np.flatnonzero(dones)
         infos = list(infos)
         if len(ended):
@@ -81,7 +82,7 @@ class VecFrameObservation(VecEnvWrapper):
                 final = {key: value[row] for key, value in shown.items()}
                 infos[i] = {**infos[i], "terminal_observation": final}
         shown = self._show(observations, state, dones)
-        self._stream.step(observations, dones)
+        self.stream.step(observations, dones)
         return shown, rewards, dones, infos
 
     def seed(self, seed: int | None = None) -> Any:
@@ -93,7 +94,7 @@ class VecFrameObservation(VecEnvWrapper):
     def _show(
         self, observations: Any, state: Tensor | None, is_first: npt.NDArray[np.bool_]
     ) -> dict[str, npt.NDArray[Any]]:
-        frames = self._stream.frames(observations)
+        frames = self.stream.frames(observations)
         shown = {FRAME: frames.numpy()[:, None], IS_FIRST: is_first[:, None].astype(np.float32)}
         with torch.inference_mode():
             fresh = self.encoder.initial_state(len(frames))
@@ -101,7 +102,7 @@ class VecFrameObservation(VecEnvWrapper):
                 first = torch.from_numpy(is_first).to(fresh.device)[:, None, None]
                 slots = fresh if state is None else torch.where(first, fresh, state)
                 shown[STATE] = slots.float().cpu().numpy()
-        return {**shown, **self._stream.others(observations)}
+        return {**shown, **self.stream.others(observations)}
 
 
 class EncoderExtractor(BaseFeaturesExtractor):
@@ -135,12 +136,15 @@ class EncoderExtractor(BaseFeaturesExtractor):
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Return features (B, dim)."""
+        features: Tensor = self.reader(self.encode(observations))
+        return features
+
+    def encode(self, observations: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the reader reads: tokens, and further entries."""
         frames = observations[FRAME].squeeze(1).to(torch.uint8)
         is_first = observations[IS_FIRST].squeeze(1) > 0
         output = self.encoder.step(frames, observations.get(STATE), is_first)
-        further = {key: observations[key] for key in self._further}
-        features: Tensor = self.reader({TOKENS: output.tokens, **further})
-        return features
+        return {TOKENS: output.tokens, **{key: observations[key] for key in self._further}}
 
     def train(self, mode: bool = True) -> EncoderExtractor:
         """Set the mode of all but the encoder."""

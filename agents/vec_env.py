@@ -156,6 +156,9 @@ class VecSlotObservation(VecEnvWrapper):
         dtype: "float32", or "float16" to store dense grids in half the memory.
         device: where to encode. None: where the encoder is.
 
+    Attributes:
+        stream: what encodes, and keeps the slots.
+
     Raises:
         UsageError: if the observation holds no RGB image.
     """
@@ -169,7 +172,7 @@ class VecSlotObservation(VecEnvWrapper):
         dtype: str = "float32",
         device: str | None = None,
     ) -> None:
-        self._stream = TokenStream(
+        self.stream = TokenStream(
             encoder,
             venv.observation_space,
             venv.num_envs,
@@ -177,16 +180,16 @@ class VecSlotObservation(VecEnvWrapper):
             dtype=dtype,
             device=device,
         )
-        super().__init__(venv, observation_space=self._stream.space)
+        super().__init__(venv, observation_space=self.stream.space)
 
     @property
     def last_masks(self) -> npt.NDArray[np.float32] | None:
         """Where each token looked in the last frames, (N, K, h, w), or None."""
-        return self._stream.last_masks
+        return self.stream.last_masks
 
     def reset(self) -> VecEnvObs:
         """Reset all environments and encode their first frames with fresh slots."""
-        tokens: VecEnvObs = self._stream.reset(self.venv.reset())
+        tokens: VecEnvObs = self.stream.reset(self.venv.reset())
         return tokens
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -197,7 +200,7 @@ class VecSlotObservation(VecEnvWrapper):
             for i in np.flatnonzero(dones)
             if "terminal_observation" in infos[i]
         }
-        tokens, final_tokens = self._stream.step(observations, dones, finals)
+        tokens, final_tokens = self.stream.step(observations, dones, finals)
         infos = [
             {**info, "terminal_observation": final_tokens[i]} if i in final_tokens else info
             for i, info in enumerate(infos)

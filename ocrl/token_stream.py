@@ -62,6 +62,7 @@ class TokenStream:
         self.num_envs = num_envs
         self.space = _token_space(observation_space, self.image_key, encoder, dtype)
         self._last: EncoderOutput | None = None
+        self._frames: Tensor | None = None
 
     @property
     def state(self) -> Tensor | None:
@@ -78,6 +79,11 @@ class TokenStream:
             return None
         return self._last.masks.float().cpu().numpy()
 
+    @property
+    def last_frames(self) -> npt.NDArray[np.uint8] | None:
+        """What the encoder saw last, uint8 (N, h, w, 3)."""
+        return None if self._frames is None else self._frames.numpy()
+
     def reset(self, observations: Any, mask: npt.NDArray[np.bool_] | None = None) -> Any:
         """Encode first frames with fresh slots.
 
@@ -89,7 +95,7 @@ class TokenStream:
         Returns:
             The observations with tokens (N, K, D) in place of the images.
         """
-        frames = self.frames(observations)
+        self._frames = frames = self.frames(observations)
         with torch.inference_mode():
             if mask is None or self._last is None:
                 state = self.encoder.initial_state(self.num_envs)
@@ -124,7 +130,7 @@ class TokenStream:
         if self._last is None:
             raise UsageError("step was called before reset: reset the environment first")
         finals = final_observations or {}
-        frames = self.frames(observations)
+        self._frames = frames = self.frames(observations)
         state = self._last.state
         if finals:
             rows = list(finals)
