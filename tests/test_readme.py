@@ -1,0 +1,73 @@
+"""What the README tells people to run does run."""
+
+import re
+from pathlib import Path
+
+import gymnasium
+import hydra
+import numpy as np
+import pytest
+from gymnasium import spaces
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from ocrl import save_encoder
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+class Stripes(gymnasium.Env):
+    """Stands in for the user's environment: RGB frames of a size that is not the encoder's."""
+
+    observation_space = spaces.Box(0, 255, (96, 96, 3), np.uint8)
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.time = 0
+        return self.observe(), {}
+
+    def step(self, action):
+        self.time += 1
+        return self.observe(), 1.0, False, self.time == 20, {}
+
+    def observe(self):
+        return np.full((96, 96, 3), 5 * self.time, np.uint8)
+
+
+@pytest.fixture
+def encoder(tmp_path, monkeypatch):
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_module("configs", version_base="1.3"):
+        cfg = hydra.compose("pretrain_slots")
+    model = OmegaConf.to_container(cfg.encoder.model, resolve=True)
+    save_encoder(tmp_path / "encoder.safetensors", instantiate(model), model)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_wrapping_an_environment_of_ones_own(encoder, monkeypatch):
+    monkeypatch.setattr(gymnasium, "registry", dict(gymnasium.registry))
+    gymnasium.envs.registration.registry.pop("CarRacing-v3", None)
+    gymnasium.register("CarRacing-v3", Stripes)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(code.strip().splitlines()) <= 10
+    exec(code.replace("500_000", "2048").replace("n_epochs=4", "n_epochs=1"), {})
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
+def test_links_lead_somewhere(path):
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("script", sorted(set(re.findall(r"python (scripts/\w+\.py)", README))))
+def test_scripts_exist(script):
+    assert (ROOT / script).exists()
+
+
+def test_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
+    assert {"demo", "test"} <= targets
+    assert all(f"\n{target}:" in makefile for target in targets)
