@@ -1,0 +1,13 @@
+"""Videos of falling and colliding things with ground truth, in the manner of MOVi."""
+
+from envs.scenes.recipes import Recipe, movi_a_like, movi_c_like, movi_e_like
+from envs.scenes.scene import Scene, generate_scene
+
+__all__ = [
+    "Recipe",
+    "Scene",
+    "generate_scene",
+    "movi_a_like",
+    "movi_c_like",
+    "movi_e_like",
+]
