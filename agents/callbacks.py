@@ -127,7 +127,11 @@ class Progress(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._bar = tqdm(
-            total=self._total, initial=self.num_timesteps, unit=" steps", dynamic_ncols=True
+            total=self._total,
+            initial=self.num_timesteps,
+            unit=" steps",
+            dynamic_ncols=True,
+            mininterval=1.0,
         )
 
     def _on_step(self) -> bool:

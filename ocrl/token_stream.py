@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ocrl.checkpoints import load_encoder
+from ocrl.data.clips import resize
 from ocrl.encoder import Encoder, EncoderOutput
 from ocrl.errors import UsageError
 
@@ -153,7 +153,7 @@ class TokenStream:
         images = observations if self.image_key is None else observations[self.image_key]
         # torch takes only arrays it may write to
         pixels = torch.from_numpy(np.require(images, requirements=["C", "W"]))
-        return resize_frames(pixels, self.encoder.image_size)
+        return resize(pixels, self.encoder.image_size)
 
     def others(self, observations: Any) -> dict[str, Any]:
         """Return all entries of observations but the image."""
@@ -188,26 +188,6 @@ def batch_of_one(observation: Any) -> Any:
     if isinstance(observation, dict):
         return {key: np.asarray(value)[None] for key, value in observation.items()}
     return np.asarray(observation)[None]
-
-
-def resize_frames(frames: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize frames, bilinear with antialiasing.
-
-    Args:
-        frames: uint8 (B, H, W, 3).
-        size: (height, width) to reach. Frames of that size are returned as they are.
-
-    Returns:
-        uint8 (B, height, width, 3).
-
-    >>> resize_frames(torch.zeros(2, 96, 128, 3, dtype=torch.uint8), (64, 64)).shape
-    torch.Size([2, 64, 64, 3])
-    """
-    if tuple(frames.shape[1:3]) == size:
-        return frames
-    channels_first = frames.permute(0, 3, 1, 2)
-    resized = F.interpolate(channels_first, size=size, mode="bilinear", antialias=True)
-    return resized.permute(0, 2, 3, 1)
 
 
 def _rows(output: EncoderOutput, count: int) -> EncoderOutput:
