@@ -1,5 +1,6 @@
 """Videos of falling and colliding things with ground truth, in the manner of MOVi."""
 
+from envs.scenes.generator import generate_scenes
 from envs.scenes.recipes import Recipe, movi_a_like, movi_c_like, movi_e_like
 from envs.scenes.scene import Scene, generate_scene
 
@@ -7,6 +8,7 @@ __all__ = [
     "Recipe",
     "Scene",
     "generate_scene",
+    "generate_scenes",
     "movi_a_like",
     "movi_c_like",
     "movi_e_like",

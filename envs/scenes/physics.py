@@ -63,7 +63,7 @@ def simulate(
         num_frames: how many frames to return, the first one included.
         frames_per_second: between frames.
     """
-    model = _model(shapes, bounciness, 1.0 / frames_per_second / SUBSTEPS)
+    model = build_model(shapes, bounciness, 1.0 / frames_per_second / SUBSTEPS)
     data = mujoco.MjData(model)
     data.qpos[:] = np.concatenate([start.positions, start.quaternions], axis=1).ravel()
     data.qvel[:] = np.concatenate([start.velocities, start.angular_velocities], axis=1).ravel()
@@ -75,9 +75,10 @@ def simulate(
     return frames
 
 
-def _model(
+def build_model(
     shapes: list[Shape], bounciness: npt.NDArray[np.float64], timestep: float
 ) -> mujoco.MjModel:
+    """Return a model of free bodies over a plane; geom 0 is the plane, the parts follow."""
     spec = mujoco.MjSpec()
     spec.option.timestep = timestep
     spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], friction=FRICTION)

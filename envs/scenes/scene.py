@@ -6,6 +6,7 @@ In the manner of MOVi (Greff et al., *Kubric: a scalable dataset generator*, 202
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,26 @@ class Scene:
     angular_velocities: Array
     names: tuple[str, ...]
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what is stored of a scene, by name, in the layout of MOVi.
+
+        Segmentations and depth have a last axis of one channel; depth and flow are float16.
+        """
+        return {
+            "video": self.video,
+            "segmentations": self.segmentations[..., None],
+            "depth": self.depth[..., None].astype(np.float16),
+            "forward_flow": self.forward_flow.astype(np.float16),
+            "camera_positions": self.camera_positions,
+            "camera_rotations": self.camera_rotations,
+            "field_of_view": np.array(self.field_of_view),
+            "positions": self.positions,
+            "quaternions": self.quaternions,
+            "velocities": self.velocities,
+            "angular_velocities": self.angular_velocities,
+            "names": np.array(self.names),
+        }
+
 
 def generate_scene(recipe: Recipe, seed: int | np.random.SeedSequence) -> Scene:
     """Return a random scene, the same for the same recipe and seed.
@@ -75,11 +96,8 @@ def generate_scene(recipe: Recipe, seed: int | np.random.SeedSequence) -> Scene:
     num_resting = int(rng.integers(*recipe.num_resting, endpoint=True))
     num_thrown = int(rng.integers(*recipe.num_thrown, endpoint=True))
     names, shapes = _draw_shapes(rng, recipe, num_resting + num_thrown)
-    gloss = (
-        rng.choice([0.0, 0.85], len(shapes))
-        if not recipe.textured
-        else rng.uniform(0, 0.4, len(shapes))
-    )
+    number = len(shapes)
+    gloss = rng.uniform(0, 0.4, number) if recipe.textured else rng.choice([0.0, 0.85], number)
     bounciness = 0.6 - 0.4 * gloss
     start = _starting_bodies(rng, recipe, shapes, bounciness, num_resting)
     # One frame more than is shown, for the flow of the last.

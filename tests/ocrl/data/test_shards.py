@@ -1,0 +1,161 @@
+"""Shards: what is written comes back, in the layout of the official data scripts."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ocrl.data.clips import ClipDataset, evaluation_clips
+from ocrl.data.shards import ShardVideos, write_shards
+from ocrl.errors import UsageError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def random_videos(number: int, seed: int = 0, segments: bool = True) -> list[Arrays]:
+    rng = np.random.default_rng(seed)
+    videos = []
+    for i in range(number):
+        video = rng.integers(0, 256, (5 + i % 3, 8, 10, 3), dtype=np.uint8)
+        ids = rng.integers(0, 4, (*video.shape[:3], 1), dtype=np.uint8)
+        videos.append({"video": video, "segmentations": ids} if segments else {"video": video})
+    return videos
+
+
+def write_tar(path: Path, entries: dict[str, NDArray[Any]]) -> None:
+    """Write a shard as the official scripts do: raw .npy files in a tar."""
+    with tarfile.open(path, "w") as tar:
+        for name, array in entries.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array)
+            member = tarfile.TarInfo(name)
+            member.size = buffer.getbuffer().nbytes
+            buffer.seek(0)
+            tar.addfile(member, buffer)
+
+
+def write(folder: Path, videos: list[Arrays], **options: Any) -> list[Path]:
+    return write_shards(videos, folder, "movi_x", "train", progress=False, **options)
+
+
+def test_what_is_written_comes_back(tmp_path: Path) -> None:
+    videos = random_videos(70)
+    paths = write(tmp_path, videos)
+    assert [p.name for p in paths] == [f"movi_x-train-{i:06d}.tar" for i in range(3)]
+    assert sorted(tmp_path.iterdir()) == paths
+    with tarfile.open(paths[1]) as tar:
+        assert tar.getnames()[:2] == ["32.video.npy", "32.segmentations.npy"]
+    read = ShardVideos(tmp_path, "train")
+    assert read.lengths.tolist() == [len(v["video"]) for v in videos]
+    for i, arrays in enumerate(videos):
+        assert (read.frames(i, 0, 99) == arrays["video"]).all()
+        assert (read.frames(i, 1, 4) == arrays["video"][1:4]).all()
+        assert (read.segments(i, 2, 5) == arrays["segmentations"][2:5, ..., 0]).all()
+
+
+def test_official_shards_are_read(tmp_path: Path) -> None:
+    movi = random_videos(1)[0]
+    flow = np.zeros((5, 8, 10, 2), np.uint16)
+    entries = {"0.video.npy": movi["video"], "0.segmentations.npy": movi["segmentations"]}
+    write_tar(tmp_path / "movi_c-validation-000000.tar", {**entries, "0.forward_flow.npy": flow})
+    assert (ShardVideos(tmp_path, "validation").frames(0, 0, 5) == movi["video"]).all()
+
+    objects = np.zeros((5, 8, 10, 3), np.uint8)
+    objects[:, :4, :, 0], objects[:, 4:6, :, 2] = 26, 3
+    entries = {"0.video.npy": movi["video"], "0.segmentations.npy": objects}
+    write_tar(tmp_path / "ytvis-test-000000.tar", entries)
+    ids = ShardVideos(tmp_path, "test").segments(0, 0, 5)
+    assert (ids[:, :4] == 1).all()
+    assert (ids[:, 4:6] == 3).all()
+    assert (ids[:, 6:] == 0).all()
+
+
+def test_training_shards_without_segments(tmp_path: Path) -> None:
+    write(tmp_path, random_videos(3, segments=False))
+    videos = ShardVideos(tmp_path, "train")
+    assert not videos.has_segments
+    assert set(ClipDataset(videos, 4)[0]) == {"video"}
+
+
+def test_clips_of_shards(tmp_path: Path) -> None:
+    written = random_videos(3)
+    write(tmp_path, written)
+    clips = evaluation_clips(ShardVideos(tmp_path, "train"), 5, num_clips=3, image_size=(16, 16))
+    assert len(clips) == 3
+    assert clips[1]["video"].shape == (5, 16, 16, 3)
+    assert clips[1]["segments"].shape == (5, 16, 16)
+
+
+def test_interrupted_writing_leaves_nothing_and_keeps_the_old(tmp_path: Path) -> None:
+    def failing(number: int) -> Any:
+        yield from random_videos(number)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, failing(40))
+    assert list(tmp_path.iterdir()) == []
+    write(tmp_path, random_videos(40, seed=1))
+    with pytest.raises(UsageError, match="overwrite=true"):
+        write(tmp_path, random_videos(2))
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, failing(2), overwrite=True)
+    assert len(ShardVideos(tmp_path, "train").lengths) == 40
+    write(tmp_path, random_videos(2), overwrite=True)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_same_videos_give_the_same_bytes(tmp_path: Path) -> None:
+    first = write(tmp_path / "a", random_videos(3))[0].read_bytes()
+    assert write(tmp_path / "b", random_videos(3))[0].read_bytes() == first
+
+
+def test_bad_shards_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no shards"):
+        ShardVideos(tmp_path, "train")
+    paths = write(tmp_path, random_videos(70))
+    paths[1].rename(tmp_path / "aside")
+    with pytest.raises(UsageError, match=r"movi_x-train-000001\.tar is missing"):
+        ShardVideos(tmp_path, "train")
+    (tmp_path / "aside").rename(paths[1])
+    whole = paths[2].read_bytes()
+    for length in (len(whole) // 2, 700, 100):
+        paths[2].write_bytes(whole[:length])
+        with pytest.raises(UsageError, match=r"000002.tar cannot be read") as error:
+            ShardVideos(tmp_path, "train")
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("entries", "match"),
+    [
+        ({"0.image.npy": np.zeros((2, 8, 8, 3), np.uint8)}, "no video"),
+        ({"0.video.npy": np.zeros((2, 8, 8, 3), np.float32)}, "float32"),
+        (
+            {
+                "0.video.npy": np.zeros((2, 8, 8, 3), np.uint8),
+                "0.segmentations.npy": np.zeros((2, 4, 4, 1), np.uint8),
+            },
+            "same size",
+        ),
+        (
+            {
+                "0.video.npy": np.zeros((2, 8, 8, 3), np.uint8),
+                "0.segmentations.npy": np.zeros((2, 8, 8, 1), np.uint8),
+                "1.video.npy": np.zeros((2, 8, 8, 3), np.uint8),
+            },
+            "1 of 2 videos",
+        ),
+    ],
+)
+def test_other_layouts_are_refused(
+    entries: dict[str, NDArray[Any]], match: str, tmp_path: Path
+) -> None:
+    write_tar(tmp_path / "x-train-000000.tar", entries)
+    with pytest.raises(UsageError, match=match):
+        ShardVideos(tmp_path, "train")
