@@ -16,13 +16,15 @@ from envs.maze.rules import Rules
 from envs.maze.world import Maps, State
 
 TURN_PER_STEP = FRAMES_PER_STEP * TURN_PER_FRAME
-# further off than this the agent turns on the spot
-SHARP_TURN = 4 * TURN_PER_STEP
+# an agent that is further off turns on the spot: to be fast, and to stay on its line
+FAST_TURN, CAREFUL_TURN = 5 * TURN_PER_STEP, 2.5 * TURN_PER_STEP
 
 _LOOK_LEFT, _LOOK_RIGHT, _FORWARD, _, _, _, _FORWARD_LEFT, _FORWARD_RIGHT = range(8)
 
 
-def drive_towards(state: State, targets: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
+def drive_towards(
+    state: State, targets: npt.NDArray[np.floating[Any]], sharp_turn: float = FAST_TURN
+) -> npt.NDArray[np.int64]:
     """Return the actions, int64 (N,), that bring each agent to a place it can see.
 
     Who is there turns on the spot.
@@ -30,6 +32,7 @@ def drive_towards(state: State, targets: npt.NDArray[np.floating[Any]]) -> npt.N
     Args:
         state: of all mazes.
         targets: (N, 2), x and y in cells.
+        sharp_turn: angle in radians from which on an agent turns on the spot.
     """
     gap = targets - state.position
     error = np.arctan2(gap[:, 1], gap[:, 0]) - state.heading
@@ -38,7 +41,7 @@ def drive_towards(state: State, targets: npt.NDArray[np.floating[Any]]) -> npt.N
     turn = np.where(right, _LOOK_RIGHT, _LOOK_LEFT)
     curve = np.where(right, _FORWARD_RIGHT, _FORWARD_LEFT)
     ahead = np.where(off > TURN_PER_STEP / 2, curve, _FORWARD)
-    return np.where((off > SHARP_TURN) | (gap == 0).all(1), turn, ahead)
+    return np.where((off > sharp_turn) | (gap == 0).all(1), turn, ahead)
 
 
 @kernel

@@ -72,8 +72,8 @@ _COLLECT_GOOD_OBJECTS = Level(
     larger=Architecture(9, 12, largest_room=4),
     num_steps=900,
     has_goal=False,
-    num_good=12,
-    num_bad=12,
+    num_good=10,
+    num_bad=10,
     collects="solids",
 )
 LEVELS: dict[str, Level] = {

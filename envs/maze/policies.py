@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
 from envs.errors import UsageError
-from envs.maze.driving import cell_on_right, drive_towards, waypoints
+from envs.maze.driving import CAREFUL_TURN, FAST_TURN, cell_on_right, drive_towards, waypoints
 from envs.maze.env import MazeEnv
 from envs.maze.motion import ACTION_NAMES, ACTION_TABLE
 from envs.maze.simulation import Simulation
@@ -116,7 +116,8 @@ class OraclePolicy(Policy):
         simulation = self.simulation
         targets = np.empty((self.num_envs, 2))
         waypoints(simulation.maps, simulation.rules, simulation.state, targets)
-        return drive_towards(simulation.state, targets)
+        sharp_turn = FAST_TURN if simulation.rules.has_goal else CAREFUL_TURN
+        return drive_towards(simulation.state, targets, sharp_turn)
 
 
 POLICIES: dict[str, type[Policy]] = {

@@ -129,8 +129,9 @@ def enter_solid(
         return enter_box(ox, oy, oz, dx, dy, dz)
     if shape == CYLINDER:
         side = enter_round(ox, oy, oz, dx, dy, dz, 1.0, 0.0, -1.0, 1.0)
-        top = enter_disc(ox, oy, oz, dx, dy, dz, 1.0, 1.0)
-        return top if top[0] < side[0] else side
+        up = -1.0 if dz > 0.0 else 1.0
+        end = enter_disc(ox, oy, oz, dx, dy, dz, up, up)
+        return end if end[0] < side[0] else side
     if shape == CONE:
         side = enter_round(ox, oy, oz, dx, dy, dz, 0.5, -0.5, -1.0, 1.0)
         base = enter_disc(ox, oy, oz, dx, dy, dz, -1.0, -1.0)

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from envs.maze.layouts import Layout
+from envs.maze.motion import (
+    ACTION_TABLE,
+    CLEARANCE,
+    FRAME_SECONDS,
+    FRAMES_PER_STEP,
+    TURN_PER_FRAME,
+    accelerate,
+    move_frame,
+)
+from envs.maze.splits import Architecture, generate_layout
+from envs.maze.world import wall_runs
+
+RECORDINGS = Path(__file__).parents[4] / "shared" / "dmlab"
+
+
+def speeds(action: int, speed: float, steps: int) -> list[float]:
+    """Return the speed along the view after each of some steps of an action in the open."""
+    _, ahead, right = ACTION_TABLE[action]
+    velocity, out = (speed, 0.0), []
+    for _ in range(steps):
+        for _ in range(FRAMES_PER_STEP):
+            velocity = accelerate(*velocity, ahead, right, FRAME_SECONDS)
+        out.append(velocity[0])
+    return out
+
+
+def test_speeds_of_deepmind_lab() -> None:
+    # measured in the real one, in cells per second, after each decision
+    np.testing.assert_allclose(speeds(2, 0.0, 3), [1.83, 3.05, 3.20], rtol=0.03)
+    np.testing.assert_allclose(speeds(3, 0.0, 3), [-1.83, -3.05, -3.20], rtol=0.03)
+    np.testing.assert_allclose(speeds(0, 3.2, 5), [2.12, 1.41, 0.95, 0.56, 0.18], atol=0.08)
+    assert speeds(0, 3.2, 6)[-1] == 0.0
+
+
+def test_turn_of_deepmind_lab() -> None:
+    assert math.degrees(FRAMES_PER_STEP * TURN_PER_FRAME) == pytest.approx(8.448)
+
+
+@pytest.mark.skipif(not RECORDINGS.exists(), reason="no recordings of DeepMind Lab")
+def test_recordings_of_deepmind_lab() -> None:
+    turn_errors, speed_errors, place_errors = [], [], []
+    for path in sorted(RECORDINGS.glob("*.npz")):
+        record = np.load(path)
+        place, velocity = record["position"][:, :2] / 100, record["velocity"][:, :2] / 100
+        heading = np.radians(record["rotation"][:, 1])
+        for t in range(1, len(place) - 1):
+            turn, ahead, right = ACTION_TABLE[record["actions"][t]]
+            if not ahead or record["rewards"][t]:
+                continue
+            # there, y grows to the north and headings to the left
+            angle, x, y = -heading[t], place[t, 0], -place[t, 1]
+            cos, sin = math.cos(angle), math.sin(angle)
+            vx, vy = velocity[t, 0], -velocity[t, 1]
+            vx, vy = cos * vx - sin * vy, sin * vx + cos * vy
+            for _ in range(FRAMES_PER_STEP):
+                angle += turn * TURN_PER_FRAME
+                cos, sin = math.cos(angle), math.sin(angle)
+                wish = ahead * cos - right * sin, ahead * sin + right * cos
+                vx, vy = accelerate(vx, vy, *wish, FRAME_SECONDS)
+                x, y = x + vx * FRAME_SECONDS, y + vy * FRAME_SECONDS
+            after = np.hypot(*velocity[t + 1])
+            if after < 2.9 or np.abs(velocity[t + 1, 1]) > 0.4:
+                continue  # a wall was in the way
+            turn_errors.append(abs(math.remainder(angle + heading[t + 1], 2 * math.pi)))
+            speed_errors.append(abs(math.hypot(vx, vy) - after))
+            place_errors.append(math.hypot(x - place[t + 1, 0], y + place[t + 1, 1]))
+    assert len(turn_errors) > 30
+    assert math.degrees(np.median(turn_errors)) < 0.01
+    assert np.median(speed_errors) < 0.05
+    assert np.median(place_errors) < 0.01
+
+
+def free_place(horizontal: np.ndarray, vertical: np.ndarray, x: float, y: float) -> bool:
+    """Return whether the agent's box, at a place, overlaps no wall: by brute force."""
+    rows, cols = len(vertical), horizontal.shape[1]
+    reach = CLEARANCE
+    if not (reach <= x <= cols - reach and reach <= y <= rows - reach):
+        return False
+    for row, col in np.argwhere(horizontal >= 0):
+        if abs(y - row) < reach and col - reach < x < col + 1 + reach:
+            return False
+    for row, col in np.argwhere(vertical >= 0):
+        if abs(x - col) < reach and row - reach < y < row + 1 + reach:
+            return False
+    return True
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    st.integers(0, 10**9),
+    st.floats(0.001, 2.0),
+    st.floats(0.0, 500.0),
+    st.integers(0, 10**9),
+)
+def test_never_inside_a_wall_at_any_speed_and_frame_rate(
+    maze: int, seconds: float, speed: float, seed: int
+) -> None:
+    layout = generate_layout(Architecture(4, 5, loops=0.3), maze)
+    horizontal, vertical = wall_runs(layout)
+    rng = np.random.default_rng(seed)
+    position = np.array([2.5, 1.5], np.float32)
+    velocity = np.zeros(2, np.float32)
+    home = reachable_without_walls(layout)
+    for _ in range(20):
+        if rng.random() < 0.5:
+            angle = rng.uniform(0, 2 * np.pi)
+            velocity[:] = speed * np.cos(angle), speed * np.sin(angle)
+        ahead, right = rng.choice([-1.0, 0.0, 1.0], 2)
+        move_frame(
+            horizontal,
+            vertical,
+            position,
+            velocity,
+            rng.uniform(0, 2 * np.pi),
+            ahead,
+            0.0 if ahead else right,
+            seconds,
+        )
+        assert free_place(horizontal, vertical, *map(float, position))
+        assert home[int(position[1]), int(position[0])]
+
+
+def reachable_without_walls(layout: Layout) -> np.ndarray:
+    """Return the cells on the start's side of all walls."""
+    return layout.distances((1, 2)) >= 0
+
+
+def test_no_tunnelling_out_of_a_closed_room() -> None:
+    closed = np.full((4, 3), -1, np.int16), np.full((3, 4), -1, np.int16)
+    horizontal, vertical = closed
+    horizontal[[0, -1]] = vertical[:, [0, -1]] = 0
+    horizontal[1:3, 1] = vertical[1, 1:3] = 1
+    rng = np.random.default_rng(0)
+    position, velocity = np.array([1.5, 1.5], np.float32), np.zeros(2, np.float32)
+    for _ in range(2000):
+        velocity[:] = rng.normal(0, 10.0 ** rng.uniform(0, 4), 2)
+        move_frame(horizontal, vertical, position, velocity, 0.0, 1.0, 0.0, rng.uniform(0, 1))
+        assert ((position > 1) & (position < 2)).all()
+
+
+def test_slides_along_a_wall() -> None:
+    horizontal, vertical = wall_runs(Layout.from_text("*********\n*       *\n*********"))
+    position, velocity = np.array([0.5, 0.5], np.float32), np.zeros(2, np.float32)
+    for _ in range(40):
+        move_frame(horizontal, vertical, position, velocity, 0.6, 1.0, 0.0, FRAME_SECONDS)
+    assert position[1] == pytest.approx(1 - CLEARANCE, abs=1e-3)
+    assert position[0] > 1.5
+    assert velocity[1] == pytest.approx(0.0, abs=1e-6)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(0, 10**9))
+def test_never_stuck(seed: int) -> None:
+    layout = generate_layout(Architecture(3, 4, loops=0.2), seed)
+    horizontal, vertical = wall_runs(layout)
+    rng = np.random.default_rng(seed)
+    position, velocity = np.array([1.5, 1.5], np.float32), np.zeros(2, np.float32)
+    for _ in range(60):
+        heading = rng.uniform(0, 2 * np.pi)
+        move_frame(horizontal, vertical, position, velocity, heading, 1.0, 0.0, 0.05)
+    before = position.copy()
+    moved = 0.0
+    for heading in np.arange(4) * np.pi / 2:
+        position[:], velocity[:] = before, 0.0
+        for _ in range(10):
+            move_frame(horizontal, vertical, position, velocity, heading, 1.0, 0.0, 0.05)
+        moved = max(moved, float(np.abs(position - before).max()))
+    assert moved > 0.3

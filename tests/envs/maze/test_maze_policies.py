@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+
+from envs.errors import UsageError
+from envs.maze.distances import fill_distances
+from envs.maze.env import MazeEnv
+from envs.maze.levels import LEVELS
+from envs.maze.policies import POLICIES, make_policy
+from envs.maze.vector import MazeVectorEnv
+
+
+def visited_cells(name: str, level: str, steps: int) -> float:
+    """Return how many cells a policy sees, mean over mazes."""
+    envs = MazeVectorEnv(16, level=level)
+    frames, _ = envs.reset(seed=0)
+    policy = make_policy(name, envs, seed=0)
+    cells: list[set[tuple[int, int]]] = [set() for _ in range(16)]
+    for _ in range(steps):
+        frames = envs.step(policy(frames))[0]
+        for seen, (x, y) in zip(cells, envs.simulation.state.position, strict=True):
+            seen.add((int(x), int(y)))
+    return float(np.mean([len(seen) for seen in cells]))
+
+
+def test_order_of_coverage() -> None:
+    random, wandering, follower = (
+        visited_cells(name, "nav_maze_2", 300) for name in ("random", "wandering", "wall_follower")
+    )
+    assert 1.3 * random < wandering < follower
+
+
+@pytest.mark.parametrize("level", [name for name in LEVELS if LEVELS[name].has_goal])
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_oracle_reaches_the_goal(level: str, split: str) -> None:
+    envs = MazeVectorEnv(10, level=level, split=split)
+    numbers = np.random.default_rng(0).choice(len(envs.simulation.layouts), 10, replace=False)
+    frames, _ = envs.reset(seed=0, options={"layout": numbers})
+    policy = make_policy("oracle", envs)
+    shortest = envs.simulation.state.shortest.copy()
+    limit = int(8 * shortest.max() + 40)
+    for _ in range(limit):
+        frames = envs.step(policy(frames))[0]
+        if (envs.simulation.state.goals > 0).all():
+            break
+    scores = [envs.simulation.summary(index) for index in range(10)]
+    assert all(score["success"] for score in scores)
+    assert np.mean([score["spl"] for score in scores]) > 0.95
+
+
+@pytest.mark.parametrize("level", ["seekavoid_arena_1", "collect_good_objects"])
+def test_oracle_collects_good_things_and_spares_bad_ones(level: str) -> None:
+    envs = MazeVectorEnv(8, level=level)
+    frames, _ = envs.reset(seed=0)
+    policy = make_policy("oracle", envs)
+    total = np.zeros(8)
+    for _ in range(299):
+        frames, rewards, *_ = envs.step(policy(frames))
+        total += rewards
+    assert total.mean() > 7
+    assert total.mean() > 0.8 * envs.simulation.state.apples.mean()
+
+
+def test_wall_follower_keeps_the_wall_on_its_right() -> None:
+    envs = MazeVectorEnv(1, level="nav_maze_1", num_layouts=1)
+    frames, _ = envs.reset(seed=0)
+    policy = make_policy("wall_follower", envs)
+    cells = []
+    for _ in range(600):
+        frames = envs.step(policy(frames))[0]
+        x, y = envs.simulation.state.position[0]
+        if not cells or cells[-1] != (int(y), int(x)):
+            cells.append((int(y), int(x)))
+    # it comes round again: the walls it follows are finite
+    half = len(cells) // 2
+    assert set(cells[half:]) <= set(cells)
+    assert len(cells) > 1.5 * len(set(cells))
+
+
+@pytest.mark.parametrize("name", list(POLICIES))
+def test_policies_are_seeded_and_fit_single_and_batch(name: str) -> None:
+    actions = []
+    for _ in range(2):
+        envs = MazeVectorEnv(3, num_layouts=2)
+        frames, _ = envs.reset(seed=0)
+        policy = make_policy(name, envs, seed=1)
+        taken = []
+        for _ in range(20):
+            taken.append(policy(frames))
+            frames = envs.step(taken[-1])[0]
+        actions.append(np.stack(taken))
+    np.testing.assert_array_equal(*actions)
+    assert actions[0].shape == (20, 3)
+    env = gymnasium.make("envs:ocrl/NavMaze-v0", num_layouts=1)
+    frame, _ = env.reset(seed=0)
+    assert env.action_space.contains(make_policy(name, env)(frame[None])[0])
+
+
+def test_bad_names_and_worlds_get_one_line() -> None:
+    with pytest.raises(UsageError, match="no policy 'wandring': choose 'wandering'"):
+        make_policy("wandring", MazeEnv(num_layouts=1))
+    with pytest.raises(UsageError, match="not in CartPoleEnv"):
+        make_policy("oracle", gymnasium.make("CartPole-v1"))
+
+
+def test_distances_go_around_blocked_cells() -> None:
+    horizontal, vertical = np.full((4, 3), -1, np.int16), np.full((3, 4), -1, np.int16)
+    horizontal[[0, -1]] = vertical[:, [0, -1]] = 0
+    targets, blocked = np.zeros((3, 3), np.bool_), np.zeros((3, 3), np.bool_)
+    targets[0, 0] = blocked[0, 1] = blocked[1, 1] = True
+    steps = np.empty((3, 3), np.int16)
+    fill_distances(horizontal, vertical, targets, blocked, steps)
+    np.testing.assert_array_equal(steps, [[0, -1, 6], [1, -1, 5], [2, 3, 4]])
