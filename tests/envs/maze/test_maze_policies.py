@@ -40,7 +40,7 @@ def test_oracle_reaches_the_goal(level: str, split: str) -> None:
     frames, _ = envs.reset(seed=0, options={"layout": numbers})
     policy = make_policy("oracle", envs)
     shortest = envs.simulation.state.shortest.copy()
-    limit = int(8 * shortest.max() + 40)
+    limit = int(12 * shortest.max() + 60)
     for _ in range(limit):
         frames = envs.step(policy(frames))[0]
         if (envs.simulation.state.goals > 0).all():
