@@ -50,6 +50,7 @@ class TokenExtractor(BaseFeaturesExtractor):
         self.num_tokens = shape[0]
         self._further = sorted(entries.keys() - {TOKENS})
         widths = [shape[1], *(get_flattened_obs_dim(entries[key]) for key in self._further)]
+        self.standardisers = nn.ModuleList(Standardiser(width) for width in widths)
         # the norm comes second: on few coordinates, such as a position, it would erase the scale
         self.embeddings = nn.ModuleList(
             nn.Sequential(nn.Linear(width, dim), nn.LayerNorm(dim)) for width in widths
@@ -57,11 +58,45 @@ class TokenExtractor(BaseFeaturesExtractor):
 
     def embed(self, observations: Observations) -> Tensor:
         """Return embedded tokens (B, K + number of further entries, dim)."""
+        parts = zip(self.standardisers, self.embeddings, self._parts(observations), strict=True)
+        return torch.cat([embed(standardise(part)) for standardise, embed, part in parts], dim=1)
+
+    def calibrate(self, observations: Observations) -> None:
+        """Standardise from now on by the mean and spread of each coordinate in these observations.
+
+        Encoders differ by orders of magnitude in how much of a token changes from frame to frame.
+        """
+        for standardiser, part in zip(self.standardisers, self._parts(observations), strict=True):
+            assert isinstance(standardiser, Standardiser)
+            standardiser.calibrate(part)
+
+    def _parts(self, observations: Observations) -> list[Tensor]:
         if isinstance(observations, Tensor):
             observations = {TOKENS: observations}
         further = [observations[key].flatten(1).unsqueeze(1) for key in self._further]
-        parts = zip(self.embeddings, [observations[TOKENS], *further], strict=True)
-        return torch.cat([embedding(part) for embedding, part in parts], dim=1)
+        return [observations[TOKENS], *further]
+
+
+class Standardiser(nn.Module):
+    """Subtracts a fixed mean and divides by a fixed spread, the same for all tokens."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("spread", torch.ones(width))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Standardise tokens (..., width)."""
+        return (tokens - self.mean) / self.spread
+
+    def calibrate(self, tokens: Tensor) -> None:
+        """Measure mean and spread; a coordinate that never changes becomes 0."""
+        flat = tokens.flatten(0, -2)
+        self.mean.copy_(flat.mean(0))
+        self.spread.copy_(flat.std(0, correction=0).clamp_min(1e-6))
 
 
 class Block(nn.Module):

@@ -19,6 +19,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor, is_vecenv_wrapped
 
+from agents.calibration import calibrate
 from agents.callbacks import Checkpoint, EpisodeScores, Evaluate, Progress
 from agents.checkpoints import read_agent, restore, save_agent
 from agents.extractors import TransformerExtractor
@@ -44,6 +45,7 @@ def make_ppo(
     extractor_kwargs: Mapping[str, Any] | None = None,
     head_dims: Sequence[int] = (64,),
     lstm_dim: int = 0,
+    calibration_steps: int = 64,
     n_steps: int = 128,
     batch_size: int = 512,
     n_epochs: int = 4,
@@ -68,6 +70,8 @@ def make_ppo(
         extractor_kwargs: its arguments.
         head_dims: widths of the hidden layers of the actor, and of the critic.
         lstm_dim: width of an LSTM between features and heads, trained with RecurrentPPO. 0: none.
+        calibration_steps: random steps of each environment, from which the mean and spread of the
+            tokens are measured before training. 0: tokens are taken as they are.
         n_steps: steps of each environment between two updates.
         batch_size: a divisor of the number of environments times `n_steps`.
         n_epochs: passes over the collected steps in each update.
@@ -124,6 +128,9 @@ def make_ppo(
     else:
         model = PPO(SlotPolicy, venv, **settings)
     _seed(model, [seed, 0])
+    if calibration_steps:
+        calibrate(model.policy, venv, calibration_steps)
+        _seed(model, [seed, 0])
     return model
 
 
