@@ -1,0 +1,135 @@
+"""The published MOVi videos, from a copy of their TensorFlow Datasets folder or from the web."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import imageio.v3 as iio
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrl.data.shards import write_shards
+from ocrl.data.tfrecords import bytes_features, read_records
+from ocrl.errors import UsageError
+
+PUBLISHED = "gs://kubric-public/tfds"
+NAMES = ("movi_a", "movi_b", "movi_c", "movi_d", "movi_e", "movi_f")
+
+
+def convert_movi(
+    name: str,
+    split: str,
+    folder: str | Path,
+    *,
+    source: str = PUBLISHED,
+    size: int = 128,
+    limit: int | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> list[Path]:
+    """Write a MOVi dataset as shards, with video and segmentations.
+
+    Args:
+        name: ``movi_a`` to ``movi_f``.
+        split: ``train``, ``validation`` or ``test``.
+        folder: where the shards go.
+        source: folder of TensorFlow Datasets, or its ``gs://`` or ``https://`` address.
+        size: height and width of the frames, of those published: 128 or 256, mostly.
+        limit: take the first so many videos only.
+        overwrite: replace shards of this split.
+        progress: show a progress bar.
+
+    Returns:
+        The paths of the shards.
+
+    Raises:
+        UsageError: an unknown name or split, or a file that cannot be read or reached.
+    """
+    dataset = MoviRecords(name, split, source=source, size=size)
+    total = len(dataset) if limit is None else min(limit, len(dataset))
+    videos = (video for video, _ in zip(dataset, range(total), strict=False))
+    return write_shards(
+        videos, folder, name, split, total=total, overwrite=overwrite, progress=progress
+    )
+
+
+class MoviRecords:
+    """The videos of one split, one after another, as dictionaries of arrays.
+
+    Each has ``video`` uint8 (T, H, W, 3) and ``segmentations`` uint8 (T, H, W, 1).
+
+    Args:
+        name: ``movi_a`` to ``movi_f``.
+        split: ``train``, ``validation`` or ``test``.
+        source: folder of TensorFlow Datasets, or its ``gs://`` or ``https://`` address.
+        size: height and width of the frames.
+
+    Raises:
+        UsageError: an unknown name or split, or a source without this dataset.
+    """
+
+    def __init__(self, name: str, split: str, *, source: str = PUBLISHED, size: int = 128) -> None:
+        if name not in NAMES:
+            nearest = difflib.get_close_matches(name, NAMES, n=1, cutoff=0) or [NAMES[0]]
+            raise UsageError(
+                f"{name!r} is no MOVi dataset (movi_a to movi_f): did you mean {nearest[0]}?"
+            )
+        self._folder = f"{source}/{name}/{size}x{size}/1.0.0"
+        with _open(f"{self._folder}/dataset_info.json") as file:
+            info = json.load(file)
+        lengths = {entry["name"]: entry["shardLengths"] for entry in info["splits"]}
+        if split not in lengths:
+            raise UsageError(f"{name} has no split {split!r}: expected one of {', '.join(lengths)}")
+        self._length = sum(int(length) for length in lengths[split])
+        number = len(lengths[split])
+        self._files = [
+            f"{self._folder}/{name}-{split}.tfrecord-{i:05d}-of-{number:05d}" for i in range(number)
+        ]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Read the videos in the order of the files.
+
+        Raises:
+            UsageError: a file cannot be read or reached.
+        """
+        for path in self._files:
+            with _open(path) as file:
+                try:
+                    for record in read_records(file):
+                        features = bytes_features(record)
+                        yield {
+                            "video": _frames(features["video"]),
+                            "segmentations": _frames(features["segmentations"])[..., None],
+                        }
+                except (EOFError, ValueError, KeyError, OSError) as error:
+                    raise UsageError(
+                        f"{path} is broken ({error}): copy it again, or check the connection"
+                    ) from None
+
+
+def _frames(images: list[bytes]) -> NDArray[np.uint8]:
+    return np.stack([iio.imread(image, extension=".png") for image in images])
+
+
+def _open(path: str) -> BinaryIO:
+    """Open a local file or an address."""
+    address = path.replace("gs://", "https://storage.googleapis.com/", 1)
+    try:
+        if "://" in address:
+            return cast(BinaryIO, urllib.request.urlopen(address, timeout=60))
+        return open(os.path.expanduser(address), "rb")
+    except (OSError, urllib.error.URLError) as error:
+        raise UsageError(
+            f"{path} cannot be opened ({error}): give source=<folder of TensorFlow Datasets>, or "
+            "check the connection"
+        ) from None

@@ -1,0 +1,79 @@
+"""Reads TFRecord files of ``tf.train.Example`` messages without tensorflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+
+def read_records(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the records of a TFRecord file.
+
+    A record is its length (8 bytes, little endian), a checksum (4), the data, a checksum (4).
+
+    Raises:
+        EOFError: the file ends within a record.
+    """
+    while header := file.read(12):
+        length = int.from_bytes(header[:8], "little")
+        data = file.read(length)
+        if len(header) < 12 or len(data) < length or len(file.read(4)) < 4:
+            raise EOFError("it ends within a record")
+        yield data
+
+
+def bytes_features(example: bytes) -> dict[str, list[bytes]]:
+    """Return the byte strings of a ``tf.train.Example`` by name; numbers are left out.
+
+    Example (one feature ``a`` with the values ``x`` and ``yz``):
+        >>> bytes_features(bytes.fromhex("0a100a0e0a01611209 0a070a01780a02797a".replace(" ", "")))
+        {'a': [b'x', b'yz']}
+    """
+    # Example { Features features = 1 }, Features { map<string, Feature> feature = 1 },
+    # Feature { BytesList bytes_list = 1 }, BytesList { repeated bytes value = 1 }.
+    features = {}
+    for entry in _nested(_single(example, 1), 1):
+        feature = _single(entry, 2)
+        for values in _nested(feature, 1):
+            features[_single(entry, 1).decode()] = _nested(values, 1)
+    return features
+
+
+def _single(message: bytes, field: int) -> bytes:
+    return b"".join(_nested(message, field)[-1:])
+
+
+def _nested(message: bytes, field: int) -> list[bytes]:
+    """Return the values of a length-delimited field of a protocol buffer message."""
+    values = []
+    place = 0
+    while place < len(message):
+        tag, place = _varint(message, place)
+        kind = tag & 7
+        if kind == 2:
+            length, place = _varint(message, place)
+            if tag >> 3 == field:
+                values.append(message[place : place + length])
+            place += length
+        elif kind == 0:
+            _, place = _varint(message, place)
+        elif kind in (1, 5):
+            place += 8 if kind == 1 else 4
+        else:
+            raise ValueError(f"no tf.train.Example: wire type {kind}")
+    if place > len(message):
+        raise ValueError("no tf.train.Example: a field ends beyond its message")
+    return values
+
+
+def _varint(message: bytes, place: int) -> tuple[int, int]:
+    """Return a number stored seven bits a byte, and the place after it."""
+    value = shift = 0
+    while place < len(message):
+        byte = message[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, place
+    raise ValueError("no tf.train.Example: a number ends beyond its message")
