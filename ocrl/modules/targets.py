@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocrl.errors import UsageError
 from ocrl.modules.position import grid_coordinates
+
+# Added to colours in [0, 1] before the logarithm: below it, noise would be told apart.
+OFFSET = 0.05
+# Standard deviations of the opponent colours of 4x4 patches over frames of the mazes.
+RED_GREEN, BLUE_YELLOW = 0.75, 0.5
 
 
 class FeatureTarget(nn.Module):
@@ -21,9 +24,9 @@ class FeatureTarget(nn.Module):
 
 
 class ColourTarget(nn.Module):
-    """The mean colour of each patch, standardised, and if wanted its place in the image.
+    """The mean colour of each patch in [-1, 1] and, if wanted, its place in the image.
 
-    With patches of one pixel this is the image itself, in [-1, 1] with mean and std of 0.5.
+    With patches of one pixel this is the image itself.
 
     >>> frames = torch.full((2, 8, 8, 3), 255, dtype=torch.uint8)
     >>> target = ColourTarget((8, 8), patch_size=4)
@@ -33,24 +36,14 @@ class ColourTarget(nn.Module):
     Args:
         image_size: (height, width) of the frames.
         patch_size: side of a patch; divides both.
-        mean: of the colours, per channel, in [0, 1].
-        std: of the colours, per channel.
-        position_spread: standard deviation of the two coordinates over the image, where colours
-            have one. Zero leaves them out.
+        position_spread: standard deviation of the two coordinates over the image. Zero leaves them
+            out.
     """
 
-    mean: Tensor
-    std: Tensor
     position: Tensor
 
     def __init__(
-        self,
-        image_size: tuple[int, int],
-        *,
-        patch_size: int,
-        mean: Sequence[float] = (0.5, 0.5, 0.5),
-        std: Sequence[float] = (0.5, 0.5, 0.5),
-        position_spread: float = 0.0,
+        self, image_size: tuple[int, int], *, patch_size: int, position_spread: float = 0.0
     ) -> None:
         super().__init__()
         height, width = image_size
@@ -61,8 +54,6 @@ class ColourTarget(nn.Module):
             )
         self.grid_size = (height // patch_size, width // patch_size)
         self.patch_size = patch_size
-        self.register_buffer("mean", torch.tensor(list(mean)), persistent=False)
-        self.register_buffer("std", torch.tensor(list(std)), persistent=False)
         # Coordinates are uniform in (-1, 1): their standard deviation is 1 / sqrt(3).
         position = grid_coordinates(*self.grid_size) * 3**0.5 * position_spread
         self.register_buffer("position", position[:, : 2 if position_spread else 0], False)
@@ -71,12 +62,70 @@ class ColourTarget(nn.Module):
         """Return the target (..., N, 3 or 5) of uint8 frames (..., H, W, 3)."""
         images = frames.flatten(0, -4).permute(0, 3, 1, 2).float() / 255
         colours = F.avg_pool2d(images, self.patch_size).flatten(2).transpose(1, 2)
-        colours = (colours - self.mean) / self.std
-        target = torch.cat([colours, self.position.expand(len(colours), -1, -1)], dim=-1)
+        position = self.position.expand(len(colours), -1, -1)
+        target = torch.cat([self.encode(colours), position], dim=-1)
         return torch.unflatten(target, 0, frames.shape[:-3])
 
     def to_images(self, target: Tensor) -> Tensor:
         """Return a target or its reconstruction (..., N, F) as uint8 images (..., h, w, 3)."""
-        colours = target[..., :3] * self.std + self.mean
-        images = (colours.clamp(0, 1) * 255).round().to(torch.uint8)
-        return torch.unflatten(images, -2, self.grid_size)
+        colours = self.decode(target[..., :3]).clamp(0, 1)
+        return torch.unflatten((colours * 255).round().to(torch.uint8), -2, self.grid_size)
+
+    def encode(self, colours: Tensor) -> Tensor:
+        """Map RGB in [0, 1], (..., 3), to what is reconstructed."""
+        return colours * 2 - 1
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Map what was reconstructed, (..., 3), back to RGB."""
+        return (encoded + 1) / 2
+
+
+class OpponentColourTarget(ColourTarget):
+    """The mean colour of each patch as light, red against green, and blue against yellow.
+
+    Shading and distance multiply all channels of a surface's colour, so they add to every
+    logarithm, and the differences of logarithms stay as they are: a wall is one colour in light
+    and shade, brick and mortar. That leaves brightness, which may weigh less.
+
+        l = log(RGB + 0.05);  target = [w mean(l),  l_R - l_G,  l_B - (l_R + l_G) / 2]
+
+    the last two divided by their spread over the mazes' frames (the log-opponent space of Ruderman,
+    Cronin and Chiao 1998).
+
+    >>> target = OpponentColourTarget((8, 8), patch_size=4)
+    >>> lit, shaded = torch.tensor([0.8, 0.4, 0.2]), torch.tensor([0.4, 0.2, 0.1])
+    >>> (target.encode(lit) - target.encode(shaded)).abs()[1:].max() < 0.3
+    tensor(True)
+
+    Args:
+        image_size: (height, width) of the frames.
+        patch_size: side of a patch; divides both.
+        position_spread: standard deviation of the two coordinates over the image. Zero leaves them
+            out.
+        luminance_weight: w, above 0.
+    """
+
+    to_opponent: Tensor
+    to_logarithms: Tensor
+
+    def __init__(
+        self,
+        image_size: tuple[int, int],
+        *,
+        patch_size: int,
+        position_spread: float = 0.0,
+        luminance_weight: float = 0.5,
+    ) -> None:
+        super().__init__(image_size, patch_size=patch_size, position_spread=position_spread)
+        axes = torch.tensor([[1 / 3, 1 / 3, 1 / 3], [1.0, -1.0, 0.0], [-0.5, -0.5, 1.0]])
+        to_opponent = axes.T * torch.tensor([luminance_weight, 1 / RED_GREEN, 1 / BLUE_YELLOW])
+        self.register_buffer("to_opponent", to_opponent, persistent=False)
+        self.register_buffer("to_logarithms", torch.linalg.inv(to_opponent), persistent=False)
+
+    def encode(self, colours: Tensor) -> Tensor:
+        """Map RGB in [0, 1], (..., 3), to brightness, red-green and blue-yellow."""
+        return torch.log(colours + OFFSET) @ self.to_opponent
+
+    def decode(self, encoded: Tensor) -> Tensor:
+        """Map brightness, red-green and blue-yellow, (..., 3), back to RGB."""
+        return torch.exp(encoded @ self.to_logarithms) - OFFSET

@@ -2,6 +2,7 @@
 
 from ocrl.modules.backbones.base import Backbone
 from ocrl.modules.backbones.cnn import CNNBackbone
+from ocrl.modules.backbones.resnet import ResNetBackbone
 from ocrl.modules.backbones.vit import TimmBackbone
 
-__all__ = ["Backbone", "CNNBackbone", "TimmBackbone"]
+__all__ = ["Backbone", "CNNBackbone", "ResNetBackbone", "TimmBackbone"]

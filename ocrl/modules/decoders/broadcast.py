@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from ocrl.errors import UsageError
 from ocrl.modules.decoders.base import Decoded, Decoder
 from ocrl.modules.position import PositionEmbedding
 
@@ -41,7 +43,12 @@ class SpatialBroadcastDecoder(Decoder):
         grid_size: tuple[int, int],
     ) -> None:
         super().__init__(grid_size)
-        scale = int(torch.tensor(list(strides)).prod())
+        scale = math.prod(strides)
+        if self.grid_size[0] % scale or self.grid_size[1] % scale:
+            raise UsageError(
+                f"strides {list(strides)} do not fit an image of {grid_size[0]}x{grid_size[1]}: "
+                f"choose a grid_size divisible by their product {scale}"
+            )
         self.broadcast_size = (self.grid_size[0] // scale, self.grid_size[1] // scale)
         self.position = PositionEmbedding(self.broadcast_size, slot_dim)
         layers: list[nn.Module] = []

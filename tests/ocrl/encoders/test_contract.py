@@ -29,6 +29,7 @@ SMALL_DECODER = ["encoder.model.decoder.channels=[8, 8, 8, 8]"]
 OVERRIDES = {
     "savi": SMALL_DECODER,
     "slot_attention": SMALL_DECODER,
+    "slot_attention_resnet": ["encoder.image_size=[32, 32]", *SMALL_DECODER],
     "slotcontrast_dinov2": [*SMALL_VIT, "encoder.grid_size=[4, 4]"],
     "dinosaur": [*SMALL_VIT, "encoder.grid_size=[4, 4]", "encoder.decoder_dims=[64, 64]"],
     "dinosaur_autoregressive": [*SMALL_VIT, "encoder.grid_size=[4, 4]"],
@@ -40,7 +41,7 @@ OVERRIDES = {
     ],
 }
 # Image models start every frame afresh: there is nothing to restart.
-IMAGE_MODELS = {"dinosaur", "dinosaur_autoregressive", "slot_attention"}
+IMAGE_MODELS = {"dinosaur", "dinosaur_autoregressive", "slot_attention", "slot_attention_resnet"}
 
 
 def composed(name: str) -> DictConfig:

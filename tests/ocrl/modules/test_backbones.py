@@ -5,7 +5,7 @@ import timm
 import torch
 
 from ocrl import UsageError
-from ocrl.modules.backbones import CNNBackbone, TimmBackbone
+from ocrl.modules.backbones import CNNBackbone, ResNetBackbone, TimmBackbone
 
 SMALL = {"embed_dim": 24, "num_heads": 2, "depth": 2}
 NAME = "vit_tiny_patch16_224"
@@ -80,7 +80,20 @@ def test_cnn_tokens_lie_row_by_row():
     assert not moved[:, 0].any()
 
 
+def test_resnet_keeps_a_grid_of_stride_8():
+    torch.manual_seed(0)
+    backbone = ResNetBackbone((32, 48))
+    assert backbone.grid_size == (4, 6)
+    tokens = backbone(frames(32, 48))
+    assert tokens.shape == (2, 24, 512)
+    tokens.sum().backward()
+    assert all(p.grad is not None for p in backbone.parameters())
+    torch.testing.assert_close(backbone(frames(32, 48)[:1]), tokens[:1])
+
+
 def test_sizes_that_do_not_fit_are_refused():
+    with pytest.raises(UsageError, match="divisible by 8"):
+        ResNetBackbone((60, 64))
     with pytest.raises(UsageError, match="do not divide frames of 60x64"):
         TimmBackbone(NAME, (60, 64), pretrained=False)
     with pytest.raises(UsageError, match="divisible by 4"):

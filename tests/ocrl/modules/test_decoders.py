@@ -94,6 +94,11 @@ def test_flat_decoder_paints_one_constant_where_a_slot_looks():
     torch.testing.assert_close(decoder.loss(slots, attention, target), expected)
 
 
+def test_an_image_must_be_divisible_by_the_strides():
+    with pytest.raises(UsageError, match="divisible by their product 4"):
+        SpatialBroadcastDecoder(4, 3, channels=[6, 6], strides=[2, 2], grid_size=(6, 8))
+
+
 def test_a_renderer_needs_a_width():
     with pytest.raises(UsageError, match="hidden_dims"):
         SlotMixerDecoder(4, 3, [], GRID)

@@ -3,10 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ocrl import UsageError
 from ocrl.modules.position import PositionEmbedding, grid_coordinates
-from ocrl.modules.targets import ColourTarget, FeatureTarget
+from ocrl.modules.targets import ColourTarget, FeatureTarget, OpponentColourTarget
 
 
 def frames() -> torch.Tensor:
@@ -15,11 +17,33 @@ def frames() -> torch.Tensor:
 
 
 def test_colours_are_means_of_patches():
-    target = ColourTarget((8, 12), patch_size=4, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 1.0))
-    actual = target(frames(), frames())
+    actual = ColourTarget((8, 12), patch_size=4)(frames(), frames())
     patch = frames()[1, 2, 4:8, 8:12].numpy().mean((0, 1)) / 255
-    expected = (patch - np.array([0.1, 0.2, 0.3])) / np.array([0.5, 0.25, 1.0])
-    np.testing.assert_allclose(actual[1, 2, 5], expected, atol=1e-5)
+    np.testing.assert_allclose(actual[1, 2, 5], patch * 2 - 1, atol=1e-5)
+
+
+def test_opponent_colours_one_by_one():
+    target = OpponentColourTarget((8, 12), patch_size=4, luminance_weight=0.25)
+    red, green, blue = np.log(frames()[1, 2, 4:8, 8:12].numpy().mean((0, 1)) / 255 + 0.05)
+    expected = [
+        0.25 * (red + green + blue) / 3,
+        (red - green) / 0.75,
+        (blue - (red + green) / 2) / 0.5,
+    ]
+    np.testing.assert_allclose(target(frames(), frames())[1, 2, 5], expected, atol=1e-5)
+
+
+@given(shade=st.floats(0.3, 1.0), colour=st.tuples(*[st.floats(0.3, 1.0)] * 3))
+def test_shading_changes_brightness_more_than_hue(shade, colour):
+    target = OpponentColourTarget((4, 4), patch_size=4, luminance_weight=1.0)
+    lit = torch.tensor(colour)
+    change = (target.encode(lit * shade) - target.encode(lit)).abs()
+    assert change[1:].max() <= max(0.5 * change[0].item(), 1e-5)
+
+
+def test_opponent_colours_go_back_to_colours():
+    target = OpponentColourTarget((8, 12), patch_size=1)
+    assert torch.equal(target.to_images(target(frames(), frames())), frames())
 
 
 def test_positions_have_the_spread_asked_for():
