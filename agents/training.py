@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
@@ -32,6 +33,8 @@ from ocrl.errors import UsageError
 
 EVALUATION_SEED = 20_250_000
 """Episodes of evaluation during training are the same for every run."""
+
+ACTION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -86,9 +89,15 @@ def make_ppo(
         device: where the policy is trained.
 
     Raises:
-        UsageError: if the batch size does not divide the steps between two updates.
+        UsageError: if PPO cannot draw such actions, the observations are no tokens, or the batch
+            size does not divide the steps between two updates.
     """
     venv = envs if isinstance(envs, VecEnv) else GymnasiumVecEnv(envs)
+    if not isinstance(venv.action_space, ACTION_SPACES):
+        raise UsageError(
+            f"PPO draws actions from {', '.join(space.__name__ for space in ACTION_SPACES)}, not "
+            f"from {venv.action_space}: wrap the environment so that it takes one of these"
+        )
     rollout = venv.num_envs * n_steps
     if rollout % batch_size:
         divisor = max(d for d in range(1, min(batch_size, rollout) + 1) if rollout % d == 0)

@@ -205,3 +205,10 @@ def test_a_file_names_no_code_but_extractors(room: Any, tmp_path: Path) -> None:
 def test_batch_size_that_does_not_divide_the_rollout(room: Any) -> None:
     with pytest.raises(UsageError, match="take batch_size=384"):
         make_ppo(room(6), seed=0, n_steps=128, batch_size=512)
+
+
+def test_actions_that_cannot_be_drawn(room: Any) -> None:
+    envs = room(4)
+    envs.single_action_space = gym.spaces.Dict({"move": gym.spaces.Discrete(2)})
+    with pytest.raises(UsageError, match="PPO draws actions from Box, Discrete"):
+        make_ppo(envs, **SMALL)
