@@ -110,13 +110,15 @@ def identity_events(
     end = len(owners)
     for thing in range(owners.shape[1]):
         times = np.flatnonzero(visible[:, thing])
+        if not len(times):
+            continue
         for before, after in itertools.pairwise(times):
             same = owners[before, thing] == owners[after, thing]
             if after == before + 1:
                 switches.append(not same)
             else:
                 returns.append(same)
-        if len(times) and times[0] > 0:
+        if times[0] > 0:
             earlier = owners[: times[0]][visible[: times[0]]]
             new.append(owners[times[0], thing] not in earlier)
         for last, back in zip(times, [*times[1:], end], strict=True):

@@ -74,6 +74,10 @@ def test_specks_are_not_visible() -> None:
     assert finer.occasions["slot_switches"] == 1
 
 
+def test_objects_that_are_never_seen_have_no_events() -> None:
+    assert story("1111", "....") == story("1111")
+
+
 def test_videos_without_objects_have_no_events() -> None:
     metric = SlotIdentity()
     metric.update(torch.rand(2, 3, 4, 5, 5), torch.zeros(2, 3, 20, 20, dtype=torch.long))
