@@ -52,6 +52,7 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
         def run() -> None:
             # Hydra would print its own many lines and swallow the exception otherwise.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+            sys.argv[1:] = [escape_path(argument) for argument in sys.argv[1:]]
             command = hydra.main("pkg://configs", config_name, version_base="1.3")(checked)
             try:
                 command()
@@ -91,6 +92,18 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"choose from {', '.join(choices)}"
+
+
+def escape_path(argument: str) -> str:
+    r"""Let a value hold equals signs, as the folders of runs do; Hydra wants them escaped.
+
+    >>> escape_path("checkpoint=runs/seed=0/encoder.safetensors")
+    'checkpoint=runs/seed\\=0/encoder.safetensors'
+    """
+    key, _, value = argument.partition("=")
+    if value.startswith(("'", '"', "[", "{")) or "\\=" in value:
+        return argument
+    return f"{key}={value.replace('=', chr(92) + '=')}" if "=" in value else argument
 
 
 def check_missing(cfg: DictConfig) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
 
 from gymnasium.vector import AutoresetMode
 from omegaconf import DictConfig
+from torch.utils.data import Dataset, Subset
 
 from configs.collection import NUM_STUFF, ground_truth, merge_stuff, rollout_policy
 from configs.environments import make_environments
+from envs.scenes import Recipe, generate_scenes
+from ocrl.data.clips import Clip, ClipDataset, MixedClips, evaluation_clips
 from ocrl.data.mapped import MappedSegments
 from ocrl.data.recordings import load_recordings
 from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts, dataset_folder
+from ocrl.data.shards import ShardVideos, write_shards
 from ocrl.data.videos import Videos
 
 
@@ -32,6 +38,14 @@ class Source(ABC):
     @abstractmethod
     def scoring_videos(self) -> Videos:
         """Return videos that training does not see."""
+
+    def training_clips(self, length: int, image_size: tuple[int, int]) -> Dataset[Clip]:
+        """Return all clips of the videos to train on."""
+        return ClipDataset(self.training_videos(), length, image_size=image_size)
+
+    def scoring_clips(self, num: int, length: int, image_size: tuple[int, int]) -> Subset[Clip]:
+        """Return fixed clips of unseen videos, with true segments where there are any."""
+        return evaluation_clips(self.scoring_videos(), length, num, image_size=image_size)
 
 
 class Rollouts(Source):
@@ -114,3 +128,92 @@ class Recordings(Source):
     def scoring_videos(self) -> Videos:
         """Return the episodes whose names match ``held_out``."""
         return load_recordings(self.path, self.held_out)
+
+
+class Shards(Source):
+    """Videos in shards with the layout of the official data scripts, such as MOVi's."""
+
+    def __init__(self, *, run_name: str, path: str) -> None:
+        self.run_name = run_name
+        self.path = path
+
+    def training_videos(self) -> Videos:
+        """Return the train split."""
+        return ShardVideos(self.path, "train")
+
+    def scoring_videos(self) -> Videos:
+        """Return the validation split."""
+        return ShardVideos(self.path, "validation")
+
+
+class Scenes(Shards):
+    """MOVi-like scenes in shards, generated if there are none."""
+
+    def __init__(
+        self,
+        *,
+        run_name: str,
+        path: str,
+        recipe: Recipe,
+        num_videos: DictConfig,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__(run_name=run_name, path=path)
+        self.recipe = recipe
+        self.num_videos = num_videos
+        self.num_workers = num_workers
+        self.seed = seed
+
+    def training_videos(self) -> Videos:
+        """Return the train split, generated first if there is none."""
+        return self._videos("train")
+
+    def scoring_videos(self) -> Videos:
+        """Return the validation split, generated first if there is none."""
+        return self._videos("validation")
+
+    def generate(self, split: str, *, overwrite: bool = False) -> None:
+        """Generate one split; splits differ in their seeds.
+
+        Raises:
+            UsageError: it is there already, and ``overwrite`` is false.
+        """
+        # Evaluation scenes stay the same whatever the seed of what is trained on.
+        seed = {"train": 2 + self.seed, "validation": 0, "test": 1}[split]
+        total = self.num_videos[split]
+        scenes = generate_scenes(self.recipe, total, seed, num_workers=self.num_workers)
+        arrays = (scene.arrays() for scene in scenes)
+        write_shards(arrays, self.path, self.run_name, split, total=total, overwrite=overwrite)
+
+    def _videos(self, split: str) -> Videos:
+        if not list(Path(self.path).glob(f"*-{split}-*.tar")):
+            print(f"There are no {split} scenes in {self.path} yet: generating them.")
+            self.generate(split)
+        return ShardVideos(self.path, split)
+
+
+class Mixed(Source):
+    """Several sources in equal shares; the first one is scored on."""
+
+    def __init__(self, *, run_name: str, sources: Mapping[str, Source]) -> None:
+        self.run_name = run_name
+        self.sources = list(sources.values())
+        self.num_stuff = self.sources[0].num_stuff
+
+    def training_videos(self) -> Videos:
+        """Return those of the first source; clips are of all."""
+        return self.sources[0].training_videos()
+
+    def scoring_videos(self) -> Videos:
+        """Return those of the first source."""
+        return self.sources[0].scoring_videos()
+
+    def training_clips(self, length: int, image_size: tuple[int, int]) -> Dataset[Clip]:
+        """Return clips of all sources in turn."""
+        return MixedClips(
+            [
+                ClipDataset(source.training_videos(), length, image_size=image_size)
+                for source in self.sources
+            ]
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
@@ -19,12 +19,3 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_row(*row)
     # A pipe has no width of its own, and a table is better cut by its reader than by us.
     Console(width=None if sys.stdout.isatty() else 160).print(table)
-
-
-def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
-    """Print scores between 0 and 1 in percent, a row for each contender."""
-    names = list(dict.fromkeys(name for row in scores.values() for name in row))
-    print_table(
-        ["", *names],
-        [[who, *(f"{100 * row[name]:.1f}" for name in names)] for who, row in scores.items()],
-    )

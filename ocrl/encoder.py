@@ -88,6 +88,16 @@ class Encoder(nn.Module, ABC):
             state=state,
         )
 
+    def segment(self, videos: Tensor) -> Tensor | None:
+        """Return the masks that segmentation is scored by, (B, T, K, h, w), or None.
+
+        By default where the tokens look; encoders whose decoder segments better override it.
+
+        Args:
+            videos: uint8 (B, T, H, W, 3).
+        """
+        return self.encode_video(videos).masks
+
     def check_frames(self, frames: Tensor) -> None:
         """Raise UsageError unless ``frames`` is uint8 (..., H, W, 3) of this encoder's size."""
         expected = (*self.image_size, 3)
@@ -115,16 +125,6 @@ class TrainableEncoder(Encoder):
         Args:
             videos: uint8 (B, T, H, W, 3), clips to train on.
         """
-
-    def segment(self, videos: Tensor) -> Tensor | None:
-        """Return the masks that segmentation is scored by, (B, T, K, h, w), or None.
-
-        By default where the tokens look; encoders whose decoder segments better override it.
-
-        Args:
-            videos: uint8 (B, T, H, W, 3).
-        """
-        return self.encode_video(videos).masks
 
     def total_loss(self, losses: dict[str, Tensor]) -> Tensor:
         """Return the weighted sum of the terms."""

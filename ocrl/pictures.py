@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import Subset
 
-from ocrl.encoder import TrainableEncoder
+from ocrl.encoder import Encoder
 from ocrl.pretraining import Pretraining
 from ocrl.visualization import Image, image_grid, save_image, segmentation_strip
 
@@ -30,8 +30,7 @@ class MaskPictures(Callback):
     """
 
     def __init__(self, clips: Subset[dict[str, Tensor]], num_clips: int, folder: Path) -> None:
-        places = torch.linspace(0, len(clips) - 1, num_clips).round().int().tolist()
-        self.clips = [clips[i] for i in places]
+        self.clips = spread(clips, num_clips)
         self.folder = folder
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: Pretraining) -> None:  # type: ignore[override]
@@ -49,11 +48,18 @@ class MaskPictures(Callback):
                 )
 
 
+def spread(clips: Subset[dict[str, Tensor]], num: int) -> list[dict[str, Tensor]]:
+    """Return some of the clips, spread evenly over all."""
+    places = torch.linspace(0, len(clips) - 1, num).round().int().tolist()
+    return [clips[i] for i in places]
+
+
 @torch.inference_mode()
-def draw_masks(encoder: TrainableEncoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
+def draw_masks(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
     """Draw clips over time: frames, true segments if there are any, masks; None without masks."""
-    device = next(encoder.parameters()).device
-    videos = torch.stack([clip["video"] for clip in clips]).to(device)
+    videos = torch.stack([clip["video"] for clip in clips])
+    parameter = next(encoder.parameters(), videos)
+    videos = videos.to(parameter.device)
     masks = encoder.segment(videos)
     if masks is None:
         return None

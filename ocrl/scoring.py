@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchmetrics import MetricCollection
 
-from ocrl.encoder import Encoder, TrainableEncoder
+from ocrl.encoder import Encoder
 from ocrl.metrics import AdjustedRandIndex, MeanBestOverlap
 from ocrl.metrics.base import SegmentationMetric
 
@@ -96,12 +96,7 @@ def score(
     scores = SegmentationScores(num_stuff)
     encoder.eval()
     for batch in DataLoader(clips, batch_size):
-        video = batch["video"]
-        masks = (
-            encoder.segment(video)
-            if isinstance(encoder, TrainableEncoder)
-            else encoder.encode_video(video).masks
-        )
+        masks = encoder.segment(batch["video"])
         if masks is not None:
             scores.update(masks, batch["segments"])
     return scores

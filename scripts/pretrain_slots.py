@@ -9,15 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 from configs.cli import script
 from configs.environments import settings
 from configs.runs import open_run, write_text
+from configs.scoreboard import baselines, make_scoreboard
 from configs.sources import Source
-from configs.tables import print_scores
-from ocrl.baselines import BlockMasks, ColourPosition, KMeans
+from configs.tables import print_table
 from ocrl.checkpoints import save_encoder
-from ocrl.data.clips import ClipDataset, evaluation_clips
-from ocrl.encoder import Encoder
-from ocrl.pictures import MaskPictures
+from ocrl.pictures import MaskPictures, draw_masks
 from ocrl.pretraining import PretrainingSettings, pretrain
-from ocrl.scoring import SegmentationScores, score
+from ocrl.scoring import SegmentationScores
 
 
 @script("pretrain_slots")
@@ -31,10 +29,8 @@ def main(cfg: DictConfig) -> None:
         return
     source: Source = instantiate(cfg.data)
     size = tuple(cfg.encoder.image_size)
-    clips = ClipDataset(source.training_videos(), cfg.clip_length, image_size=size)
-    validation = evaluation_clips(
-        source.scoring_videos(), cfg.scoring.clip_length, cfg.scoring.num_clips, image_size=size
-    )
+    clips = source.training_clips(cfg.clip_length, size)
+    validation = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, size)
     torch.manual_seed(cfg.seed)
     encoder = instantiate(cfg.encoder.model)
     print(f"Training {cfg.encoder.name} on {len(clips)} clips, on {cfg.device}: {run_dir}")
@@ -49,31 +45,15 @@ def main(cfg: DictConfig) -> None:
         resume=cfg.resume,
     )
     scores = {}
-    if (
-        validation[0].keys() >= {"segments"}
-        and encoder.segment(validation[0]["video"][None]) is not None
-    ):
-        contenders: dict[str, Encoder] = {cfg.encoder.name: encoder.cpu()}
-        contenders |= baselines(encoder, size)
-        scores = {
-            name: score(contender, validation, source.num_stuff).compute()
-            for name, contender in contenders.items()
-        }
-        print_scores(scores)
+    if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
+        contenders = {cfg.encoder.name: encoder.cpu(), **baselines(encoder.num_tokens, size)}
+        board = make_scoreboard(contenders, validation, source.num_stuff)
+        print_table(*board.table())
+        scores = board.scores
     write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
     model = OmegaConf.to_container(cfg.encoder.model, resolve=True)
     save_encoder(path, encoder, model, {"seed": cfg.seed, "scores": scores})
     print(f"encoder: {path}\nmasks:   {run_dir / 'pictures'}")
-
-
-def baselines(encoder: Encoder, image_size: tuple[int, int]) -> dict[str, Encoder]:
-    """Return what a slot encoder must beat, with as many segments and tokens as it has."""
-    grid = (image_size[0] // 4, image_size[1] // 4)
-    k = encoder.num_tokens
-    return {
-        "block masks": BlockMasks(k, image_size=image_size),
-        "k-means on colour": KMeans(k, ColourPosition(grid), image_size=image_size),
-    }
 
 
 if __name__ == "__main__":

@@ -35,6 +35,12 @@ def test_settings_reach_main(run, tmp_path):
     assert seen[0].run_dir == f"{tmp_path}/pretrain/nav_maze_1/slotcontrast/seed=3"
 
 
+def test_paths_of_runs_need_no_quotes(run):
+    seen, code, _ = run("run_dir=runs/x/seed=0", "hydra.run.dir=.")
+    assert code == 0
+    assert seen[0].run_dir == "runs/x/seed=0"
+
+
 def test_an_experiment_overrides_what_the_scripts_say(run, tmp_path):
     seen, code, _ = run("experiment=demo", "pretraining.max_steps=7", name="train_agent")
     assert code == 0

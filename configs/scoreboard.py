@@ -1,0 +1,53 @@
+"""Scores of an encoder beside what it must beat."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch.utils.data import Subset
+
+from ocrl.baselines import BlockMasks, ColourPosition, KMeans
+from ocrl.data.clips import Clip
+from ocrl.encoder import Encoder
+from ocrl.scoring import score
+
+CELL = 4  # pixels of a baseline's token, as of the default encoders
+
+
+class Scoreboard(NamedTuple):
+    """Scores and what they are means of.
+
+    Attributes:
+        scores: contender -> score -> value.
+        counts: score -> number of videos, or of frames for the ``image_`` scores.
+    """
+
+    scores: dict[str, dict[str, float]]
+    counts: dict[str, int]
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Return header and rows: scores between 0 and 1 in percent, and the counts below."""
+        rows = [
+            [who, *(f"{100 * row[name]:.1f}" for name in self.counts)]
+            for who, row in self.scores.items()
+        ]
+        counts = ["videos or frames scored", *(str(count) for count in self.counts.values())]
+        return ["", *self.counts], [*rows, counts]
+
+
+def baselines(num_slots: int, image_size: tuple[int, int]) -> dict[str, Encoder]:
+    """Return block masks and k-means with as many segments as the encoder has slots."""
+    grid = (image_size[0] // CELL, image_size[1] // CELL)
+    return {
+        "block masks": BlockMasks(num_slots, min(3, num_slots), image_size=image_size),
+        "k-means on colour": KMeans(num_slots, ColourPosition(grid), image_size=image_size),
+    }
+
+
+def make_scoreboard(
+    contenders: dict[str, Encoder], clips: Subset[Clip], num_stuff: int
+) -> Scoreboard:
+    """Score each contender on the same clips, which have true segments."""
+    results = {name: score(encoder, clips, num_stuff) for name, encoder in contenders.items()}
+    scores = {name: result.compute() for name, result in results.items()}
+    return Scoreboard(scores, next(iter(results.values())).counts)

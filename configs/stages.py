@@ -1,0 +1,163 @@
+"""The stages from an environment to a transfer result, each a function of a configuration.
+
+The scripts run one of them, the transfer study all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from stable_baselines3.common.policies import ActorCriticPolicy
+
+from agents.checkpoints import load_policy, read_agent
+from agents.evaluation import Episode, evaluate
+from agents.training import LAST, train
+from agents.vec_env import VecSlotObservation, environment_seeds
+from configs.environments import make_token_environments, settings
+from configs.runs import find_checkpoint, open_run, write_text
+from configs.sources import Source
+from configs.tables import print_scores
+from ocrl.baselines import BlockMasks, ColourPosition, KMeans
+from ocrl.checkpoints import load_encoder, save_encoder
+from ocrl.data.clips import ClipDataset, evaluation_clips
+from ocrl.encoder import Encoder
+from ocrl.pictures import MaskPictures
+from ocrl.pretraining import PretrainingSettings, pretrain
+from ocrl.scoring import SegmentationScores, score
+
+
+def pretrain_slots(cfg: DictConfig) -> Path:
+    """Train an encoder on clips of train layouts, then score it on clips of validation layouts.
+
+    Args:
+        cfg: as ``configs/pretrain_slots.yaml``.
+
+    Returns:
+        The encoder's checkpoint.
+    """
+    torch.set_num_threads(cfg.num_threads)
+    run_dir = open_run(cfg, same=("data", "encoder", "clip_length", "seed"))
+    path = run_dir / "encoder.safetensors"
+    if path.exists():
+        print(f"{path} is trained already")
+        return path
+    source: Source = instantiate(cfg.data)
+    height, width = cfg.encoder.image_size
+    size = (height, width)
+    clips = ClipDataset(source.training_videos(), cfg.clip_length, image_size=size)
+    validation = evaluation_clips(
+        source.scoring_videos(), cfg.scoring.clip_length, cfg.scoring.num_clips, image_size=size
+    )
+    torch.manual_seed(cfg.seed)
+    encoder = instantiate(cfg.encoder.model)
+    print(f"Training {cfg.encoder.name} on {len(clips)} clips, on {cfg.device}: {run_dir}")
+    pretrain(
+        encoder,
+        clips,
+        validation,
+        PretrainingSettings(seed=cfg.seed, device=cfg.device, **settings(cfg.pretraining)),
+        run_dir,
+        scores=SegmentationScores(source.num_stuff),
+        callbacks=[MaskPictures(validation, cfg.scoring.num_pictures, run_dir / "pictures")],
+        resume=cfg.resume,
+    )
+    scores = {}
+    if (
+        validation[0].keys() >= {"segments"}
+        and encoder.segment(validation[0]["video"][None]) is not None
+    ):
+        contenders: dict[str, Encoder] = {cfg.encoder.name: encoder.cpu()}
+        contenders |= baselines(encoder, size)
+        scores = {
+            name: score(contender, validation, source.num_stuff).compute()
+            for name, contender in contenders.items()
+        }
+        print_scores(scores)
+    write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
+    model = settings(cfg.encoder.model)
+    save_encoder(path, encoder, model, {"seed": cfg.seed, "scores": scores})
+    print(f"encoder: {path}\nmasks:   {run_dir / 'pictures'}")
+    return path
+
+
+def baselines(encoder: Encoder, image_size: tuple[int, int]) -> dict[str, Encoder]:
+    """Return what a slot encoder must beat, with as many segments and tokens as it has."""
+    grid = (image_size[0] // 4, image_size[1] // 4)
+    k = encoder.num_tokens
+    return {
+        "block masks": BlockMasks(k, image_size=image_size),
+        "k-means on colour": KMeans(k, ColourPosition(grid), image_size=image_size),
+    }
+
+
+def train_agent(cfg: DictConfig) -> Path:
+    """Train PPO on train layouts, evaluating on train and validation layouts.
+
+    Args:
+        cfg: as ``configs/train_agent.yaml``.
+
+    Returns:
+        The agent's checkpoint.
+    """
+    torch.set_num_threads(cfg.num_threads)
+    checkpoint = find_checkpoint(cfg)
+    encoder = load_encoder(checkpoint).to(cfg.device)
+    run_dir = open_run(cfg, same=("env", "encoder", "agent", "checkpoint", "seed"))
+    environments = make_token_environments(cfg.env, cfg.env.train, cfg.agent.num_envs, encoder)
+    model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
+    print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
+    train(
+        model,
+        cfg.total_steps,
+        run_dir,
+        encoder=checkpoint,
+        evaluations={
+            split: make_token_environments(cfg.env, cfg.env[split], cfg.eval_episodes, encoder)
+            for split in ("train", "validation")
+            if cfg.eval_every
+        },
+        eval_every=cfg.eval_every,
+        eval_episodes=cfg.eval_episodes,
+        notes=settings(cfg),
+        resume=cfg.resume,
+    )
+    path = run_dir / LAST
+    print(f"agent: {path}")
+    return path
+
+
+def load_agent(
+    path: Path, cfg: DictConfig, variation: DictConfig
+) -> tuple[ActorCriticPolicy, VecSlotObservation]:
+    """Return a trained agent, and ``cfg.num_envs`` environments that show what it expects.
+
+    Args:
+        path: the agent's checkpoint.
+        cfg: as ``configs/evaluate_transfer.yaml``.
+        variation: a condition of transfer.
+    """
+    checkpoint = read_agent(path).encoder
+    environments = make_token_environments(
+        cfg.env, variation, cfg.num_envs, load_encoder(checkpoint).to(cfg.device)
+    )
+    return load_policy(path, environments, encoder=checkpoint, device=cfg.device), environments
+
+
+def play(path: Path, cfg: DictConfig, variation: DictConfig) -> list[Episode]:
+    """Play episodes whose mazes and seeds are the same for every agent.
+
+    Args:
+        path: the agent's checkpoint.
+        cfg: as ``configs/evaluate_transfer.yaml``.
+        variation: a condition of transfer.
+    """
+    policy, environments = load_agent(path, cfg, variation)
+    options = [{"layout": i} for i in range(cfg.episodes)] if cfg.env.layouts else None
+    seeds = environment_seeds(cfg.episode_seed, cfg.episodes)
+    episodes = evaluate(policy, environments, seeds, options=options)
+    environments.close()
+    return episodes

@@ -1,0 +1,49 @@
+"""Score an encoder's masks: see ``python scripts/evaluate_slots.py --help``."""
+
+import json
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from agents.report import Page
+from configs.cli import script
+from configs.runs import write_text
+from configs.scoreboard import baselines, make_scoreboard
+from configs.sources import Source
+from configs.tables import print_table
+from ocrl.checkpoints import load_encoder, sha256
+from ocrl.errors import UsageError
+from ocrl.pictures import draw_masks, spread
+
+
+@script("evaluate_slots")
+def main(cfg: DictConfig) -> None:
+    """Score on unseen videos, and draw some of them."""
+    torch.set_num_threads(cfg.num_threads)
+    encoder = load_encoder(cfg.checkpoint)
+    source: Source = instantiate(cfg.data)
+    clips = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, encoder.image_size)
+    if "segments" not in clips[0]:
+        raise UsageError(f"data={cfg.data.run_name} has no true segments: choose other data")
+    name = type(encoder).__name__
+    contenders = {name: encoder, **baselines(encoder.num_tokens, encoder.image_size)}
+    board = make_scoreboard(contenders, clips, source.num_stuff)
+    print_table(*board.table())
+    page = Page(f"{name} on {cfg.data.run_name}")
+    page.text(f"{cfg.checkpoint}, on {len(clips)} clips of {cfg.scoring.clip_length} frames.")
+    page.table(*board.table())
+    shown = spread(clips, cfg.scoring.num_pictures)
+    for contender, picture_of in contenders.items():
+        picture = draw_masks(picture_of, shown)
+        if picture is not None:
+            page.picture(picture, contender.replace(" ", "_"), f"{contender}: frames, truth, masks")
+    folder = Path(cfg.run_dir) / sha256(cfg.checkpoint)[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "scores.json", json.dumps(board._asdict(), indent=2))
+    print(f"page: {page.save(folder)}")
+
+
+if __name__ == "__main__":
+    main()
