@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 from envs.maze.distances import WAYS, fill_distances, is_open
 from envs.maze.kernel import kernel
-from envs.maze.motion import CLEARANCE, FRAMES_PER_STEP, TURN_PER_FRAME
-from envs.maze.raycast import cast_ray
+from envs.maze.motion import FRAMES_PER_STEP, TURN_PER_FRAME, slide
 from envs.maze.rules import Rules
 from envs.maze.world import Maps, State
 
 TURN_PER_STEP = FRAMES_PER_STEP * TURN_PER_FRAME
 # an agent that is further off turns on the spot: to be fast, and to stay on its line
 FAST_TURN, CAREFUL_TURN = 5 * TURN_PER_STEP, 2.5 * TURN_PER_STEP
+# steps in which a straight way is tried, in cells
+STRIDE = 0.1
 
 _LOOK_LEFT, _LOOK_RIGHT, _FORWARD, _, _, _, _FORWARD_LEFT, _FORWARD_RIGHT = range(8)
 
@@ -54,18 +55,25 @@ def is_clear(
     to_x: float,
     to_y: float,
 ) -> bool:
-    """Return whether neither a wall nor a bad cell is in the way of something wide as the agent."""
-    length = math.hypot(to_x - x, to_y - y)
-    if length == 0.0:
-        return True
-    dx, dy = (to_x - x) / length, (to_y - y) / length
-    for aside in (-0.99 * CLEARANCE, 0.0, 0.99 * CLEARANCE):
-        hit = cast_ray(horizontal, vertical, x - aside * dy, y + aside * dx, dx, dy)
-        if hit[0] < length:
+    """Return whether the agent can go straight to a place, past no bad cell.
+
+    Args:
+        horizontal: int16 (rows + 1, cols), wall runs, -1: open.
+        vertical: int16 (rows, cols + 1), wall runs, -1: open.
+        bad: bool (rows, cols).
+        x: where the agent is.
+        y: where the agent is.
+        to_x: where it is to go.
+        to_y: where it is to go.
+    """
+    count = 1 + int(math.hypot(to_x - x, to_y - y) / STRIDE)
+    dx, dy = (to_x - x) / count, (to_y - y) / count
+    for _ in range(count):
+        new_x = slide(horizontal, vertical, x, y, dx)
+        new_y = slide(vertical.T, horizontal.T, y, new_x, dy)
+        if new_x != x + dx or new_y != y + dy or bad[int(new_y), int(new_x)]:
             return False
-    for number in range(1, int(8 * length)):
-        if bad[int(y + number / 8 * dy), int(x + number / 8 * dx)]:
-            return False
+        x, y = new_x, new_y
     return True
 
 

@@ -23,7 +23,8 @@ FRICTION = 6.0
 STOP_SPEED = 1.0
 # half of the agent's box (15 units), of a wall (1 unit), and the engine's clearance (1/8 unit)
 CLEARANCE = 0.16125
-_GAP = 1e-5
+# what is left between box and wall, far above the rounding of float32 coordinates
+_GAP = 1e-4
 
 # turn to the right, ahead, to the right; by action
 ACTION_NAMES = (
@@ -94,7 +95,7 @@ def slide(
     edge = x + sign * CLEARANCE
     line = math.floor(edge) + 1 if sign > 0 else math.ceil(edge) - 1
     goal = edge + move
-    while sign * (goal - line) >= 0.0:
+    while sign * (goal - line) > -_GAP:
         hit = across[low, line] >= 0 or across[high, line] >= 0
         if not hit and low != high:
             hit = along[high, line if sign > 0 else line - 1] >= 0

@@ -17,8 +17,10 @@ from envs.maze.motion import (
     TURN_PER_FRAME,
     accelerate,
     move_frame,
+    slide,
 )
 from envs.maze.splits import Architecture, generate_layout
+from envs.maze.vector import MazeVectorEnv
 from envs.maze.world import wall_runs
 
 RECORDINGS = Path(__file__).parents[4] / "shared" / "dmlab"
@@ -134,6 +136,39 @@ def test_never_inside_a_wall_at_any_speed_and_frame_rate(
 def reachable_without_walls(layout: Layout) -> np.ndarray:
     """Return the cells on the start's side of all walls."""
     return layout.distances((1, 2)) >= 0
+
+
+def test_rounding_never_carries_the_box_over_a_wall() -> None:
+    for line in (1, 3, 20, 300):
+        along = np.full((2, line + 1), -1, np.int16)
+        across = np.full((1, line + 2), -1, np.int16)
+        across[0, line] = 0
+        for short in np.concatenate([[0.0], np.logspace(-12, -3, 200)]):
+            x = line - 0.5
+            stop = np.float32(slide(along, across, x, 0.5, 0.5 - CLEARANCE - short))
+            assert float(stop) + CLEARANCE < line
+            assert slide(along, across, float(stop), 0.5, 0.3) + CLEARANCE < line
+            back = np.float32(slide(along, across, line + 0.5, 0.5, CLEARANCE - 0.5 + short))
+            assert float(back) - CLEARANCE > line
+
+
+@pytest.mark.parametrize("size", [(1, 7), (2, 2), (4, 6)])
+def test_random_actions_stay_between_the_walls(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    mazes = [generate_layout(Architecture(*size, loops=0.2), seed) for seed in range(300)]
+    envs = MazeVectorEnv(300, layouts=mazes, image_size=8)
+    envs.reset(seed=0, options={"layout": list(range(300))})
+    maps, state = envs.simulation.maps, envs.simulation.state
+    for step in range(400):
+        if step % 5 == 0:
+            actions = rng.integers(0, 8, 300)
+        envs.step(actions)
+        (x, y), (col, row) = state.position.T, state.position.T.astype(int)
+        i, least, most = state.layout, CLEARANCE - 1e-5, 1 - CLEARANCE + 1e-5
+        assert not ((maps.vertical[i, row, col] >= 0) & (x - col < least)).any()
+        assert not ((maps.vertical[i, row, col + 1] >= 0) & (x - col > most)).any()
+        assert not ((maps.horizontal[i, row, col] >= 0) & (y - row < least)).any()
+        assert not ((maps.horizontal[i, row + 1, col] >= 0) & (y - row > most)).any()
 
 
 def test_no_tunnelling_out_of_a_closed_room() -> None:
