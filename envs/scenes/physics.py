@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from envs.scenes.rays import BOX, CAPSULE, CYLINDER, ELLIPSOID
 from envs.scenes.shapes import Shape
 
-SUBSTEPS = 16
+SUBSTEPS = 10
 FRICTION = [0.6, 0.02, 0.01]  # sliding, spinning, rolling
 GEOMS = {
     ELLIPSOID: mujoco.mjtGeom.mjGEOM_ELLIPSOID,

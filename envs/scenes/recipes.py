@@ -36,9 +36,9 @@ class Recipe:
     textured: bool
     num_thrown: tuple[int, int]
     num_resting: tuple[int, int] = (0, 0)
-    reach: tuple[float, float] = (0.5, 1.0)
+    reach: tuple[float, float] = (0.55, 1.05)
     camera_travel: float = 0.0
-    camera_distance: tuple[float, float] = (7.0, 9.0)
+    camera_distance: tuple[float, float] = (6.5, 8.5)
     image_size: tuple[int, int] = (64, 64)
     num_frames: int = 24
     frames_per_second: float = 12.0
@@ -76,7 +76,8 @@ def movi_c_like(**changes: Any) -> Recipe:
     Args:
         changes: attributes of the recipe that differ.
     """
-    return Recipe(**{"shapes": THINGS, "textured": True, "num_thrown": (3, 8), **changes})
+    recipe = {"shapes": THINGS, "textured": True, "num_thrown": (3, 8), "reach": (0.75, 1.35)}
+    return Recipe(**{**recipe, **changes})
 
 
 def movi_e_like(**changes: Any) -> Recipe:
@@ -90,6 +91,7 @@ def movi_e_like(**changes: Any) -> Recipe:
         "textured": True,
         "num_thrown": (1, 3),
         "num_resting": (8, 16),
+        "reach": (0.6, 1.2),
         "camera_travel": 4.0,
     }
     return Recipe(**{**recipe, **changes})

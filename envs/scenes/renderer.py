@@ -87,7 +87,7 @@ def _draw(
                 for channel in range(3):
                     frame[row, column, channel] = round(first[row, column, channel])
             else:
-                _refine(stage, view, frame, row, column)
+                _refine(stage, view, first, frame, row, column)
 
 
 @kernel
@@ -117,19 +117,27 @@ def _is_smooth(
 
 
 @kernel
-def _refine(stage: Stage, view: Any, frame: npt.NDArray[np.uint8], row: int, column: int) -> None:
+def _refine(
+    stage: Stage,
+    view: Any,
+    first: npt.NDArray[np.float64],
+    frame: npt.NDArray[np.uint8],
+    row: int,
+    column: int,
+) -> None:
     """Average a pixel over rays spread evenly in it (the R2 sequence of Roberts, 2018)."""
     height, width = frame.shape[:2]
     origin = vector(view.position)
-    total = (0.0, 0.0, 0.0)
-    for sample in range(SAMPLES):
+    # The sequence starts in the middle of the pixel, where the first ray went.
+    total = vector(first[row, column])
+    for sample in range(1, SAMPLES):
         y = row + (0.5 + 0.7548776662466927 * sample) % 1.0
         x = column + (0.5 + 0.5698402909980532 * sample) % 1.0
         sight = look(stage, origin, _pixel_ray(view, y, x, height, width))
-        total = add(total, encode(sight.colour), 1.0 / SAMPLES)
-    frame[row, column, 0] = round(total[0])
-    frame[row, column, 1] = round(total[1])
-    frame[row, column, 2] = round(total[2])
+        total = add(total, encode(sight.colour), 1.0)
+    frame[row, column, 0] = round(total[0] / SAMPLES)
+    frame[row, column, 1] = round(total[1] / SAMPLES)
+    frame[row, column, 2] = round(total[2] / SAMPLES)
 
 
 @kernel
