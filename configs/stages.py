@@ -6,28 +6,29 @@ The scripts run one of them, the transfer study all of them.
 from __future__ import annotations
 
 import json
+from collections.abc import Sized
 from pathlib import Path
+from typing import cast
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.vec_env import VecEnv
 
 from agents.checkpoints import load_policy, read_agent
 from agents.evaluation import Episode, evaluate
 from agents.training import LAST, train
-from agents.vec_env import VecSlotObservation, environment_seeds
+from agents.vec_env import environment_seeds
 from configs.environments import make_token_environments, settings
 from configs.runs import find_checkpoint, open_run, write_text
+from configs.scoreboard import baselines, make_scoreboard
 from configs.sources import Source
-from configs.tables import print_scores
-from ocrl.baselines import BlockMasks, ColourPosition, KMeans
+from configs.tables import print_table
 from ocrl.checkpoints import load_encoder, save_encoder
-from ocrl.data.clips import ClipDataset, evaluation_clips
-from ocrl.encoder import Encoder
-from ocrl.pictures import MaskPictures
+from ocrl.pictures import MaskPictures, draw_masks
 from ocrl.pretraining import PretrainingSettings, pretrain
-from ocrl.scoring import SegmentationScores, score
+from ocrl.scoring import SegmentationScores
 
 
 def pretrain_slots(cfg: DictConfig) -> Path:
@@ -48,13 +49,12 @@ def pretrain_slots(cfg: DictConfig) -> Path:
     source: Source = instantiate(cfg.data)
     height, width = cfg.encoder.image_size
     size = (height, width)
-    clips = ClipDataset(source.training_videos(), cfg.clip_length, image_size=size)
-    validation = evaluation_clips(
-        source.scoring_videos(), cfg.scoring.clip_length, cfg.scoring.num_clips, image_size=size
-    )
+    clips = source.training_clips(cfg.clip_length, size)
+    validation = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, size)
     torch.manual_seed(cfg.seed)
     encoder = instantiate(cfg.encoder.model)
-    print(f"Training {cfg.encoder.name} on {len(clips)} clips, on {cfg.device}: {run_dir}")
+    number = len(cast(Sized, clips))
+    print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
     pretrain(
         encoder,
         clips,
@@ -66,32 +66,16 @@ def pretrain_slots(cfg: DictConfig) -> Path:
         resume=cfg.resume,
     )
     scores = {}
-    if (
-        validation[0].keys() >= {"segments"}
-        and encoder.segment(validation[0]["video"][None]) is not None
-    ):
-        contenders: dict[str, Encoder] = {cfg.encoder.name: encoder.cpu()}
-        contenders |= baselines(encoder, size)
-        scores = {
-            name: score(contender, validation, source.num_stuff).compute()
-            for name, contender in contenders.items()
-        }
-        print_scores(scores)
+    if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
+        contenders = {cfg.encoder.name: encoder.cpu(), **baselines(encoder.num_tokens, size)}
+        board = make_scoreboard(contenders, validation, source.num_stuff)
+        print_table(*board.table())
+        scores = board.scores
     write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
     model = settings(cfg.encoder.model)
     save_encoder(path, encoder, model, {"seed": cfg.seed, "scores": scores})
     print(f"encoder: {path}\nmasks:   {run_dir / 'pictures'}")
     return path
-
-
-def baselines(encoder: Encoder, image_size: tuple[int, int]) -> dict[str, Encoder]:
-    """Return what a slot encoder must beat, with as many segments and tokens as it has."""
-    grid = (image_size[0] // 4, image_size[1] // 4)
-    k = encoder.num_tokens
-    return {
-        "block masks": BlockMasks(k, image_size=image_size),
-        "k-means on colour": KMeans(k, ColourPosition(grid), image_size=image_size),
-    }
 
 
 def train_agent(cfg: DictConfig) -> Path:
@@ -125,15 +109,14 @@ def train_agent(cfg: DictConfig) -> Path:
         notes=settings(cfg),
         resume=cfg.resume,
     )
-    path = run_dir / LAST
-    print(f"agent: {path}")
-    return path
+    print(f"agent: {run_dir / LAST}")
+    return run_dir / LAST
 
 
 def load_agent(
     path: Path, cfg: DictConfig, variation: DictConfig
-) -> tuple[ActorCriticPolicy, VecSlotObservation]:
-    """Return a trained agent, and ``cfg.num_envs`` environments that show what it expects.
+) -> tuple[ActorCriticPolicy, VecEnv]:
+    """Return a trained agent, and environments that show what it expects.
 
     Args:
         path: the agent's checkpoint.
@@ -141,9 +124,9 @@ def load_agent(
         variation: a condition of transfer.
     """
     checkpoint = read_agent(path).encoder
-    environments = make_token_environments(
-        cfg.env, variation, cfg.num_envs, load_encoder(checkpoint).to(cfg.device)
-    )
+    assert checkpoint is not None, "train_agent wraps an encoder around the environments"
+    encoder = load_encoder(checkpoint).to(cfg.device)
+    environments = make_token_environments(cfg.env, variation, cfg.num_envs, encoder)
     return load_policy(path, environments, encoder=checkpoint, device=cfg.device), environments
 
 

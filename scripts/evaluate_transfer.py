@@ -7,8 +7,7 @@ import imageio.v3 as iio
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from agents.checkpoints import load_policy, read_agent
-from agents.evaluation import Episode, evaluate
+from agents.checkpoints import read_agent
 from agents.report import Page
 from agents.transfer import (
     Played,
@@ -19,11 +18,10 @@ from agents.transfer import (
     write_episodes,
     write_rows,
 )
-from agents.vec_env import environment_seeds
 from configs.cli import script
-from configs.environments import make_token_environments, settings
+from configs.environments import settings
+from configs.stages import play
 from configs.tables import print_table
-from ocrl.checkpoints import load_encoder
 from ocrl.errors import UsageError
 
 SCORES = ("success", "goals", "return", "spl")
@@ -51,7 +49,7 @@ def main(cfg: DictConfig) -> None:
     for agent in agents:
         for condition, variation in cfg.conditions.items():
             print(f"playing {agent.run_dir} under condition {condition}")
-            episodes = play(agent, cfg, variation)
+            episodes = play(agent.checkpoint, cfg, variation)
             played.append(Played(agent.encoder, agent.seed, condition, episodes))
     folder = Path(cfg.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,20 +76,6 @@ def find_agents(folder: Path) -> list[Agent]:
             f"env={folder.name} encoder=slotcontrast"
         )
     return agents
-
-
-def play(agent: Agent, cfg: DictConfig, variation: DictConfig) -> list[Episode]:
-    """Play episodes whose mazes and seeds are the same for every agent."""
-    checkpoint = read_agent(agent.checkpoint).encoder
-    environments = make_token_environments(
-        cfg.env, variation, cfg.num_envs, load_encoder(checkpoint).to(cfg.device)
-    )
-    policy = load_policy(agent.checkpoint, environments, encoder=checkpoint, device=cfg.device)
-    options = [{"layout": i} for i in range(cfg.episodes)] if cfg.env.layouts else None
-    seeds = environment_seeds(cfg.episode_seed, cfg.episodes)
-    episodes = evaluate(policy, environments, seeds, options=options)
-    environments.close()
-    return episodes
 
 
 def report(cfg: DictConfig, agents: list[Agent], played: list[Played]) -> Page:
