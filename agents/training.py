@@ -153,7 +153,7 @@ def train(
     eval_every: int = 100_000,
     eval_episodes: int = 32,
     select_on: str = "validation",
-    checkpoint_every: int = 50_000,
+    checkpoint_every: int = 20_000,
     notes: Mapping[str, Any] | None = None,
     resume: bool = False,
     progress: bool = True,
