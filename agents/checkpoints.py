@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
@@ -73,6 +74,7 @@ def save_agent(
         "spaces": _spaces(model),
         "num_timesteps": model.num_timesteps,
         "num_updates": model._n_updates,
+        "reward_spread": _reward_spread(model),
         "encoder": None if encoder is None else {"path": str(encoder), "sha256": sha256(encoder)},
         "scores": {name: dict(values) for name, values in (scores or {}).items()},
         "notes": dict(notes or {}),
@@ -161,7 +163,8 @@ def restore(
 
     Args:
         path: what `save_agent` wrote.
-        model: what is filled: weights, optimiser state, number of steps and updates done.
+        model: what is filled: weights, optimiser state, numbers of steps and updates done,
+            spread of the rewards.
         encoder: checkpoint of the encoder that gives the model's environments their tokens.
 
     Returns:
@@ -190,6 +193,11 @@ def restore(
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     model.num_timesteps = agent.header["num_timesteps"]
     model._n_updates = agent.header["num_updates"]
+    rewards, spread = model.get_vec_normalize_env(), agent.header["reward_spread"]
+    if rewards is not None and spread is not None:
+        moments = rewards.ret_rms
+        moments.mean, moments.var = np.array(spread["mean"]), np.array(spread["variance"])
+        moments.count = spread["count"]
     return agent
 
 
@@ -227,6 +235,19 @@ def _describe(policy: ActorCriticPolicy) -> dict[str, Any]:
         "extractor_kwargs": kwargs,
         "net_arch": policy.net_arch,
         "lstm_dim": policy.lstm_output_dim if isinstance(policy, SlotLstmPolicy) else 0,
+    }
+
+
+def _reward_spread(model: OnPolicyAlgorithm) -> dict[str, float] | None:
+    """Return the running moments of the discounted return that rewards are divided by."""
+    rewards = model.get_vec_normalize_env()
+    if rewards is None:
+        return None
+    moments = rewards.ret_rms
+    return {
+        "mean": float(moments.mean),
+        "variance": float(moments.var),
+        "count": float(moments.count),
     }
 
 

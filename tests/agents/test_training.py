@@ -83,6 +83,8 @@ def test_resume_goes_on_with_count_schedule_optimiser_and_table(room: Any, tmp_p
     restore(tmp_path / "last.safetensors", second)
     assert second.num_timesteps == 384
     assert same_weights(first.policy, second.policy)
+    spread, same = (model.get_vec_normalize_env().ret_rms for model in (first, second))
+    assert (same.mean, same.var, same.count) == (spread.mean, spread.var, spread.count)
     for index, state in second.policy.optimizer.state_dict()["state"].items():
         for name, tensor in state.items():
             torch.testing.assert_close(tensor, moments[index][name])
@@ -200,6 +202,24 @@ def test_a_file_names_no_code_but_extractors(room: Any, tmp_path: Path) -> None:
         save_file(load_file(path), path, {**metadata, "header": json.dumps(header)})
         with pytest.raises(UsageError, match="no features extractor"):
             load_policy(path, GymnasiumVecEnv(room(2)))
+
+
+def test_rewards_are_normalised_for_the_learner_alone(room: Any, tmp_path: Path) -> None:
+    """Rewards in other units give the same training, and are logged in their own."""
+
+    class Cents(room):
+        def step(self, actions: Any) -> Any:
+            observations, rewards, *rest = super().step(actions)
+            return observations, 100 * rewards, *rest
+
+    for name, envs in (("euros", room(4)), ("cents", Cents(4))):
+        train(make_ppo(envs, **SMALL), 512, tmp_path / name, progress=False)
+    euros, cents = rows(tmp_path / "euros")[-1], rows(tmp_path / "cents")[-1]
+    returned = float(euros["rollout/ep_rew_mean"])
+    assert float(cents["rollout/ep_rew_mean"]) == pytest.approx(100 * returned)
+    assert float(cents["train/value_loss"]) == pytest.approx(
+        float(euros["train/value_loss"]), rel=0.1
+    )
 
 
 def test_batch_size_that_does_not_divide_the_rollout(room: Any) -> None:
