@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from torch import Tensor
 from agents.finetuning import EncoderExtractor, with_encoder
 from agents.policies import SlotPolicy
 from agents.recurrent import SlotLstmPolicy
+from ocrl.building import class_path
 from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
 
@@ -74,7 +75,7 @@ def save_agent(
         "spaces": _spaces(model),
         "num_timesteps": model.num_timesteps,
         "num_updates": model._n_updates,
-        "reward_spread": _reward_spread(model),
+        "reward_moments": _reward_moments(model),
         "encoder": None if encoder is None else {"path": str(encoder), "sha256": sha256(encoder)},
         "scores": {name: dict(values) for name, values in (scores or {}).items()},
         "notes": dict(notes or {}),
@@ -121,7 +122,12 @@ def read_agent(path: str | Path) -> AgentFile:
 
 
 def load_policy(
-    path: str | Path, venv: VecEnv, *, encoder: str | Path | None = None, device: str = "cpu"
+    path: str | Path,
+    venv: VecEnv,
+    *,
+    encoder: str | Path | None = None,
+    device: str = "cpu",
+    trusted: Sequence[str] = ("agents.",),
 ) -> ActorCriticPolicy:
     """Rebuild the policy of a saved agent, ready to play.
 
@@ -130,16 +136,18 @@ def load_policy(
         venv: environments that it is to play in.
         encoder: checkpoint of the encoder that gives `venv` its tokens.
         device: where the policy runs.
+        trusted: prefixes of the modules whose features extractors may be built. For one of your
+            own, add your package's: `("agents.", "mypackage.")`.
 
     Raises:
-        UsageError: if the file cannot be read, or the agent was trained with another encoder, or
-            for other observations or actions.
+        UsageError: if the file cannot be read, names an extractor that is not trusted, or was
+            trained with another encoder, or for other observations or actions.
     """
     agent = read_agent(path)
     check_fits(agent, venv, encoder, source=str(path))
     settings = agent.header["policy"]
     extractor, kwargs = with_encoder(
-        venv, _extractor_class(settings["extractor"]), settings["extractor_kwargs"]
+        venv, _extractor_class(settings["extractor"], tuple(trusted)), settings["extractor_kwargs"]
     )
     memory = {"lstm_dim": settings["lstm_dim"]} if settings["lstm_dim"] else {}
     policy = (SlotLstmPolicy if memory else SlotPolicy)(
@@ -193,11 +201,10 @@ def restore(
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     model.num_timesteps = agent.header["num_timesteps"]
     model._n_updates = agent.header["num_updates"]
-    rewards, spread = model.get_vec_normalize_env(), agent.header["reward_spread"]
-    if rewards is not None and spread is not None:
-        moments = rewards.ret_rms
-        moments.mean, moments.var = np.array(spread["mean"]), np.array(spread["variance"])
-        moments.count = spread["count"]
+    rewards, moments = model.get_vec_normalize_env(), agent.header["reward_moments"]
+    if rewards is not None and moments is not None:
+        mean, variance, rewards.ret_rms.count = moments
+        rewards.ret_rms.mean, rewards.ret_rms.var = np.array(mean), np.array(variance)
     return agent
 
 
@@ -231,24 +238,19 @@ def _describe(policy: ActorCriticPolicy) -> dict[str, Any]:
     if extractor is EncoderExtractor:
         extractor, kwargs = kwargs["reader"], kwargs["reader_kwargs"]
     return {
-        "extractor": _name(extractor),
+        "extractor": class_path(extractor),
         "extractor_kwargs": kwargs,
         "net_arch": policy.net_arch,
         "lstm_dim": policy.lstm_output_dim if isinstance(policy, SlotLstmPolicy) else 0,
     }
 
 
-def _reward_spread(model: OnPolicyAlgorithm) -> dict[str, float] | None:
-    """Return the running moments of the discounted return that rewards are divided by."""
+def _reward_moments(model: OnPolicyAlgorithm) -> list[float] | None:
+    """Return mean, variance and count of the discounted return that rewards are divided by."""
     rewards = model.get_vec_normalize_env()
     if rewards is None:
         return None
-    moments = rewards.ret_rms
-    return {
-        "mean": float(moments.mean),
-        "variance": float(moments.var),
-        "count": float(moments.count),
-    }
+    return [float(m) for m in (rewards.ret_rms.mean, rewards.ret_rms.var, rewards.ret_rms.count)]
 
 
 def _spaces(owner: OnPolicyAlgorithm | VecEnv) -> dict[str, str]:
@@ -283,17 +285,15 @@ def _fill(policy: ActorCriticPolicy, agent: AgentFile, source: str) -> None:
             tensor.copy_(saved[name])
 
 
-def _name(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _extractor_class(name: str) -> type[BaseFeaturesExtractor]:
-    """Return the features extractor of this package of that name; a file may name nothing else."""
+def _extractor_class(name: str, trusted: tuple[str, ...]) -> type[BaseFeaturesExtractor]:
+    """Return the features extractor that a file names, if it is one and comes from where it may."""
     module, _, attribute = name.rpartition(".")
-    package = __name__.rpartition(".")[0]
     found = None
-    if module.startswith(f"{package}."):
+    if module and name.startswith(trusted):
         found = getattr(importlib.import_module(module), attribute, None)
     if not (isinstance(found, type) and issubclass(found, BaseFeaturesExtractor)):
-        raise UsageError(f"an agent asks for {name!r}, which is no features extractor of {package}")
+        raise UsageError(
+            f"an agent asks for {name!r}, which is no features extractor under "
+            f"{', '.join(trusted)}: name your own package with trusted=('agents.', 'mypackage.')"
+        )
     return found
