@@ -44,8 +44,7 @@ def stream(encoder: Encoder, video: str | Path) -> Iterator[tuple[Image, Encoder
     Raises:
         UsageError: the file is missing or no video.
     """
-    if not Path(video).exists():
-        raise UsageError(f"there is no video {video}: give the path of a video file")
+    _check_exists(video)
     state = encoder.initial_state(1)
     parameter = next(encoder.parameters(), torch.empty(0))
     try:
@@ -105,7 +104,13 @@ def segment_video(
 
 def _frames_per_second(video: Path) -> int:
     """Return the rate of a video, 12 where it does not say."""
+    _check_exists(video)
     try:
         return round(iio.immeta(video, plugin="pyav").get("fps", 12)) or 12
     except (OSError, av.error.FFmpegError) as error:
         raise UsageError(f"{video} cannot be read as a video ({error}): re-encode it") from None
+
+
+def _check_exists(video: str | Path) -> None:
+    if not Path(video).exists():
+        raise UsageError(f"there is no video {video}: give the path of a video file")
