@@ -60,6 +60,15 @@ def test_kmeans_finds_coloured_things_and_keeps_their_slots() -> None:
     assert float(metric.compute()) == pytest.approx(1, abs=0.02)
 
 
+def test_features_are_mean_colours_and_weighted_places() -> None:
+    frames = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    features = ColourPosition(grid=(4, 8), position_weight=0.5)(frames)
+    cell = frames[0, 16:32, 8:16].float().mean((0, 1)) / 255
+    torch.testing.assert_close(features[0, 1, 1, :3], cell)
+    torch.testing.assert_close(features[0, 3, 0, 3:], torch.tensor([0.5, 0.0]))
+    torch.testing.assert_close(features[0, 0, 7, 3:], torch.tensor([0.0, 0.5]))
+
+
 def test_kmeans_of_one_frame_is_scipys() -> None:
     frames = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
     output = KMeans(num_slots=3).step(frames, None, torch.ones(1, dtype=torch.bool))

@@ -93,11 +93,12 @@ def test_resize_averages_frames_and_picks_segments() -> None:
     assert (resize(frames, (4, 4)).float() - 100).abs().max() <= 30
     segments = torch.zeros(1, 8, 8, dtype=torch.int32)
     segments[:, :4, :4], segments[:, 4:, 4:] = 4097, 3 * 4096 + 5
-    small = resize(segments, (4, 4))
-    assert small.dtype == torch.int32
-    assert small[0, 0, 0] == 4097
-    assert sorted(small.unique().tolist()) == [0, 4097, 12293]
-    assert (small == 4097).sum() == 4
+    for size in [(4, 4), (5, 3), (11, 16)]:
+        resized = resize(segments, size)
+        assert resized.dtype == torch.int32
+        assert resized[0, 0, 0] == 4097
+        assert sorted(resized.unique().tolist()) == [0, 4097, 12293]
+    assert (resize(segments, (4, 4)) == 4097).sum() == 4
 
 
 def test_mixed_clips_take_equal_shares() -> None:

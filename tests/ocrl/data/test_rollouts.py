@@ -16,6 +16,8 @@ from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts
 from ocrl.errors import UsageError
 
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
 
 class Clock(gym.Env[NDArray[np.uint8], np.int64]):
     """Frames show (which environment, how many resets, step); episodes end after 3 or 4 steps."""
@@ -42,7 +44,8 @@ class Clock(gym.Env[NDArray[np.uint8], np.int64]):
 
 
 def clocks(mode: AutoresetMode) -> SyncVectorEnv:
-    return SyncVectorEnv([lambda: Clock(0), lambda: Clock(1)], autoreset_mode=mode)
+    # With copy=False the environments write each step's frames into the same array.
+    return SyncVectorEnv([lambda: Clock(0), lambda: Clock(1)], copy=False, autoreset_mode=mode)
 
 
 def time_policy(observations: NDArray[Any]) -> NDArray[Any]:
@@ -157,6 +160,44 @@ def test_datasets_of_others_are_read_too() -> None:
     assert (load_rollouts("raw-v0", in_memory=False).frames(0, 2, 4) == frames[2:4]).all()
     with pytest.raises(UsageError, match="in_memory=true"):
         load_rollouts("jpeg-v0", in_memory=False)
+
+
+def test_the_image_of_a_dict_is_found() -> None:
+    image = gym.spaces.Box(0, 255, (40, 40, 3), np.uint8)
+    vector = gym.spaces.Box(-1, 1, (3,), np.float32)
+    frames = np.full((3, 40, 40, 3), 7, np.uint8)
+    for name, entries, is_read in [
+        ("one-v0", {"camera": image, "state": vector}, True),
+        ("ours-v0", {"camera": image, "frames": image}, True),
+        ("two-v0", {"left": image, "right": image}, False),
+        ("none-v0", {"state": vector}, False),
+    ]:
+        seen = {
+            key: np.zeros((3, 3), np.float32) if space is vector else frames * (key != "left")
+            for key, space in entries.items()
+        }
+        if "frames" in seen:
+            seen["camera"] = np.zeros_like(frames)
+        buffer = minari.data_collector.EpisodeBuffer(
+            observations=seen,
+            actions=np.zeros(2, int),
+            rewards=[0.0] * 2,
+            terminations=[False] * 2,
+            truncations=[False, True],
+        )
+        minari.create_dataset_from_buffers(
+            name,
+            [buffer],
+            observation_space=gym.spaces.Dict(entries),
+            action_space=gym.spaces.Discrete(2),
+            jpeg_encoding=False,
+        )
+        if is_read:
+            for in_memory in (True, False):
+                assert (load_rollouts(name, in_memory=in_memory).frames(0, 0, 3) == 7).all()
+        else:
+            with pytest.raises(UsageError, match="one such entry"):
+                load_rollouts(name)
 
 
 def test_interrupted_collection_leaves_nothing(datasets_path: Path) -> None:
