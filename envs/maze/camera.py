@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from envs.maze.kernel import kernel
 from envs.maze.mipmaps import level_offsets
 
 FIELD_OF_VIEW = math.radians(90)
@@ -39,6 +40,18 @@ class Camera(NamedTuple):
     texture_size: int
 
 
+@kernel
+def light_at(distance: float) -> float:
+    """Return how much of the light is left at a distance in cells."""
+    return 0.6 + 0.4 / (1.0 + 0.02 * distance * distance)
+
+
+@kernel
+def covered(low: float, high: float, size: int) -> tuple[int, int]:
+    """Return the first pixel, and the one after the last, whose middles lie in [low, high)."""
+    return max(math.ceil(low - 0.5), 0), min(math.ceil(high - 0.5), size)
+
+
 @lru_cache
 def make_camera(image_size: int, texture_size: int) -> Camera:
     """Return the camera of a square picture."""
@@ -55,13 +68,8 @@ def make_camera(image_size: int, texture_size: int) -> Camera:
         slope=(centre / focal).astype(np.float32),
         row_distance=distance.astype(np.float32),
         row_level=np.where(np.isfinite(distance), level, top_level).astype(np.int64),
-        row_light=(256 * light_at(distance)).astype(np.uint32),
+        row_light=np.array([256 * light_at(place) for place in distance]).astype(np.uint32),
         row_haze=(256 * np.clip(1 + centre / (image_size / 2), 0, 1) ** 3).astype(np.uint32),
         offsets=level_offsets(texture_size),
         texture_size=texture_size,
     )
-
-
-def light_at(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return how much of the light is left at a distance in cells."""
-    return 0.6 + 0.4 / (1.0 + 0.02 * distance**2)

@@ -57,7 +57,7 @@ def _read(path: str | Path) -> Image:
     """Return a square picture file as a texture."""
     import imageio.v3 as iio
 
-    picture = iio.imread(path, mode="RGB")
+    picture = iio.imread(path, mode="RGBA")[..., :3]
     return shrink(picture, len(picture) // TEXTURE_SIZE)
 
 

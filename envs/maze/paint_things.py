@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from envs.maze.camera import EYE_HEIGHT, Camera
+from envs.maze.camera import EYE_HEIGHT, Camera, covered, light_at
 from envs.maze.kernel import kernel
 from envs.maze.objects import PackedKinds
 from envs.maze.solids import enter_solid
@@ -71,12 +71,6 @@ def paint_things(
 
 
 @kernel
-def _span(low: float, high: float, size: int) -> tuple[int, int]:
-    """Return the pixels whose centres lie in [low, high], as a half-open range within size."""
-    return max(math.ceil(low - 0.5), 0), min(math.floor(high - 0.5) + 1, size)
-
-
-@kernel
 def _shade(nx: float, ny: float, nz: float, dx: float, dy: float, dz: float) -> tuple[float, float]:
     """Return the diffuse light and the gloss of a surface with a normal, seen along a ray."""
     scale = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz)
@@ -125,8 +119,8 @@ def _paint_thing(
     above = (EYE_HEIGHT - height) / (near if height > EYE_HEIGHT else far)
     below = EYE_HEIGHT / near
     half = size / 2
-    first_column, last_column = _span(half + left * focal, half + right * focal, size)
-    first_line, last_line = _span(half + above * focal, half + below * focal, size)
+    first_column, last_column = covered(half + left * focal, half + right * focal, size)
+    first_line, last_line = covered(half + above * focal, half + below * focal, size)
     with_truth = len(views.segments) > 0
     for column in range(first_column, last_column):
         if wall_depth[column] < depth - radius:
@@ -163,7 +157,7 @@ def _paint_thing(
                         radius,
                     )
                 continue
-            fade = 0.6 + 0.4 / (1.0 + 0.02 * nearest * nearest)
+            fade = light_at(nearest)
             diffuse, gloss = _shade(nx, ny, nz, dx, dy, dz)
             for channel in range(3):
                 views.frames[i, line, column, channel] = np.uint8(

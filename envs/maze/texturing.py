@@ -5,6 +5,8 @@ A texel is 0x00BBGGRR in a uint32; red and blue are worked on together, 16 bits 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -38,20 +40,36 @@ def write(
     frame[line, column, 2] = red_blue >> np.uint32(24)
 
 
+class Strip(NamedTuple):
+    """Part of a column of a frame that an upright texture covers.
+
+    Attributes:
+        frame: uint8 (H, W, 3), drawn into.
+        column: of the frame.
+        top: first line to draw.
+        bottom: line after the last.
+        above: where the texture begins, in lines.
+        height: of the texture in lines.
+        mixed: uint32, as long as the texture is high, to work in.
+    """
+
+    frame: npt.NDArray[np.uint8]
+    column: int
+    top: int
+    bottom: int
+    above: float
+    height: float
+    mixed: npt.NDArray[np.uint32]
+
+
 @kernel
 def paint_upright(
     texture: npt.NDArray[np.uint32],
     start: int,
     size: int,
-    frame: npt.NDArray[np.uint8],
-    column: int,
-    top: int,
-    bottom: int,
-    above: float,
-    height: float,
+    strip: Strip,
     along: float,
     light: np.uint32,
-    mixed: npt.NDArray[np.uint32],
 ) -> None:
     """Draw one column of an upright texture, bilinearly.
 
@@ -59,30 +77,26 @@ def paint_upright(
         texture: uint32, all scales.
         start: of the scale to use.
         size: texels per side at that scale.
-        frame: uint8 (H, W, 3), drawn into.
-        column: of the frame.
-        top: first line to draw.
-        bottom: line after the last.
-        above: where the texture begins, in lines.
-        height: of the texture in lines.
+        strip: to draw into.
         along: place along the texture from its left side, in [0, 1).
         light: in 1/256.
-        mixed: uint32, as long as the texture is high, to work in.
     """
     u = int((along * size - 0.5 + size) * 256.0)
     weight = np.uint32(u & 255)
     left = start + ((u >> 8) & (size - 1)) * size
     right = start + (((u >> 8) + 1) & (size - 1)) * size
-    step = size / height
-    place = (top + 0.5 - above) * step - 0.5
+    step = size / strip.height
+    place = (strip.top + 0.5 - strip.above) * step - 0.5
+    end = place + step * (strip.bottom - strip.top)
     last = size - 1
-    for here in range(max(int(place), 0), min(int(place + step * (bottom - top)) + 2, size)):
+    mixed = strip.mixed
+    for here in range(max(int(place), 0), min(int(end) + 2, size)):
         mixed[here] = mix(texture[left + here], texture[right + here], weight)
-    for line in range(top, bottom):
+    for line in range(strip.top, strip.bottom):
         v = max(int(place * 256.0), 0)
         here = min(v >> 8, last)
-        below = min(here + 1, last)
-        write(frame, line, column, mix(mixed[here], mixed[below], np.uint32(v & 255)), light)
+        texel = mix(mixed[here], mixed[min(here + 1, last)], np.uint32(v & 255))
+        write(strip.frame, line, strip.column, texel, light)
         place += step
 
 
