@@ -85,7 +85,9 @@ def test_resume_goes_on_with_count_schedule_optimiser_and_table(room: Any, tmp_p
     assert same_weights(first.policy, second.policy)
     spread, same = (model.get_vec_normalize_env().ret_rms for model in (first, second))
     assert (same.mean, same.var, same.count) == (spread.mean, spread.var, spread.count)
-    for index, state in second.policy.optimizer.state_dict()["state"].items():
+    restored = second.policy.optimizer.state_dict()["state"]
+    assert restored.keys() == moments.keys()
+    for index, state in restored.items():
         for name, tensor in state.items():
             torch.testing.assert_close(tensor, moments[index][name])
 
@@ -104,14 +106,20 @@ def test_resume_goes_on_with_count_schedule_optimiser_and_table(room: Any, tmp_p
 
 
 def test_resume_meets_new_episodes(room: Any, tmp_path: Path) -> None:
-    envs = room(4)
-    train(make_ppo(envs, **SMALL), 128, tmp_path, progress=False)
-    other = room(4)
-    model = make_ppo(other, **SMALL)
-    fresh = model.env.reset()
-    train(make_ppo(other, **SMALL), 256, tmp_path, progress=False, resume=True)
-    model = make_ppo(other, **SMALL)
-    np.testing.assert_array_equal(fresh, model.env.reset())
+    class Seeded(room):
+        seeds: list[Any]
+
+        def reset(self, *, seed: Any = None, options: Any = None) -> Any:
+            self.seeds = [*getattr(self, "seeds", []), seed]
+            return super().reset(seed=seed, options=options)
+
+    envs = [Seeded(4) for _ in range(3)]
+    for env, total in zip(envs, (128, 256, 256), strict=True):
+        run_dir = tmp_path / ("other" if env is envs[2] else "run")
+        train(make_ppo(env, **SMALL), total, run_dir, progress=False, resume=True)
+    begun, resumed, again = (env.seeds[-1] for env in envs)
+    assert begun == again
+    assert not set(begun) & set(resumed)
 
 
 def test_rows_after_the_checkpoint_are_made_again(room: Any, tmp_path: Path) -> None:
