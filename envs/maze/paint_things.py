@@ -94,6 +94,54 @@ def _paint_shadow(pixel: npt.NDArray[np.uint8], east: float, south: float, radiu
 
 
 @kernel
+def enter_kind(
+    kinds: PackedKinds,
+    kind: int,
+    x: float,
+    y: float,
+    z: float,
+    dx: float,
+    dy: float,
+    dz: float,
+    limit: float,
+) -> tuple[float, int, float, float, float]:
+    """Return where a ray enters a thing.
+
+    Args:
+        kinds: of things.
+        kind: of this one.
+        x: where the ray starts, east of the thing.
+        y: where the ray starts, south of the thing.
+        z: where the ray starts, above the floor.
+        dx: its direction.
+        dy: its direction.
+        dz: its direction.
+        limit: multiple of the direction beyond which nothing counts.
+
+    Returns:
+        Multiple of the direction, ``limit`` for a miss; number of the part, -1 for a miss; and
+        the normal there, of any length.
+    """
+    nearest, hit_part = limit, -1
+    nx = ny = nz = 0.0
+    for part in range(kinds.first[kind], kinds.first[kind + 1]):
+        hx, hy, hz = 1.0 / kinds.half[part, 0], 1.0 / kinds.half[part, 1], 1.0 / kinds.half[part, 2]
+        t, px, py, pz = enter_solid(
+            kinds.shape[part],
+            (x - kinds.centre[part, 0]) * hx,
+            (y - kinds.centre[part, 1]) * hy,
+            (z - kinds.centre[part, 2]) * hz,
+            dx * hx,
+            dy * hy,
+            dz * hz,
+        )
+        if t < nearest:
+            nearest, hit_part = t, part
+            nx, ny, nz = px * hx, py * hy, pz * hz
+    return nearest, hit_part, nx, ny, nz
+
+
+@kernel
 def _paint_thing(
     state: State,
     kinds: PackedKinds,
@@ -129,26 +177,10 @@ def _paint_thing(
         dx, dy = cos - sin * slope, sin + cos * slope
         for line in range(first_line, last_line):
             dz = (half - line - 0.5) / focal
-            nearest = float(wall_depth[column])
-            hit_part = -1
-            nx = ny = nz = 0.0
-            for part in range(kinds.first[kind], kinds.first[kind + 1]):
-                hx = 1.0 / kinds.half[part, 0]
-                hy = 1.0 / kinds.half[part, 1]
-                hz = 1.0 / kinds.half[part, 2]
-                t, px, py, pz = enter_solid(
-                    kinds.shape[part],
-                    (-east - kinds.centre[part, 0]) * hx,
-                    (-south - kinds.centre[part, 1]) * hy,
-                    (EYE_HEIGHT - kinds.centre[part, 2]) * hz,
-                    dx * hx,
-                    dy * hy,
-                    dz * hz,
-                )
-                if t < nearest:
-                    nearest, hit_part = t, part
-                    nx, ny, nz = px * hx, py * hy, pz * hz
-            if hit_part < 0:
+            nearest, part, nx, ny, nz = enter_kind(
+                kinds, kind, -east, -south, EYE_HEIGHT, dx, dy, dz, float(wall_depth[column])
+            )
+            if part < 0:
                 if nearest > camera.row_distance[line]:
                     _paint_shadow(
                         views.frames[i, line, column],
@@ -161,7 +193,7 @@ def _paint_thing(
             diffuse, gloss = _shade(nx, ny, nz, dx, dy, dz)
             for channel in range(3):
                 views.frames[i, line, column, channel] = np.uint8(
-                    min((kinds.colour[hit_part, channel] * diffuse + 255.0 * gloss) * fade, 255.0)
+                    min((kinds.colour[part, channel] * diffuse + 255.0 * gloss) * fade, 255.0)
                 )
             if with_truth:
                 views.segments[i, line, column] = OBJECT + thing

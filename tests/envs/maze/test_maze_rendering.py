@@ -11,6 +11,7 @@ from envs.maze.env import MazeEnv
 from envs.maze.layouts import Layout
 from envs.maze.mipmaps import mip_chain
 from envs.maze.objects import KIND_NUMBERS
+from envs.maze.paint_things import enter_kind
 from envs.maze.raycast import PICTURE_HIGH, PICTURE_LOW
 from envs.maze.views import FLOOR, OBJECT, PICTURE, SEGMENT_KINDS, SEGMENT_STRIDE, SKY, WALL
 
@@ -113,6 +114,39 @@ def test_ball_has_the_right_size_place_and_depth() -> None:
     assert rows.mean() == pytest.approx(127.5 + 128 * (EYE_HEIGHT - height) / distance, abs=1.5)
     assert truth.depth[rows, cols].min() == pytest.approx(distance - radius, abs=0.02)
     assert truth.object_pixels[0] == len(rows)
+
+
+def test_things_are_drawn_wherever_a_ray_meets_them() -> None:
+    env = MazeEnv(layouts=[HALL], image_size=32)
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    centre = (np.arange(32) + 0.5 - 16) / 16
+    seen = 0
+    for name in ("goal", "apple", "lemon", "large red cube", "large blue cone", "small cyan post"):
+        for _ in range(8):
+            x, y = rng.uniform((0.5, 0.5), (4.5, 2.5))
+            heading = rng.uniform(0, 2 * np.pi)
+            show(env, (name, 2.5, 1.5))
+            place_agent(env, x, y, heading)
+            x, y = map(float, env.simulation.state.position[0])
+            cos, sin = math.cos(heading), math.sin(heading)
+            expected = np.zeros((32, 32), np.bool_)
+            for line, column in np.ndindex(32, 32):
+                ray = cos - sin * centre[column], sin + cos * centre[column], -centre[line]
+                hit = enter_kind(
+                    env.simulation.kinds,
+                    KIND_NUMBERS[name],
+                    x - 2.5,
+                    y - 1.5,
+                    EYE_HEIGHT,
+                    *ray,
+                    np.inf,
+                )
+                expected[line, column] = hit[1] >= 0
+            drawn = env.ground_truth().segments == OBJECT
+            assert (drawn != expected).sum() <= 2
+            seen += drawn.any()
+    assert seen > 10
 
 
 def test_near_things_hide_far_ones_and_walls_hide_things() -> None:
