@@ -9,10 +9,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.cluster.vq import kmeans2
-from torch import Tensor
+from torch import Tensor, nn
 
 from ocrl.encoder import Encoder, EncoderOutput
 from ocrl.errors import UsageError
+from ocrl.modules.backbones import Backbone
 
 
 def block_masks(num_slots: int, num_columns: int, size: tuple[int, int]) -> Tensor:
@@ -76,6 +77,24 @@ class ColourPosition:
         return torch.cat([colours.movedim(1, -1), position.expand(len(frames), -1, -1, -1)], dim=-1)
 
 
+class BackboneFeatures(nn.Module):
+    """Features of a backbone, each of length one, so that k-means compares their directions.
+
+    Args:
+        backbone: frames to tokens, for example a frozen DINOv2.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Map frames uint8 (B, H, W, 3) to features (B, h, w, F)."""
+        tokens: Tensor = self.backbone(frames)
+        height, width = self.backbone.grid_size
+        return F.normalize(tokens, dim=-1).view(len(frames), height, width, -1)
+
+
 class BlockMasks(Encoder):
     """Masks that are the same columns of blocks in every frame; tokens are their mean colours.
 
@@ -118,7 +137,7 @@ class KMeans(Encoder):
     Args:
         num_slots: number of clusters K.
         features: maps frames uint8 (B, H, W, 3) to features (B, h, w, D); colour and position by
-            default, or those of a backbone.
+            default, or `BackboneFeatures`.
         num_iterations: Lloyd iterations per frame.
         image_size: (height, width) of the frames.
 

@@ -8,10 +8,11 @@ import torch
 from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
-from ocrl.baselines import BlockMasks, ColourPosition, KMeans, block_masks
+from ocrl.baselines import BackboneFeatures, BlockMasks, ColourPosition, KMeans, block_masks
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl.metrics import AdjustedRandIndex
+from ocrl.modules.backbones import Backbone
 
 
 def coloured_squares(num_frames: int = 4) -> tuple[Tensor, Tensor]:
@@ -101,6 +102,30 @@ def test_encoder_contract(encoder: Encoder) -> None:
     for row in range(2):
         alone = encoder.encode_video(videos[row : row + 1])
         torch.testing.assert_close(alone.tokens[0], output.tokens[row])
+
+
+class ColourCells(Backbone):
+    """Tokens are the mean colours of 8x8 cells, scaled by the frame's brightness."""
+
+    def __init__(self) -> None:
+        super().__init__((64, 64), [0.0] * 3, [1.0] * 3, frozen=True)
+        self.grid_size, self.feature_dim = (8, 8), 3
+
+    def extract(self, images: Tensor) -> Tensor:
+        return torch.nn.functional.avg_pool2d(images, 8).flatten(2).mT + 0.01
+
+
+def test_kmeans_on_a_backbone_compares_directions() -> None:
+    frames = torch.zeros(1, 1, 64, 64, 3, dtype=torch.uint8)
+    frames[..., :32, :, 0], frames[..., 32:, :, 1] = 200, 200
+    frames[..., :, 32:, :] //= 4
+    encoder = KMeans(num_slots=2, features=BackboneFeatures(ColourCells()))
+    assert encoder.token_dim == 3
+    masks = encoder.encode_video(frames).masks
+    assert masks is not None
+    upper = masks[0, 0, :, :4]
+    assert sorted(upper.mean((1, 2)).tolist()) == [0, 1]
+    assert masks[0, 0, :, 4:].mean((1, 2)).tolist() == upper.mean((1, 2)).tolist()[::-1]
 
 
 def test_kmeans_survives_frames_of_one_colour() -> None:
