@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from envs.maze.env import MazeEnv
 from envs.maze.layouts import Layout
 from envs.maze.motion import (
     ACTION_TABLE,
@@ -47,6 +48,41 @@ def test_speeds_of_deepmind_lab() -> None:
 
 def test_turn_of_deepmind_lab() -> None:
     assert math.degrees(FRAMES_PER_STEP * TURN_PER_FRAME) == pytest.approx(8.448)
+
+
+@pytest.mark.parametrize("heading", [0.0, 1.0, 4.0])
+@pytest.mark.parametrize(
+    ("action", "turn", "ahead", "right"),
+    [
+        (0, -1, 0, 0),
+        (1, 1, 0, 0),
+        (2, 0, 1, 0),
+        (3, 0, -1, 0),
+        (4, 0, 0, -1),
+        (5, 0, 0, 1),
+        (6, -1, 1, 0),
+        (7, 1, 1, 0),
+    ],
+)
+def test_actions_do_what_their_names_say(
+    action: int, turn: int, ahead: int, right: int, heading: float
+) -> None:
+    hall = Layout.from_text("\n".join(["*" * 9] + ["*" + " " * 7 + "*"] * 7 + ["*" * 9]))
+    env = MazeEnv(layouts=[hall])
+    env.reset(seed=0)
+    state = env.simulation.state
+    state.present[:] = False
+    state.position[0], state.heading[0] = (2.0, 2.0), heading
+    env.step(action)
+    east, south = state.position[0] - 2.0
+    turned = math.remainder(float(state.heading[0]) - heading, 2 * math.pi)
+    assert math.degrees(turned) == pytest.approx(8.448 * turn, abs=1e-3)
+    # on a map with y to the south, right is a quarter turn clockwise
+    middle = heading + turned / 2
+    went_ahead = east * math.cos(middle) + south * math.sin(middle)
+    went_right = south * math.cos(middle) - east * math.sin(middle)
+    assert went_ahead == pytest.approx(0.078 * ahead, abs=0.003)
+    assert went_right == pytest.approx(0.078 * right, abs=0.003)
 
 
 @pytest.mark.skipif(not RECORDINGS.exists(), reason="no recordings of DeepMind Lab")
