@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocrl.errors import UsageError
@@ -60,16 +59,22 @@ class ColourTarget(nn.Module):
 
     def forward(self, frames: Tensor, features: Tensor) -> Tensor:
         """Return the target (..., N, 3 or 5) of uint8 frames (..., H, W, 3)."""
-        images = frames.flatten(0, -4).permute(0, 3, 1, 2).float() / 255
-        colours = F.avg_pool2d(images, self.patch_size).flatten(2).transpose(1, 2)
+        pixels = self.encode(frames.flatten(0, -4).float() / 255)
+        rows, columns = self.grid_size
+        patches = pixels.view(-1, rows, self.patch_size, columns, self.patch_size, 3)
+        colours = self.summarise(patches.transpose(2, 3).flatten(3, 4).flatten(1, 2))
         position = self.position.expand(len(colours), -1, -1)
-        target = torch.cat([self.encode(colours), position], dim=-1)
+        target = torch.cat([colours, position], dim=-1)
         return torch.unflatten(target, 0, frames.shape[:-3])
 
     def to_images(self, target: Tensor) -> Tensor:
         """Return a target or its reconstruction (..., N, F) as uint8 images (..., h, w, 3)."""
         colours = self.decode(target[..., :3]).clamp(0, 1)
         return torch.unflatten((colours * 255).round().to(torch.uint8), -2, self.grid_size)
+
+    def summarise(self, patches: Tensor) -> Tensor:
+        """Map encoded pixels (B, N, patch_size ** 2, 3) to one colour for each patch (B, N, 3)."""
+        return patches.mean(dim=2)
 
     def encode(self, colours: Tensor) -> Tensor:
         """Map RGB in [0, 1], (..., 3), to what is reconstructed."""
@@ -81,16 +86,17 @@ class ColourTarget(nn.Module):
 
 
 class OpponentColourTarget(ColourTarget):
-    """The mean colour of each patch as light, red against green, and blue against yellow.
+    """The median colour of each patch as light, red against green, and blue against yellow.
 
     Shading and distance multiply all channels of a surface's colour, so they add to every
     logarithm, and the differences of logarithms stay as they are: a wall is one colour in light
     and shade, brick and mortar. That leaves brightness, which may weigh less.
 
-        l = log(RGB + 0.05);  target = [w mean(l),  l_R - l_G,  l_B - (l_R + l_G) / 2]
+        l = log(RGB + 0.05);  colour = [w mean(l),  l_R - l_G,  l_B - (l_R + l_G) / 2]
 
-    the last two divided by their spread over the mazes' frames (the log-opponent space of Ruderman,
-    Cronin and Chiao 1998).
+    The last two are divided by their spread over the mazes' frames (the log-opponent space of
+    Ruderman, Cronin and Chiao 1998). The median of each gives a patch on an edge the colour of its
+    larger side, where a mean would be one that nothing has, and slots would be spent on edges.
 
     >>> target = OpponentColourTarget((8, 8), patch_size=4)
     >>> lit, shaded = torch.tensor([0.8, 0.4, 0.2]), torch.tensor([0.4, 0.2, 0.1])
@@ -125,6 +131,10 @@ class OpponentColourTarget(ColourTarget):
     def encode(self, colours: Tensor) -> Tensor:
         """Map RGB in [0, 1], (..., 3), to brightness, red-green and blue-yellow."""
         return torch.log(colours + OFFSET) @ self.to_opponent
+
+    def summarise(self, patches: Tensor) -> Tensor:
+        """Map encoded pixels (B, N, patch_size ** 2, 3) to their medians (B, N, 3)."""
+        return patches.median(dim=2).values
 
     def decode(self, encoded: Tensor) -> Tensor:
         """Map brightness, red-green and blue-yellow, (..., 3), back to RGB."""

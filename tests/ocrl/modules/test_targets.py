@@ -24,13 +24,21 @@ def test_colours_are_means_of_patches():
 
 def test_opponent_colours_one_by_one():
     target = OpponentColourTarget((8, 12), patch_size=4, luminance_weight=0.25)
-    red, green, blue = np.log(frames()[1, 2, 4:8, 8:12].numpy().mean((0, 1)) / 255 + 0.05)
-    expected = [
+    red, green, blue = np.log(frames()[1, 2, 4:8, 8:12].numpy().reshape(16, 3) / 255 + 0.05).T
+    channels = [
         0.25 * (red + green + blue) / 3,
         (red - green) / 0.75,
         (blue - (red + green) / 2) / 0.5,
     ]
+    expected = [np.sort(channel)[7] for channel in channels]
     np.testing.assert_allclose(target(frames(), frames())[1, 2, 5], expected, atol=1e-5)
+
+
+def test_a_patch_on_an_edge_has_the_colour_of_its_larger_side():
+    target = OpponentColourTarget((4, 4), patch_size=4)
+    edge = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
+    edge[:, :, :3] = torch.tensor([200, 40, 90], dtype=torch.uint8)
+    assert target.to_images(target(edge, edge)).flatten().tolist() == [200, 40, 90]
 
 
 @given(shade=st.floats(0.3, 1.0), colour=st.tuples(*[st.floats(0.3, 1.0)] * 3))
