@@ -6,7 +6,7 @@ import base64
 import html
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -15,13 +15,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
        color: #222; }
 img { max-width: 100%; }
 figure { margin: 1.5rem 0; }
 figcaption { color: #666; font-size: .9rem; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: right; }
+div { overflow-x: auto; }
+table { border-collapse: collapse; margin: 1rem 0; font-size: .85rem; white-space: nowrap;
+        font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
 pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; }
 """
@@ -63,10 +65,23 @@ class Page:
         self._html.append(f"<p>{html.escape(text)}</p>")
         self._markdown.append(text)
 
-    def code(self, text: str) -> None:
-        """Add a block of code, such as a command or a configuration."""
-        self._html.append(f"<pre>{html.escape(text)}</pre>")
-        self._markdown.append(f"```\n{text}\n```")
+    def bullets(self, sentences: Iterable[str]) -> None:
+        """Add a list of sentences."""
+        lines = list(sentences)
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+        self._html.append(f"<ul>{items}</ul>")
+        self._markdown.append("\n".join(f"- {line}" for line in lines))
+
+    def code(self, text: str, folded: str | None = None) -> None:
+        """Add a block of code, such as a command; a long one is folded under a title."""
+        block = f"<pre>{html.escape(text)}</pre>"
+        markdown = f"```\n{text}\n```"
+        if folded is not None:
+            title = f"<summary>{html.escape(folded)}</summary>"
+            block = f"<details>{title}{block}</details>"
+            markdown = f"<details>{title}\n\n{markdown}\n\n</details>"
+        self._html.append(block)
+        self._markdown.append(markdown)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Add a table of ready-made cells, the first column left-aligned."""
@@ -74,7 +89,7 @@ class Page:
         body = "".join(
             f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows
         )
-        self._html.append(f"<table><tr>{head}</tr>{body}</table>")
+        self._html.append(f"<div><table><tr>{head}</tr>{body}</table></div>")
         lines = [header, ["---"] * len(header), *rows]
         self._markdown.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
 

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from agents.evaluation import Episode, mean_scores
+from agents.statistics import iqm, stratified_bootstrap
+from ocrl.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,18 @@ def write_episodes(path: str | Path, played: Sequence[Played]) -> None:
         for episode in p.episodes
     ]
     write_rows(path, rows)
+
+
+def episode_score(episode: Episode, score: str) -> float:
+    """Return a score of one episode: ``return``, ``length`` or what the environment reports.
+
+    Raises:
+        UsageError: it has no such score.
+    """
+    scores = mean_scores([episode])
+    if score not in scores:
+        raise UsageError(f"episodes have no score {score!r}: choose from {', '.join(scores)}")
+    return scores[score]
 
 
 def score_matrix(played: Sequence[Played], score: str) -> dict[str, dict[str, NDArray[np.float64]]]:
@@ -102,26 +117,35 @@ def write_rows(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def plot_transfer(played: Sequence[Played], score: str, label: str) -> Figure:
-    """Draw bars of a score by encoder and condition, with a dot for each seed."""
+    """Draw bars of a score by encoder and condition: interquartile means over seeds.
+
+    Each seed is a dot. A whisker is the 95 % interval; where it is unknown there is none.
+    """
     matrix = score_matrix(played, score)
     conditions = list(dict.fromkeys(p.condition for p in played))
     figure = Figure(figsize=(1.5 + 1.6 * len(matrix), 3.2), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(conditions)
-    for c, condition in enumerate(conditions):
-        offset = (c - (len(conditions) - 1) / 2) * width
-        for x, values in enumerate(matrix.values()):
-            means = values.get(condition, np.array([]))
-            if not len(means):
-                continue
-            name = condition if x == 0 else None
-            axes.bar(x + offset, means.mean(), width * 0.92, color=f"C{c}", label=name)
-            axes.plot([x + offset] * len(means), means, "o", color="black", markersize=3)
+    for x, values in enumerate(matrix.values()):
+        for c, condition in enumerate(conditions):
+            if condition in values:
+                offset = (c - (len(conditions) - 1) / 2) * width
+                name = condition if x == 0 else None
+                _draw_bar(axes, x + offset, width * 0.92, values[condition], f"C{c}", name)
     axes.set_xticks(range(len(matrix)), list(matrix))
     axes.set_ylabel(label)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
     return figure
+
+
+def _draw_bar(
+    axes: Axes, x: float, width: float, seeds: NDArray[np.float64], colour: str, name: str | None
+) -> None:
+    estimate = stratified_bootstrap(iqm, seeds[:, None])
+    axes.bar(x, estimate.value, width, color=colour, alpha=0.75, label=name)
+    axes.plot([x, x], estimate[1:], color="black", linewidth=1)
+    axes.plot([x] * len(seeds), seeds, "o", color="black", markersize=2.5)
 
 
 def read_curve(path: str | Path, score: str) -> tuple[list[float], list[float]]:

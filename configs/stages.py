@@ -139,8 +139,21 @@ def play(path: Path, cfg: DictConfig, variation: DictConfig) -> list[Episode]:
         variation: a condition of transfer.
     """
     policy, environments = load_agent(path, cfg, variation)
-    options = [{"layout": i} for i in range(cfg.episodes)] if cfg.env.layouts else None
-    seeds = environment_seeds(cfg.episode_seed, cfg.episodes)
+    seeds, options = episodes_to_play(cfg, variation)
     episodes = evaluate(policy, environments, seeds, options=options)
     environments.close()
     return episodes
+
+
+def episodes_to_play(
+    cfg: DictConfig, variation: DictConfig
+) -> tuple[list[int], list[dict[str, int]] | None]:
+    """Return seeds and reset options of the episodes under a condition, the same for all agents.
+
+    Mazes are played one after the other, from the first again when there are fewer than episodes.
+    """
+    seeds = environment_seeds(cfg.episode_seed, cfg.episodes)
+    if not cfg.env.layouts:
+        return seeds, None
+    number = variation.get("num_layouts") or cfg.episodes
+    return seeds, [{"layout": i % number} for i in range(cfg.episodes)]

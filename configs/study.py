@@ -1,0 +1,92 @@
+"""The zero-shot transfer study: what happens before and after all its cells."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from configs.cli import USAGE_ERRORS, stop
+from configs.sources import Source
+from configs.study_cell import agent_configs
+from configs.study_references import play_references
+from configs.study_report import Report
+from configs.study_results import read_results
+from configs.tables import print_table
+from ocrl.errors import UsageError
+
+CELL = ("encoder", "seed")
+"""What the jobs of a study differ in."""
+
+
+def stopping(method: Callable[..., None]) -> Callable[..., None]:
+    """End the command with one line on bad input; Hydra would make it a warning and go on."""
+
+    @wraps(method)
+    def call(self: Any, config: DictConfig, **kwargs: Any) -> None:
+        try:
+            method(self, config, **kwargs)
+        except USAGE_ERRORS as error:
+            stop(str(error))
+
+    return call
+
+
+class TransferStudy(Callback):
+    """Makes what cells share before the first one, and the report after the last."""
+
+    @stopping
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Collect the data: cells that run side by side would all begin to."""
+        check_sweep(config.hydra.overrides.task)
+        cfg = own_settings(config)
+        cfg.seed = 0  # the data are the same for all cells
+        height, width = cfg.encoder.image_size
+        source: Source = instantiate(cfg.data)
+        source.training_clips(cfg.clip_length, (height, width))
+        source.scoring_videos()
+
+    @stopping
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Play the policies without learning, and report on all cells that there are."""
+        cfg = own_settings(config)
+        *_, last = agent_configs(cfg)
+        play_references(last)
+        results = read_results(cfg)
+        report = Report(cfg, results, command())
+        path = report.write()
+        print_table(*report.scores.headline(report.scores.score))
+        print(f"report: {path}")
+        if results.missing:
+            stop(f"{'; '.join(results.missing)} (the same command goes on with them)")
+
+
+def check_sweep(overrides: list[str]) -> None:
+    """Raise UsageError if cells differ in more than encoder and seed."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.get_key_element()
+        if override.is_sweep_override() and key not in CELL:
+            raise UsageError(
+                f"a study compares encoders and seeds, {override.input_line} would mix others in "
+                f"one table: run one study for each {key}"
+            )
+
+
+def own_settings(config: DictConfig) -> DictConfig:
+    """Return a configuration without Hydra's own part."""
+    cfg = config.copy()
+    OmegaConf.set_struct(cfg, False)
+    del cfg["hydra"]
+    return cfg
+
+
+def command() -> str:
+    """Return the command line of a study."""
+    return shlex.join(["python", "scripts/transfer_study.py", *sys.argv[1:]])

@@ -1,0 +1,49 @@
+"""Policies without learning, played once per study on the mazes and seeds of all agents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from agents.comparison import RANDOM
+from agents.vec_env import GymnasiumVecEnv
+from configs.collection import rollout_policy
+from configs.environments import make_environments
+from configs.study_cell import EPISODES, play_watched
+from configs.study_record import SHARED, open_record
+from envs.maze.policies import POLICIES
+
+
+def reference_policies(cfg: DictConfig) -> tuple[str, ...]:
+    """Return the policies that an environment has: all those of mazes, elsewhere the random one."""
+    return tuple(POLICIES) if cfg.env.simulator == "maze" else (RANDOM,)
+
+
+def reference_episodes(cfg: DictConfig, policy: str, condition: str) -> Path:
+    """Return where the episodes of a policy are, for the layouts of an agent's configuration."""
+    layouts = f"layouts={cfg.layouts or 'all'}"
+    return Path(cfg.study_dir) / "references" / layouts / policy / EPISODES / f"{condition}.json"
+
+
+def play_references(cfg: DictConfig) -> None:
+    """Play what is missing.
+
+    Args:
+        cfg: the configuration of an agent, of whatever encoder.
+
+    Raises:
+        UsageError: other episodes were played before.
+    """
+    path = Path(cfg.study_dir) / "references" / "record.json"
+    record = open_record(path, "the policies without learning", cfg, keys=SHARED)
+    for policy in reference_policies(cfg):
+        for condition in cfg.conditions:
+            episodes = reference_episodes(cfg, policy, condition)
+            if episodes.exists():
+                continue
+            print(f"playing the {policy} policy under condition {condition}")
+            with record.timed(f"playing {policy} {condition}", path):
+                environments = make_environments(cfg.env, cfg.conditions[condition], cfg.num_envs)
+                act = rollout_policy(policy, environments, cfg.episode_seed)
+                play_watched(act, GymnasiumVecEnv(environments), cfg, condition, episodes)

@@ -1,0 +1,227 @@
+"""The page of a transfer study: tables, words, plots, pictures, and how it was made."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from agents.checkpoints import read_agent
+from agents.comparison import ORACLE, TRAIN, estimates, generalisation_gaps
+from agents.plots import plot_against, plot_estimates, plot_generalisation, plot_profiles
+from agents.report import Page
+from agents.statistics import Array
+from agents.training import LAST
+from agents.transfer import plot_learning, plot_transfer, read_curve, score_matrix, write_rows
+from agents.verdicts import caveats, verdicts
+from configs.environments import settings
+from configs.study_cell import episodes_path
+from configs.study_record import Record
+from configs.study_references import reference_episodes
+from configs.study_results import AgentRun, Results, slot_quality
+from configs.study_scores import UNSEEN, Scores, Table, episode_rows, estimate_rows
+
+QUALITY = "fg_ari"
+
+
+class Report:
+    """Writes what a study has come to: a page, its Markdown twin, CSV files.
+
+    Args:
+        cfg: as ``configs/transfer_study.yaml``.
+        results: what was played.
+        command: that made them.
+
+    Raises:
+        UsageError: no cell is complete.
+    """
+
+    def __init__(self, cfg: DictConfig, results: Results, command: str) -> None:
+        self.cfg, self.results, self.command = cfg, results, command
+        self.scores = Scores(cfg, results)
+        self.agents = results.agents[cfg.num_layouts[-1]]
+        self.page = Page(f"Zero-shot transfer in {cfg.env.run_name}")
+
+    def write(self) -> Path:
+        """Write everything into ``study_dir``; return the page's path."""
+        folder = Path(self.cfg.study_dir)
+        write_rows(folder / "episodes.csv", episode_rows(self.results))
+        write_rows(folder / "scores.csv", estimate_rows(self.scores))
+        self._introduce()
+        self._tabulate()
+        self._plot()
+        self._show_episodes()
+        self._say_how_it_was_made()
+        return self.page.save(folder)
+
+    def _introduce(self) -> None:
+        cfg, scores, page = self.cfg, self.scores, self.page
+        conditions = ", ".join(f"{name} {settings(node)}" for name, node in cfg.conditions.items())
+        page.text(
+            f"{len(scores.encoders)} encoders, {scores.num_seeds} or more seeds each: each seed "
+            "pretrains an encoder, freezes it, and trains a policy over its tokens for "
+            f"{cfg.total_steps:,} steps of {cfg.env.run_name}. After its last step, with "
+            f"nothing selected, it plays {cfg.episodes} episodes under each condition; mazes and "
+            f"episode seeds are the same for all. Conditions: {conditions}; {UNSEEN}: all but "
+            f"{TRAIN} together."
+        )
+        if self.results.missing:
+            page.text(f"Not complete, and left out: {'; '.join(self.results.missing)}.")
+        page.heading("What the intervals allow one to say")
+        page.bullets(verdicts(scores.played, scores.score, scores.encoders, UNSEEN))
+        page.text("What they do not say:")
+        page.bullets(caveats(scores.num_seeds, cfg.episodes, len(scores.encoders) - 1))
+
+    def _tabulate(self) -> None:
+        scores, page = self.scores, self.page
+        page.heading("Scores")
+        page.text(
+            f"Each agent's episodes are averaged first. A cell is the interquartile mean over "
+            f"seeds and its 95 % bootstrap interval. {self._scale()} The last column is what an "
+            f"agent loses from its training layouts to {UNSEEN} conditions, paired by seed. Rows "
+            f"without seeds are policies without learning."
+        )
+        page.table(*scores.headline(scores.score))
+        if scores.has_goal():
+            page.text("Success rate: episodes in which the goal was reached at least once.")
+            page.table(*scores.headline("success"))
+        if len(scores.encoders) > 1:
+            page.text(
+                f"{UNSEEN.capitalize()} conditions together; differences are paired by seed where "
+                "both encoders have the same seeds."
+            )
+            page.table(*scores.comparisons())
+
+    def _scale(self) -> str:
+        if self.scores.score == self.scores.raw:
+            return f"The score is the {self.scores.raw} per episode."
+        return (
+            f"The score is the {self.scores.raw} per episode, normalised under each condition so "
+            "that the random policy has 0 and the shortest-path oracle 1."
+        )
+
+    def _plot(self) -> None:
+        scores, page = self.scores, self.page
+        page.heading("Plots")
+        shown = [p for p in scores.played if p.encoder in scores.encoders]
+        of_conditions = [p for p in shown if p.condition != UNSEEN]
+        caption = "Bars: interquartile mean over seeds; dots: seeds; whiskers: 95 % interval."
+        if scores.has_goal():
+            figure = plot_transfer(of_conditions, "success", "success rate")
+            page.figure(figure, "success", f"Success rate. {caption}")
+        figure = plot_transfer(of_conditions, scores.score, scores.score)
+        page.figure(figure, "score", f"{scores.score.capitalize()}. {caption}")
+        gaps = generalisation_gaps(of_conditions, scores.score)
+        figure = plot_estimates(gaps, f"{TRAIN} - condition, {scores.score}")
+        page.figure(figure, "gaps", "Generalisation gap: what agents lose, with 95 % intervals.")
+        if ORACLE in scores.references:
+            unseen = {name: matrix[:, 1:] for name, matrix in scores.matrices().items()}
+            page.figure(
+                plot_profiles(unseen),
+                "profiles",
+                f"Performance profiles: fraction of agents and {UNSEEN} conditions above a score.",
+            )
+        if len(self.cfg.num_layouts) > 1:
+            self._plot_generalisation()
+        curves: dict[str, list[tuple[list[float], list[float]]]] = {}
+        for agent in self.agents:
+            curve = read_curve(Path(agent.cfg.run_dir) / "progress.csv", "rollout/ep_rew_mean")
+            curves.setdefault(agent.encoder, []).append(curve)
+        page.figure(plot_learning(curves), "learning", "Return while training, on train layouts.")
+        self._plot_slot_quality()
+
+    def _plot_generalisation(self) -> None:
+        score, condition = self.scores.raw, self.scores.conditions[1]
+        curves: dict[str, dict[int, tuple[Array, Array]]] = {}
+        for number, agents in self.results.agents.items():
+            matrix = score_matrix([p for agent in agents for p in agent.played], score)
+            for encoder, seeds in matrix.items():
+                if number is not None:
+                    curves.setdefault(encoder, {})[number] = seeds[TRAIN], seeds[condition]
+        caption = f"{score.capitalize()} on training layouts (dashed) and under {condition}."
+        self.page.figure(plot_generalisation(curves, score), "generalisation", caption)
+
+    def _plot_slot_quality(self) -> None:
+        """Draw transfer against segmentation, a point for each encoder with masks."""
+        values = estimates(self.scores.played, self.scores.score)
+        points, floor = [], {}
+        for encoder in self.scores.encoders:
+            scored = [slot_quality(agent) for agent in self.agents if agent.encoder == encoder]
+            found = [scores[encoder][QUALITY] for scores in scored if encoder in scores]
+            if found:
+                points.append((encoder, float(np.mean(found)), values[encoder][UNSEEN].value))
+                floor = {name: row[QUALITY] for name, row in scored[0].items() if name != encoder}
+        if not points:
+            return
+        beaten = ", ".join(f"{name} have {value:.2f}" for name, value in floor.items())
+        self.page.figure(
+            plot_against(points, "FG-ARI of the masks", f"{self.scores.score}, {UNSEEN}"),
+            "slot_quality",
+            f"Do better slots carry over better? Means over seeds; without learning, {beaten}.",
+        )
+
+    def _show_episodes(self) -> None:
+        conditions = self.scores.conditions[:2]
+        self.page.heading("Episodes")
+        self.page.text(
+            f"The first episode under {' and '.join(conditions)}, the same for all, one agent of "
+            f"each encoder: frames {self.cfg.strip.every} decisions apart, where its slots are, "
+            "and the way that it took."
+        )
+        for encoder in self.scores.encoders:
+            agent = next(agent for agent in self.agents if agent.encoder == encoder)
+            for condition in conditions:
+                path = episodes_path(agent.cfg, condition)
+                self._show_strip(path, f"{encoder}, seed {agent.seed}: {condition}")
+        if ORACLE in self.scores.references:
+            for condition in conditions:
+                path = reference_episodes(self.agents[0].cfg, ORACLE, condition)
+                self._show_strip(path, f"{ORACLE}: {condition}")
+
+    def _show_strip(self, episodes: Path, caption: str) -> None:
+        path = episodes.with_suffix(".png")
+        if path.exists():
+            name = "_".join(re.findall(r"\w+", caption))
+            self.page.picture(iio.imread(path), name, caption)
+
+    def _say_how_it_was_made(self) -> None:
+        cfg, page, records = self.cfg, self.page, self.results.records
+        page.heading("How it was made")
+        page.code(self.command)
+        page.text("CPU-minutes of one cell, mean over seeds, of the start that finished it.")
+        page.table(*durations(records))
+        page.table(*policies(self.agents))
+        machines = list(dict.fromkeys(tuple(r.machine.items()) for r in records))
+        page.text("Where cells ran:")
+        page.bullets(", ".join(f"{k} {v}" for k, v in machine) for machine in machines)
+        page.code(OmegaConf.to_yaml(cfg, resolve=True), folded="All settings")
+
+
+def durations(records: list[Record]) -> Table:
+    """Return CPU-minutes by encoder and stage."""
+    stages = list(dict.fromkeys(stage.split()[0] for r in records for stage in r.stages))
+    spent: dict[str, list[list[float]]] = {}
+    for record in records:
+        row = [
+            sum(t["cpu"] for name, t in record.stages.items() if name.split()[0] == stage) / 60
+            for stage in stages
+        ]
+        spent.setdefault(record.settings["encoder.name"], []).append(row)
+    rows = [
+        [name, str(len(times)), *(f"{minutes:.1f}" for minutes in np.mean(times, axis=0))]
+        for name, times in spent.items()
+    ]
+    return Table(["", "cells", *stages], rows)
+
+
+def policies(agents: list[AgentRun]) -> Table:
+    """Return what each encoder's policy reads, and how large it is."""
+    rows = []
+    for encoder, agent in {agent.encoder: agent for agent in agents}.items():
+        file = read_agent(Path(agent.cfg.run_dir) / LAST)
+        size = sum(t.numel() for name, t in file.tensors.items() if name.startswith("policy."))
+        rows.append([encoder, str(file.header["spaces"]["observation"]), f"{size:,}"])
+    return Table(["", "observations of the policy", "its parameters"], rows)

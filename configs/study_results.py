@@ -1,0 +1,115 @@
+"""Everything that the cells of a study left on disk, read for the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from agents.comparison import check_comparable
+from agents.results import load_episodes
+from agents.transfer import Played
+from configs.study_cell import agent_configs, episodes_path, is_trained
+from configs.study_record import SHARED, Record
+from configs.study_references import reference_episodes, reference_policies
+
+
+@dataclass(frozen=True)
+class AgentRun:
+    """A trained agent that has played under every condition.
+
+    Attributes:
+        encoder: name of its encoder.
+        seed: of encoder and agent.
+        cfg: its configuration.
+        played: its episodes, by condition.
+    """
+
+    encoder: str
+    seed: int
+    cfg: DictConfig
+    played: Sequence[Played]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a study has come to.
+
+    Attributes:
+        agents: number of training layouts -> agents, for those cells that are complete.
+        references: episodes of the policies without learning.
+        records: of all cells that were started.
+        missing: what is not complete, and why.
+    """
+
+    agents: dict[int | None, list[AgentRun]]
+    references: list[Played]
+    records: list[Record]
+    missing: list[str]
+
+
+def read_results(cfg: DictConfig) -> Results:
+    """Read all cells of a study, those of earlier commands included.
+
+    Args:
+        cfg: as ``configs/transfer_study.yaml``.
+
+    Raises:
+        UsageError: cells have other settings than the rest.
+    """
+    records, missing = [], []
+    agents: dict[int | None, list[AgentRun]] = {number: [] for number in cfg.num_layouts}
+    for path in sorted((Path(cfg.study_dir) / "cells").glob("*/seed=*.json"), key=_order):
+        record = Record.load(path)
+        records.append(record)
+        cell = _as_of(cfg, encoder=path.parent.name, seed=int(path.stem.partition("=")[2]))
+        for agent_cfg in agent_configs(cell):
+            run = _read_agent(agent_cfg)
+            if run is None:
+                missing.append(f"{record.name}: {record.error or 'not finished'}")
+                break
+            agents[agent_cfg.layouts].append(run)
+    check_comparable(
+        {
+            record.name: {k: v for k, v in record.settings.items() if k.startswith(SHARED)}
+            for record in records
+        }
+    )
+    last = list(agent_configs(cfg))[-1]
+    references = [
+        Played(policy, 0, condition, load_episodes(reference_episodes(last, policy, condition)))
+        for policy in reference_policies(cfg)
+        for condition in cfg.conditions
+    ]
+    return Results(agents, references, records, missing)
+
+
+def slot_quality(run: AgentRun) -> dict[str, dict[str, float]]:
+    """Return how well an encoder and its baselines segment unseen videos; empty without masks."""
+    path = Path(run.cfg.pretrain_dir) / "scores.json"
+    scores: dict[str, dict[str, float]] = json.loads(path.read_text()) if path.exists() else {}
+    return scores
+
+
+def _read_agent(cfg: DictConfig) -> AgentRun | None:
+    paths = {condition: episodes_path(cfg, condition) for condition in cfg.conditions}
+    if not is_trained(cfg) or not all(path.exists() for path in paths.values()):
+        return None
+    encoder, seed = cfg.encoder.name, cfg.seed
+    played = [Played(encoder, seed, name, load_episodes(path)) for name, path in paths.items()]
+    return AgentRun(encoder, seed, cfg, played)
+
+
+def _as_of(cfg: DictConfig, encoder: str, seed: int) -> DictConfig:
+    """Return the configuration by which the files of a cell are found."""
+    cell = cfg.copy()
+    cell.encoder.name = encoder
+    cell.seed = seed
+    return cell
+
+
+def _order(path: Path) -> tuple[str, int]:
+    return path.parent.name, int(path.stem.partition("=")[2])
