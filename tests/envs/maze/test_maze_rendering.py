@@ -187,6 +187,22 @@ def test_light_falls_with_distance_and_differs_between_faces() -> None:
     assert middle(0.5, 1.5, 0.0) < middle(2.0, 1.5, 0.0) < east
 
 
+@pytest.mark.parametrize("heading", [0.0, math.pi / 2, math.pi, 3 * math.pi / 2])
+def test_walls_are_not_mirrored(heading: float) -> None:
+    env = MazeEnv(layouts=[Layout.from_text("***\n* *\n***")], image_size=64)
+    env.reset(seed=0)
+    show(env)
+    maps = env.simulation.maps
+    maps.horizontal_picture[:] = maps.vertical_picture[:] = -1
+    tile = np.zeros((128, 128, 3), np.uint8)
+    tile[:, 64:, 0] = tile[64:, :, 1] = 200
+    env.simulation.looks.texels[:] = mip_chain(tile)
+    place_agent(env, 0.5, 0.5, heading)
+    frame = env.simulation.draw()[0].astype(int)
+    assert frame[30, 45, 0] > 100 > frame[30, 20, 0]
+    assert frame[50, 32, 1] > 100 > frame[10, 32, 1]
+
+
 def test_far_walls_do_not_shimmer() -> None:
     env = MazeEnv(layouts=[Layout.from_text("*" * 61 + "\n*" + " " * 59 + "*\n" + "*" * 61)])
     env.reset(seed=0)
@@ -195,8 +211,8 @@ def test_far_walls_do_not_shimmer() -> None:
     fine = np.random.default_rng(0).integers(0, 256, (128, 128, 3)).astype(np.uint8)
     simulation.looks.texels[:] = mip_chain(fine)
     frames = []
-    for x in np.linspace(1.0, 1.3, 16):
-        place_agent(env, x, 0.5, 0.0)
+    for y in np.linspace(0.3, 0.7, 16):
+        place_agent(env, 1.0, y, 0.0)
         frames.append(simulation.draw()[0].astype(float))
     # the end of the corridor, 28 cells away, covers the middle pixels
     far = np.stack(frames)[:, 31:33, 31:33].std(axis=0).mean()
