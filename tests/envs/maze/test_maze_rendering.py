@@ -204,19 +204,20 @@ def test_walls_are_not_mirrored(heading: float) -> None:
 
 
 def test_far_walls_do_not_shimmer() -> None:
-    env = MazeEnv(layouts=[Layout.from_text("*" * 61 + "\n*" + " " * 59 + "*\n" + "*" * 61)])
+    hall = ["*" * 61] + ["*" + " " * 59 + "*"] * 17 + ["*" * 61]
+    env = MazeEnv(layouts=[Layout.from_text("\n".join(hall))])
     env.reset(seed=0)
     show(env)
     simulation = env.simulation
     fine = np.random.default_rng(0).integers(0, 256, (128, 128, 3)).astype(np.uint8)
     simulation.looks.texels[:] = mip_chain(fine)
     frames = []
-    for y in np.linspace(0.3, 0.7, 16):
+    for y in np.linspace(4.3, 4.7, 16):
         place_agent(env, 1.0, y, 0.0)
         frames.append(simulation.draw()[0].astype(float))
-    # the end of the corridor, 28 cells away, covers the middle pixels
-    far = np.stack(frames)[:, 31:33, 31:33].std(axis=0).mean()
-    near = np.stack(frames)[:, 20:40, :10].std(axis=0).mean()
+    # the end of the hall, 29 cells away, covers the pixels in the middle
+    far = np.stack(frames)[:, 32, 30:34].std(axis=0).mean()
+    near = np.stack(frames)[:, 50:60, 20:44].std(axis=0).mean()
     assert far < 0.05 * near
 
 
