@@ -12,19 +12,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 from torch import Tensor
 
 from agents.finetuning import EncoderExtractor, with_encoder
 from agents.policies import SlotPolicy
 from agents.recurrent import SlotLstmPolicy
+from agents.reward_scale import VecScaledReward
 from ocrl.building import class_path
 from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
@@ -75,7 +75,7 @@ def save_agent(
         "spaces": _spaces(model),
         "num_timesteps": model.num_timesteps,
         "num_updates": model._n_updates,
-        "reward_moments": _reward_moments(model),
+        "largest_reward": scale.largest if (scale := _reward_scale(model)) else None,
         "encoder": None if encoder is None else {"path": str(encoder), "sha256": sha256(encoder)},
         "scores": {name: dict(values) for name, values in (scores or {}).items()},
         "notes": dict(notes or {}),
@@ -172,7 +172,7 @@ def restore(
     Args:
         path: what `save_agent` wrote.
         model: what is filled: weights, optimiser state, numbers of steps and updates done,
-            spread of the rewards.
+            scale of the rewards.
         encoder: checkpoint of the encoder that gives the model's environments their tokens.
 
     Returns:
@@ -201,10 +201,8 @@ def restore(
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     model.num_timesteps = agent.header["num_timesteps"]
     model._n_updates = agent.header["num_updates"]
-    rewards, moments = model.get_vec_normalize_env(), agent.header["reward_moments"]
-    if rewards is not None and moments is not None:
-        mean, variance, rewards.ret_rms.count = moments
-        rewards.ret_rms.mean, rewards.ret_rms.var = np.array(mean), np.array(variance)
+    if (scale := _reward_scale(model)) and agent.header["largest_reward"] is not None:
+        scale.largest = agent.header["largest_reward"]
     return agent
 
 
@@ -245,12 +243,8 @@ def _describe(policy: ActorCriticPolicy) -> dict[str, Any]:
     }
 
 
-def _reward_moments(model: OnPolicyAlgorithm) -> list[float] | None:
-    """Return mean, variance and count of the discounted return that rewards are divided by."""
-    rewards = model.get_vec_normalize_env()
-    if rewards is None:
-        return None
-    return [float(m) for m in (rewards.ret_rms.mean, rewards.ret_rms.var, rewards.ret_rms.count)]
+def _reward_scale(model: OnPolicyAlgorithm) -> VecScaledReward | None:
+    return None if model.env is None else unwrap_vec_wrapper(model.env, VecScaledReward)
 
 
 def _spaces(owner: OnPolicyAlgorithm | VecEnv) -> dict[str, str]:

@@ -18,7 +18,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize, is_vecenv_wrapped
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor, is_vecenv_wrapped
 
 from agents.calibration import calibrate
 from agents.callbacks import Checkpoint, EpisodeScores, Evaluate, Progress
@@ -28,6 +28,7 @@ from agents.finetuning import with_encoder
 from agents.logs import make_logger
 from agents.policies import SlotPolicy
 from agents.recurrent import RecurrentPPO, SlotLstmPolicy
+from agents.reward_scale import VecScaledReward
 from agents.vec_env import GymnasiumVecEnv, environment_seeds, set_seeds
 from ocrl.errors import UsageError
 
@@ -49,7 +50,7 @@ def make_ppo(
     head_dims: Sequence[int] = (64,),
     lstm_dim: int = 0,
     calibration_steps: int = 64,
-    normalise_rewards: bool = True,
+    scale_rewards: bool = True,
     n_steps: int = 128,
     batch_size: int = 512,
     n_epochs: int = 4,
@@ -76,8 +77,8 @@ def make_ppo(
         lstm_dim: width of an LSTM between features and heads, trained with RecurrentPPO. 0: none.
         calibration_steps: random steps of each environment, from which the mean and spread of the
             tokens are measured before training. 0: tokens are taken as they are.
-        normalise_rewards: divide rewards by the running spread of the discounted return, so that
-            the value loss does not drown the others. What is logged stays as it is.
+        scale_rewards: divide rewards by the largest seen so far, so that the value loss does not
+            drown the others. What is logged stays as it is.
         n_steps: steps of each environment between two updates.
         batch_size: a divisor of the number of environments times `n_steps`.
         n_epochs: passes over the collected steps in each update.
@@ -110,8 +111,8 @@ def make_ppo(
         )
     if not is_vecenv_wrapped(venv, VecMonitor):
         venv = VecMonitor(venv)
-    if normalise_rewards:
-        venv = VecNormalize(venv, norm_obs=False, gamma=gamma)
+    if scale_rewards:
+        venv = VecScaledReward(venv)
     extractor_class, kwargs = with_encoder(venv, extractor, dict(extractor_kwargs or {}))
     policy_kwargs: dict[str, Any] = {
         "features_extractor_class": extractor_class,
