@@ -49,7 +49,7 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
     metadata = METADATA
 
     def __init__(self, render_mode: str | None = None, **options: Unpack[MazeOptions]) -> None:
-        self.simulation = build_simulation(1, **options)
+        self.simulation = build_simulation(1, options)
         self.render_mode = check_render_mode(render_mode)
         self._trails = Trails(self.simulation) if render_mode else None
         self.observation_space = spaces.Box(0, 255, self.simulation.frame_shape, np.uint8)

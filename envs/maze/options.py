@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -50,7 +51,21 @@ class MazeOptions(TypedDict, total=False):
     textures: str
 
 
-def build_simulation(
+def build_simulation(num_envs: int, options: MazeOptions) -> Simulation:
+    """Return the simulation of ``num_envs`` mazes that ``MazeOptions`` ask for.
+
+    Raises:
+        UsageError: an option is not one of those that ``MazeOptions`` names.
+    """
+    names = list(MazeOptions.__annotations__)
+    for name in options:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]
+            raise UsageError(f"no option {name!r}: choose {near!r} or another of {names}")
+    return _build(num_envs, **options)
+
+
+def _build(
     num_envs: int,
     level: str = "nav_maze_1",
     split: str = "train",
@@ -63,11 +78,7 @@ def build_simulation(
     layouts: Sequence[Layout | str | Path] | None = None,
     textures: str = "procedural",
 ) -> Simulation:
-    """Return the simulation of ``num_envs`` mazes that ``MazeOptions`` ask for.
-
-    Raises:
-        UsageError: an option is not one of those that ``MazeOptions`` names.
-    """
+    """Return a simulation; these are the defaults of ``MazeOptions``."""
     if image_size < MIN_IMAGE_SIZE:
         raise UsageError(
             f"image_size={image_size} is too small: choose at least {MIN_IMAGE_SIZE} pixels"

@@ -59,7 +59,7 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
         render_mode: str | None = None,
         **options: Unpack[MazeOptions],
     ) -> None:
-        self.simulation = build_simulation(num_envs, **options)
+        self.simulation = build_simulation(num_envs, options)
         self.num_envs = num_envs
         self.autoreset_mode = as_autoreset_mode(autoreset_mode)
         self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}

@@ -171,6 +171,7 @@ def test_apple_levels_show_other_apples_under_a_shift_of_objects() -> None:
     ("options", "message"),
     [
         ({"level": "nav_maze_11"}, "no level 'nav_maze_11': .* nearest is 'nav_maze_1'"),
+        ({"levle": "nav_maze_1"}, "no option 'levle': choose 'level'"),
         ({"split": "vaildation"}, "no split 'vaildation': choose 'validation'"),
         ({"shift": "textures"}, "no shift 'textures': choose 'texture'"),
         ({"num_layouts": 0}, "num_layouts=0: there are 200 layouts"),
