@@ -33,7 +33,7 @@ def same_weights(a: Any, b: Any) -> bool:
 def test_learns_to_go_for_the_goal(room: Any) -> None:
     model = make_ppo(room(16), seed=1, n_steps=64, batch_size=256, learning_rate=2e-3)
     before = mean_scores(evaluate(model.policy, room(64), range(128)))
-    model.learn(24_576)
+    model.learn(17_408)
     after = mean_scores(evaluate(model.policy, room(64), range(128)))
     assert before["success"] < 0.6
     assert after["success"] > 0.95
