@@ -51,3 +51,13 @@ def make_scoreboard(
     results = {name: score(encoder, clips, num_stuff) for name, encoder in contenders.items()}
     scores = {name: result.compute() for name, result in results.items()}
     return Scoreboard(scores, next(iter(results.values())).counts)
+
+
+def truthless_table(scores: dict[str, dict[str, float]]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of scores without ground truth, in percent; a dash for none."""
+    names = list(dict.fromkeys(name for row in scores.values() for name in row))
+    rows = [
+        [who, *(f"{100 * row[name]:.1f}" if name in row else "-" for name in names)]
+        for who, row in scores.items()
+    ]
+    return ["", *names], rows

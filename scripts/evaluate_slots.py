@@ -10,11 +10,11 @@ from omegaconf import DictConfig
 from agents.report import Page
 from configs.cli import script
 from configs.runs import write_text
-from configs.scoreboard import baselines, make_scoreboard
+from configs.scoreboard import baselines, make_scoreboard, truthless_table
 from configs.sources import Source
 from configs.tables import print_table
 from ocrl.checkpoints import load_encoder, sha256
-from ocrl.errors import UsageError
+from ocrl.consistency import score_without_truth
 from ocrl.pictures import draw_masks, spread
 
 
@@ -25,15 +25,29 @@ def main(cfg: DictConfig) -> None:
     encoder = load_encoder(cfg.checkpoint)
     source: Source = instantiate(cfg.data)
     clips = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, encoder.image_size)
-    if "segments" not in clips[0]:
-        raise UsageError(f"data={cfg.data.run_name} has no true segments: choose other data")
     name = type(encoder).__name__
     contenders = {name: encoder, **baselines(encoder.num_tokens, encoder.image_size)}
-    board = make_scoreboard(contenders, clips, source.num_stuff)
-    print_table(*board.table())
     page = Page(f"{name} on {cfg.data.run_name}")
     page.text(f"{cfg.checkpoint}, on {len(clips)} clips of {cfg.scoring.clip_length} frames.")
-    page.table(*board.table())
+    results = {}
+    if "segments" in clips[0]:
+        board = make_scoreboard(contenders, clips, source.num_stuff)
+        print_table(*board.table())
+        page.heading("Against true segments")
+        page.table(*board.table())
+        results = board._asdict()
+    results["without_truth"] = {
+        who: score_without_truth(contender, clips) for who, contender in contenders.items()
+    }
+    table = truthless_table(results["without_truth"])
+    print_table(*table)
+    page.heading("Without ground truth")
+    page.text(
+        "Slot persistence: share of slots nearest to themselves in the next frame. Mask "
+        "persistence: overlap (IoU) of a slot's mask with its own in the next frame. Unexplained: "
+        "error of the reconstruction over the variance of its target."
+    )
+    page.table(*table)
     shown = spread(clips, cfg.scoring.num_pictures)
     for contender, picture_of in contenders.items():
         picture = draw_masks(picture_of, shown)
@@ -41,7 +55,7 @@ def main(cfg: DictConfig) -> None:
             page.picture(picture, contender.replace(" ", "_"), f"{contender}: frames, truth, masks")
     folder = Path(cfg.run_dir) / sha256(cfg.checkpoint)[:12]
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "scores.json", json.dumps(board._asdict(), indent=2))
+    write_text(folder / "scores.json", json.dumps(results, indent=2))
     print(f"page: {page.save(folder)}")
 
 
