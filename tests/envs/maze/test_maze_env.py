@@ -17,6 +17,7 @@ from envs.maze.layouts import Layout
 from envs.maze.levels import LEVELS
 from envs.maze.objects import COLOURS, KINDS, SHAPES, is_held_out, solid_numbers
 from envs.maze.shifts import condition
+from envs.maze.splits import split_of_hash
 from envs.maze.views import OBJECT
 
 
@@ -135,6 +136,8 @@ def test_shifts_change_one_factor() -> None:
         other = MazeEnv(level="collect_good_objects", num_layouts=20, shift=shift).simulation
         same_layouts = {layout.to_text() for layout in other.layouts} == texts
         assert same_layouts == (shift in ("texture", "objects"))
+        splits = {split_of_hash(layout.canonical_hash()) for layout in other.layouts}
+        assert splits == ({"train"} if same_layouts else {"test"})
         same_size = other.layouts[0].rows == plain.layouts[0].rows
         assert same_size == (shift not in ("size", "all"))
         other_kinds = set(other.rules.good_kinds) | set(other.rules.bad_kinds)
