@@ -18,8 +18,9 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
        color: #222; }
 img { max-width: 100%; }
-figure { margin: 1.5rem 0; }
-figcaption { color: #666; font-size: .9rem; }
+figure { display: inline-block; vertical-align: top; margin: .7rem 1.2rem .7rem 0; }
+figcaption { color: #666; font-size: .9rem; contain: inline-size; }
+small { color: #666; }
 div { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1rem 0; font-size: .85rem; white-space: nowrap;
         font-variant-numeric: tabular-nums; }
@@ -84,31 +85,36 @@ class Page:
         self._markdown.append(markdown)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Add a table of ready-made cells, the first column left-aligned."""
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-        )
-        self._html.append(f"<div><table><tr>{head}</tr>{body}</table></div>")
-        lines = [header, ["---"] * len(header), *rows]
-        self._markdown.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        """Add a table of ready-made cells, the first column left-aligned.
+
+        A second line of a cell, such as an interval, is set smaller below the first.
+        """
+        lines = ["".join(f"<th>{html.escape(cell)}</th>" for cell in header)]
+        lines += ["".join(f"<td>{_two_lines(cell)}</td>" for cell in row) for row in rows]
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        self._html.append(f"<div><table>{body}</table></div>")
+        texts = [header, ["---"] * len(header), *rows]
+        markdown = [f"| {' | '.join(text)} |".replace("\n", " ") for text in texts]
+        self._markdown.append("\n".join(markdown))
 
     def figure(self, figure: Figure, name: str, caption: str) -> None:
         """Add a matplotlib figure; ``name`` becomes its file's name in the Markdown twin."""
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
-        self._add_png(buffer.getvalue(), name, caption)
+        figure.savefig(buffer, format="png", dpi=160, bbox_inches="tight")
+        self._add_png(buffer.getvalue(), name, caption, pixels=2)
 
     def picture(self, image: NDArray[np.uint8], name: str, caption: str) -> None:
         """Add a picture, uint8 (H, W, 3)."""
         self._add_png(iio.imwrite("<bytes>", image, extension=".png"), name, caption)
 
-    def _add_png(self, png: bytes, name: str, caption: str) -> None:
+    def _add_png(self, png: bytes, name: str, caption: str, pixels: int = 1) -> None:
+        """Add a picture, shown with that many of its pixels per pixel of the page."""
         self._pictures[f"{name}.png"] = png
+        width = iio.imread(png).shape[1] // pixels
         source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
         caption_html = html.escape(caption)
         self._html.append(
-            f'<figure><img src="{source}" alt="{caption_html}">'
+            f'<figure><img src="{source}" width="{width}" alt="{caption_html}">'
             f"<figcaption>{caption_html}</figcaption></figure>"
         )
         self._markdown.append(f"![{caption}]({name}.png)\n\n*{caption}*")
@@ -127,6 +133,11 @@ class Page:
         )
         _write(folder / "report.html", page.encode())
         return folder / "report.html"
+
+
+def _two_lines(cell: str) -> str:
+    first, _, second = (html.escape(line) for line in cell.partition("\n"))
+    return f"{first}<br><small>{second}</small>" if second else first
 
 
 def _write(path: Path, content: bytes) -> None:

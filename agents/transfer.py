@@ -161,7 +161,7 @@ def plot_learning(curves: Mapping[str, Sequence[tuple[list[float], list[float]]]
     axes = figure.subplots()
     for e, (encoder, seeds) in enumerate(curves.items()):
         for s, (steps, values) in enumerate(seeds):
-            axes.plot(steps, values, color=f"C{e}", label=encoder if s == 0 else None)
+            axes.plot(steps, values, ".-", color=f"C{e}", label=encoder if s == 0 else None)
     axes.set_xlabel("environment steps")
     axes.set_ylabel("return per episode")
     axes.spines[["top", "right"]].set_visible(False)

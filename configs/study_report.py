@@ -17,7 +17,6 @@ from agents.statistics import Array
 from agents.training import LAST
 from agents.transfer import plot_learning, plot_transfer, read_curve, score_matrix, write_rows
 from agents.verdicts import caveats, verdicts
-from configs.environments import settings
 from configs.study_cell import episodes_path
 from configs.study_record import Record
 from configs.study_references import reference_episodes
@@ -59,28 +58,30 @@ class Report:
 
     def _introduce(self) -> None:
         cfg, scores, page = self.cfg, self.scores, self.page
-        conditions = ", ".join(f"{name} {settings(node)}" for name, node in cfg.conditions.items())
+        fewest, most = scores.num_seeds
+        seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
         page.text(
-            f"{len(scores.encoders)} encoders, {scores.num_seeds} or more seeds each: each seed "
-            "pretrains an encoder, freezes it, and trains a policy over its tokens for "
+            f"{len(scores.encoders)} encoders, {seeds} each: each seed pretrains an encoder, "
+            "freezes it, and trains a policy over its tokens for "
             f"{cfg.total_steps:,} steps of {cfg.env.run_name}. After its last step, with "
             f"nothing selected, it plays {cfg.episodes} episodes under each condition; mazes and "
-            f"episode seeds are the same for all. Conditions: {conditions}; {UNSEEN}: all but "
-            f"{TRAIN} together."
+            f"episode seeds are the same for all. Conditions: {describe(cfg.conditions)}; "
+            f"{UNSEEN}: all but {TRAIN} together."
         )
         if self.results.missing:
             page.text(f"Not complete, and left out: {'; '.join(self.results.missing)}.")
         page.heading("What the intervals allow one to say")
         page.bullets(verdicts(scores.played, scores.score, scores.encoders, UNSEEN))
         page.text("What they do not say:")
-        page.bullets(caveats(scores.num_seeds, cfg.episodes, len(scores.encoders) - 1))
+        page.bullets(caveats(fewest, cfg.episodes, len(scores.encoders) - 1))
 
     def _tabulate(self) -> None:
         scores, page = self.scores, self.page
         page.heading("Scores")
         page.text(
             f"Each agent's episodes are averaged first. A cell is the interquartile mean over "
-            f"seeds and its 95 % bootstrap interval. {self._scale()} The last column is what an "
+            f"seeds and its 95 % bootstrap interval; one without width means that all seeds came "
+            f"out the same. {self._scale()} The last column is what an "
             f"agent loses from its training layouts to {UNSEEN} conditions, paired by seed. Rows "
             f"without seeds are policies without learning."
         )
@@ -126,11 +127,7 @@ class Report:
             )
         if len(self.cfg.num_layouts) > 1:
             self._plot_generalisation()
-        curves: dict[str, list[tuple[list[float], list[float]]]] = {}
-        for agent in self.agents:
-            curve = read_curve(Path(agent.cfg.run_dir) / "progress.csv", "rollout/ep_rew_mean")
-            curves.setdefault(agent.encoder, []).append(curve)
-        page.figure(plot_learning(curves), "learning", "Return while training, on train layouts.")
+        self._plot_learning()
         self._plot_slot_quality()
 
     def _plot_generalisation(self) -> None:
@@ -143,6 +140,14 @@ class Report:
                     curves.setdefault(encoder, {})[number] = seeds[TRAIN], seeds[condition]
         caption = f"{score.capitalize()} on training layouts (dashed) and under {condition}."
         self.page.figure(plot_generalisation(curves, score), "generalisation", caption)
+
+    def _plot_learning(self) -> None:
+        curves: dict[str, list[tuple[list[float], list[float]]]] = {}
+        for agent in self.agents:
+            curve = read_curve(Path(agent.cfg.run_dir) / "progress.csv", "rollout/ep_rew_mean")
+            curves.setdefault(agent.encoder, []).append(curve)
+        caption = "Return while training, on training layouts; a line for each seed."
+        self.page.figure(plot_learning(curves), "learning", caption)
 
     def _plot_slot_quality(self) -> None:
         """Draw transfer against segmentation, a point for each encoder with masks."""
@@ -198,6 +203,19 @@ class Report:
         page.text("Where cells ran:")
         page.bullets(", ".join(f"{k} {v}" for k, v in machine) for machine in machines)
         page.code(OmegaConf.to_yaml(cfg, resolve=True), folded="All settings")
+
+
+def describe(conditions: DictConfig) -> str:
+    """Return conditions as a sentence has them.
+
+    >>> describe(OmegaConf.create({"train": {"split": "train"}, "all": {"shift": "all"}}))
+    'train (split=train), all (shift=all)'
+    """
+    texts = []
+    for name, variation in conditions.items():
+        given = [f"{k}={v}" for k, v in variation.items() if v is not None]
+        texts.append(f"{name!s} ({', '.join(given)})")
+    return ", ".join(texts)
 
 
 def durations(records: list[Record]) -> Table:

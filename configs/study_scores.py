@@ -43,7 +43,7 @@ class Scores:
         encoders: the one that the others are compared with first.
         references: policies without learning.
         conditions: training layouts first.
-        num_seeds: the fewest of an encoder.
+        num_seeds: of the encoder with the fewest, and of that with the most.
 
     Raises:
         UsageError: no cell is complete.
@@ -56,7 +56,8 @@ class Scores:
         self.conditions = [TRAIN, *(c for c in cfg.conditions if c != TRAIN)]
         self.encoders = list(dict.fromkeys(agent.encoder for agent in agents))
         self.references = list(dict.fromkeys(p.encoder for p in results.references))
-        self.num_seeds = min(len({a.seed for a in agents if a.encoder == e}) for e in self.encoders)
+        counts = [len({a.seed for a in agents if a.encoder == e}) for e in self.encoders]
+        self.num_seeds = min(counts), max(counts)
         played = [p for agent in agents for p in agent.played] + results.references
         self.raw = self.score = cfg.score
         if ORACLE in self.references:
@@ -77,9 +78,10 @@ class Scores:
         for name in (*self.encoders, *self.references):
             cells = [values[name][c] for c in columns] + [gaps[name][UNSEEN]]
             if name in self.encoders:
-                rows.append([name, str(self._count(name)), *map(str, cells)])
+                both_lines = (str(cell).replace(" ", "\n", 1) for cell in cells)
+                rows.append([name, str(self._count(name)), *both_lines])
             else:
-                rows.append([name, "-", *(f"{cell.value:.2f}" for cell in cells)])
+                rows.append([name, "-", *(f"{cell.value:z.2f}" for cell in cells)])
         return Table(["", "seeds", *columns, f"{TRAIN} - {UNSEEN}"], rows)
 
     def comparisons(self) -> Table:

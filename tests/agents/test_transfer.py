@@ -8,6 +8,7 @@ import pytest
 from agents.evaluation import Episode
 from agents.transfer import (
     Played,
+    episode_score,
     plot_learning,
     plot_transfer,
     read_curve,
@@ -15,6 +16,7 @@ from agents.transfer import (
     summary_rows,
     write_episodes,
 )
+from ocrl.errors import UsageError
 
 
 def episodes(*returns):
@@ -78,3 +80,21 @@ def test_plots_show_each_encoder_and_condition():
     assert heights == pytest.approx([0.0, 3.5, 7.0])
     lines = plot_learning({"slots": [([0, 1], [2, 3])], "grid": [([0, 1], [4, 5])]}).axes[0].lines
     assert [line.get_ydata().tolist() for line in lines] == [[2, 3], [4, 5]]
+
+
+def test_bars_have_whiskers_where_the_interval_is_known():
+    played = [Played("slots", s, "train", episodes(v)) for s, v in enumerate([1.0, 2.0, 6.0, 7.0])]
+    played += [Played("grid", s, "train", episodes(v)) for s, v in enumerate([3.0, 5.0])]
+    axes = plot_transfer(played, "goals", "goals").axes[0]
+    assert [bar.get_height() for bar in axes.patches] == [4.0, 4.0]  # the mean of the middle half
+    whiskers = [line.get_ydata() for line in axes.lines if line.get_marker() == "None"]
+    low, high = whiskers[0]
+    assert 1.0 <= low < 4.0 < high <= 7.0
+    assert np.isnan(whiskers[1]).all()
+
+
+def test_a_score_of_one_episode():
+    episode = Episode(0, {}, 2.0, 9, {"goals": 1.0})
+    assert [episode_score(episode, name) for name in ("return", "length", "goals")] == [2, 9, 1]
+    with pytest.raises(UsageError, match="no score 'spl': choose from return, length, goals"):
+        episode_score(episode, "spl")

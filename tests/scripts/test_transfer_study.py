@@ -1,0 +1,215 @@
+"""The transfer study as a user runs it, but tiny: it skips, continues, refuses and reports."""
+
+from __future__ import annotations
+
+import csv
+import json
+import runpy
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+import configs.study_cell
+
+SCRIPT = Path(__file__).parents[2] / "scripts/transfer_study.py"
+TINY = [
+    "env=seekavoid_arena_1",
+    "conditions=layout",
+    "encoder=slotcontrast,vector",
+    "seed=0",
+    "num_layouts=[1,2]",
+    "data.num_envs=2",
+    "data.num_steps.train=120",
+    "data.num_steps.validation=60",
+    "pretraining.max_steps=4",
+    "pretraining.steps_per_epoch=2",
+    "pretraining.batch_size=2",
+    "scoring.num_clips=2",
+    "scoring.clip_length=3",
+    "scoring.num_pictures=1",
+    "total_steps=256",
+    "eval_every=0",
+    "agent.num_envs=2",
+    "agent.model.n_steps=64",
+    "agent.model.batch_size=128",
+    "episodes=2",
+    "num_envs=2",
+    "strip.num_frames=2",
+]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def study(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    """Run the tiny study with further arguments; return (exit code, stdout, stderr)."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(home / "minari"))
+
+    def call(*arguments: str, settings: Sequence[str] = TINY) -> tuple[int, str, str]:
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", [SCRIPT.name, *settings, *arguments])
+        code = 0
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return code, *capfd.readouterr()
+
+    with warnings.catch_warnings():
+        yield call
+
+
+def errors(err: str) -> list[str]:
+    return [line for line in err.splitlines() if line.startswith("error:")]
+
+
+def played(home: Path, runs: str = "runs") -> dict[str, bytes]:
+    """Return all episodes, which an interruption may not change."""
+    found = (home / runs).rglob("transfer/*.json")
+    return {str(path.relative_to(home / runs)): path.read_bytes() for path in found}
+
+
+def stamps(home: Path) -> dict[Path, int]:
+    """Return when encoders, agents and episodes were written."""
+    found = [*home.glob("runs/**/*.safetensors"), *home.glob("runs/**/transfer/*.json")]
+    return {path: path.stat().st_mtime_ns for path in found}
+
+
+def test_one_command_makes_the_report(study: Run, home: Path) -> None:
+    code, out, err = study()
+    assert code == 0, err
+    folder = home / "runs/study/seekavoid_arena_1"
+    assert f"report: {folder.relative_to(home)}/report.html" in out
+    with (folder / "episodes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    cells = {(r["encoder"], r["training_layouts"], r["condition"]) for r in rows}
+    encoders = {(e, n) for e in ("slotcontrast", "vector") for n in ("1", "2")}
+    references = {(e, "") for e in ("random", "wandering", "wall_follower", "oracle")}
+    assert cells == {(*who, c) for who in encoders | references for c in ("train", "layout")}
+    of_two = [r for r in rows if r["training_layouts"] != "1"]
+    mazes: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for r in of_two:
+        mazes.setdefault((r["encoder"], r["condition"]), []).append((r["layout"], r["seed"]))
+    assert len({tuple(played) for played in mazes.values()}) == 1
+    html, markdown = (folder / "report.html").read_text(), (folder / "report.md").read_text()
+    assert 'src="http' not in html
+    assert html.count("<img") == markdown.count("![") >= 10
+    for name in ("generalisation", "learning", "slot_quality", "profiles", "gaps"):
+        assert f"({name}.png)" in markdown
+        assert (folder / f"{name}.png").exists()
+    assert "Success rate" not in markdown  # this level has no goal
+    assert "torch" in markdown
+    assert "python scripts/transfer_study.py env=seekavoid_arena_1" in markdown
+
+
+def test_one_seed_leaves_intervals_unknown(home: Path) -> None:
+    markdown = (home / "runs/study/seekavoid_arena_1/report.md").read_text()
+    row = next(line for line in markdown.splitlines() if line.startswith("| slotcontrast | 1 |"))
+    assert row.count("[unknown]") == 4  # train, layout, unseen, gap
+    assert "| random | - | 0.00 | 0.00 | 0.00 | 0.00 |" in markdown
+    assert "| oracle | - | 1.00 | 1.00 | 1.00 | 0.00 |" in markdown
+    assert "too few seeds" in markdown
+    with (home / "runs/study/seekavoid_arena_1/scores.csv").open() as file:
+        assert {row["low"] for row in csv.DictReader(file)} == {"nan"}
+
+
+def test_what_is_done_is_skipped(study: Run, home: Path) -> None:
+    before = stamps(home)
+    assert study()[0] == 0
+    assert stamps(home) == before
+
+
+def test_interrupted_anywhere_it_comes_to_the_same(
+    study: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object, **keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    again = ("runs_dir=again", "encoder=slotcontrast")
+    for stage in ("pretrain_slots", "train_agent", "load_agent", "save_episodes"):
+        with monkeypatch.context() as patch:
+            patch.setattr(configs.study_cell, stage, interrupted)
+            assert study(*again)[0] == 130
+    assert study(*again)[0] == 0
+    expected = {name: text for name, text in played(home).items() if "vector" not in name}
+    assert played(home, "again") == expected
+    shutil.rmtree(home / "again/agent/seekavoid_arena_1/layouts=1")
+    assert study(*again)[0] == 0
+    assert played(home, "again") == expected
+
+
+def test_other_settings_are_one_line_that_says_which(study: Run, home: Path) -> None:
+    before = played(home)
+    code, _, err = study("total_steps=512")
+    assert code == 2
+    assert all("total_steps=256, now it is 512" in line for line in errors(err))
+    code, _, err = study("episodes=3")
+    assert code == 2
+    assert all("episodes=2, now it is 3" in line for line in errors(err))
+    assert played(home) == before
+
+
+def test_cells_of_other_settings_are_not_put_into_one_table(study: Run, home: Path) -> None:
+    path = home / "runs/study/seekavoid_arena_1/cells/vector/seed=0.json"
+    text = path.read_text()
+    record = json.loads(text)
+    record["settings"]["env.kwargs.level"] = "nav_maze_1"
+    path.write_text(json.dumps(record))
+    code, _, err = study("encoder=slotcontrast")
+    path.write_text(text)
+    assert code == 2
+    (line,) = errors(err)
+    assert "different env.kwargs.level" in line
+    assert "nav_maze_1" in line
+
+
+def test_a_cell_that_fails_leaves_the_others(
+    study: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = configs.study_cell.pretrain_slots
+
+    def failing(cfg: object) -> object:
+        raise configs.study_cell.UsageError("the loss is not finite")
+
+    monkeypatch.setattr(configs.study_cell, "pretrain_slots", failing)
+    code, out, err = study("seed=1,0")
+    assert code == 2
+    assert "report: " in out
+    assert "slotcontrast seed=1: the loss is not finite" in errors(err)[-1]
+    markdown = (home / "runs/study/seekavoid_arena_1/report.md").read_text()
+    assert "left out: slotcontrast seed=1: the loss is not finite" in markdown
+    monkeypatch.setattr(configs.study_cell, "pretrain_slots", original)
+    for path in (home / "runs/study/seekavoid_arena_1/cells").glob("*/seed=1.json"):
+        path.unlink()
+
+
+def test_sweeping_levels_is_refused_before_anything_is_done(study: Run, home: Path) -> None:
+    code, _, err = study("env=nav_maze_1,nav_maze_2", "runs_dir=nothing")
+    assert code == 2
+    assert "one study for each env" in errors(err)[0]
+    assert not (home / "nothing/study").exists()
+
+
+def test_bugs_are_not_warnings(study: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("configs.study.read_results", lambda cfg: 1 / 0)
+    with pytest.raises(UserWarning, match="ZeroDivisionError"):
+        study()
+
+
+def test_help_explains_itself(study: Run) -> None:
+    code, out, _ = study("--help", settings=[])
+    assert code == 0
+    assert out.startswith("transfer_study: ")
+    assert "experiment=smoke" in out
