@@ -5,6 +5,7 @@ import torch
 
 from ocrl import UsageError
 from ocrl.modules.decoders import (
+    AutoregressiveDecoder,
     Decoder,
     FlatDecoder,
     MLPDecoder,
@@ -21,10 +22,21 @@ def make(kind: type[Decoder]) -> Decoder:
         return SpatialBroadcastDecoder(4, 3, channels=[6, 6], strides=[2, 1], grid_size=GRID)
     if kind is FlatDecoder:
         return FlatDecoder(4, 3, GRID)
+    if kind is AutoregressiveDecoder:
+        return AutoregressiveDecoder(4, 3, GRID, num_blocks=2, num_heads=1)
     return kind(4, 3, [8, 8], GRID)
 
 
-@pytest.fixture(params=[FlatDecoder, MLPDecoder, SlotMixerDecoder, SpatialBroadcastDecoder])
+KINDS = [
+    AutoregressiveDecoder,
+    FlatDecoder,
+    MLPDecoder,
+    SlotMixerDecoder,
+    SpatialBroadcastDecoder,
+]
+
+
+@pytest.fixture(params=KINDS)
 def decoder(request: pytest.FixtureRequest) -> Decoder:
     return make(request.param)
 
@@ -97,6 +109,16 @@ def test_flat_decoder_paints_one_constant_where_a_slot_looks():
 def test_an_image_must_be_divisible_by_the_strides():
     with pytest.raises(UsageError, match="divisible by their product 4"):
         SpatialBroadcastDecoder(4, 3, channels=[6, 6], strides=[2, 2], grid_size=(6, 8))
+
+
+def test_autoregressive_decoder_sees_the_patches_before_and_no_others():
+    decoder = make(AutoregressiveDecoder)
+    slots, attention, target = inputs()
+    changed = target.clone()
+    changed[:, 4] += 1
+    plain, other = (decoder(slots, attention, x).reconstruction for x in (target, changed))
+    torch.testing.assert_close(other[:, :5], plain[:, :5])
+    assert all((other[:, n] - plain[:, n]).abs().max() > 1e-4 for n in (5, 6, 7))
 
 
 def test_a_renderer_needs_a_width():
