@@ -1,0 +1,70 @@
+"""The objective beyond the published one: parity with that is in test_slotcontrast_parity."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hydra import compose, initialize_config_module
+from hydra.utils import instantiate
+
+from ocrl import UsageError
+from ocrl.encoders import SlotContrast
+from ocrl.modules.initializers import LearnedInitializer
+
+
+def make(*overrides: str) -> SlotContrast:
+    with initialize_config_module("configs", version_base="1.3"):
+        config = compose(overrides=["+encoder=slotcontrast", "encoder.num_slots=3", *overrides])
+    torch.manual_seed(0)
+    encoder: SlotContrast = instantiate(config.encoder.model)
+    return encoder.eval()
+
+
+def videos(num_frames: int = 3) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    shape = (2, num_frames, 64, 64, 3)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+
+
+@torch.inference_mode()
+def test_predicted_slots_are_to_explain_the_next_frame():
+    encoder = make()
+    features = encoder.backbone_features(videos())
+    slots = encoder.group(features)
+    target = encoder.target(videos(), features)
+    terms = []
+    for t in range(2):
+        looks = encoder.recurrence.corrector.attend(
+            slots.predicted[:, t], encoder.projection(features[:, t + 1])
+        )
+        terms.append(encoder.decoder.loss(slots.predicted[:, t], looks, target[:, t + 1]))
+    losses = encoder.losses(videos())
+    torch.testing.assert_close(losses["prediction"], torch.stack(terms).mean())
+
+
+def test_terms_without_weight_are_left_out():
+    losses = make("encoder.model.prediction_weight=0").losses(videos())
+    assert losses.keys() == {"reconstruction", "slot_contrast"}
+
+
+def test_scores_and_pictures_are_of_the_decoder_s_masks():
+    encoder = make()
+    decoded = encoder.reconstruct(videos())
+    assert torch.equal(encoder.segment(videos()), decoded.masks)
+    assert decoded.masks.shape == (2, 3, 3, 16, 16)
+    assert encoder.target.to_images(decoded.reconstruction).shape == (2, 3, 16, 16, 3)
+
+
+def test_clips_of_one_frame_are_refused():
+    with pytest.raises(UsageError, match="2 frames or more"):
+        make().losses(videos(num_frames=1))
+
+
+def test_slots_of_different_widths_are_refused():
+    encoder = make()
+    wide = LearnedInitializer(3, 65)
+    parts = (encoder.recurrence.corrector, encoder.recurrence.predictor)
+    with pytest.raises(UsageError, match="same slot_dim"):
+        SlotContrast(
+            encoder.backbone, encoder.projection, wide, *parts, encoder.decoder, encoder.target
+        )
