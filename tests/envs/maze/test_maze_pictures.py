@@ -44,6 +44,9 @@ def test_map_shows_walls_things_and_agent_in_their_places() -> None:
     ahead, behind = at(0.75, 0.5), at(0.15, 0.5)
     np.testing.assert_allclose(ahead, AGENT, atol=2)
     np.testing.assert_allclose(behind, GROUND, atol=2)
+    # the arrow is wide at its tail and narrow at its tip
+    np.testing.assert_allclose(at(0.35, 0.62), AGENT, atol=2)
+    np.testing.assert_allclose(at(0.65, 0.62), GROUND, atol=2)
 
 
 def test_trail_grows_and_a_new_episode_clears_it() -> None:
@@ -102,6 +105,9 @@ def test_keys_move_the_agent() -> None:
     assert state.heading[0] > np.pi
     player.release(key("up"))
     player.release(key("left"))
+    steps = state.steps[0]
+    player.tick()
+    assert state.steps[0] == steps
     player.press(key("r"))
     assert state.steps[0] == 0
     assert player.score == 0

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from envs.maze.looks import choose_looks
 from envs.maze.mipmaps import level_offsets, mip_chain, pack_texels, shrink
 from envs.maze.noise import cells, fractal_noise
 from envs.maze.styles import make_picture, make_style
@@ -109,3 +110,10 @@ def test_pictures_differ() -> None:
     small = [shrink(make_picture("train", index), 16).astype(float) for index in range(20)]
     gaps = [np.abs(a - b).mean() for i, a in enumerate(small) for b in small[:i]]
     assert min(gaps) > 15
+
+
+def test_a_layout_shows_no_picture_twice() -> None:
+    seeds = np.arange(1, 9, dtype=np.uint64)
+    pictures = choose_looks("procedural", "train", seeds, num_pictures=7).picture
+    assert all(len(set(row)) == 7 for row in pictures.tolist())
+    assert len({tuple(row) for row in pictures.tolist()}) == 8
