@@ -10,8 +10,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from omegaconf import DictConfig, OmegaConf
 
 from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from envs.maze.env import MazeEnv
+from envs.maze.objects import KIND_NUMBERS
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+
+# How the things of a layout are written in its text.
+MARKS = {KIND_NUMBERS["goal"]: "G", KIND_NUMBERS["apple"]: "A"}
 
 
 def make_environments(
@@ -22,8 +27,8 @@ def make_environments(
 ) -> VectorEnv[Any, Any, Any]:
     """Build a batch of one variation of an environment.
 
-    Natively batched where the environment offers that, else one after another in this process
-    (``env.vectorization=sync``) or in subprocesses (``env.vectorization=async``).
+    ``env.vectorization`` says how: by the environment itself (``native``), one after another in
+    this process (``sync``), or in subprocesses (``async``).
 
     Args:
         env: the ``env`` node: ``id``, ``kwargs``, ``vectorization``.
@@ -43,7 +48,7 @@ def make_environments(
         spec = gymnasium.spec(env.id.removeprefix(f"{module}:"))
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         raise UsageError(f"env.id={env.id}: {' '.join(str(error).split())}") from None
-    if spec.vector_entry_point is not None:
+    if env.vectorization == "native":
         kwargs["autoreset_mode"] = autoreset_mode
         return gymnasium.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
     return gymnasium.make_vec(
@@ -68,3 +73,28 @@ def make_token_environments(
     """Build a batch of one variation of an environment that shows an encoder's tokens."""
     environments = make_environments(env, variation, num_envs)
     return VecSlotObservation(GymnasiumVecEnv(environments), encoder)
+
+
+def maze_texts(level: str, split: str) -> list[str]:
+    """Return the layouts of a level's split as text, for ``${mazes:level,split}`` in a config.
+
+    Goal and apples are marked where the layouts put them.
+
+    Example:
+        >>> print(maze_texts("nav_maze_1", "validation")[0].splitlines()[0])
+        *********************
+    """
+    env = MazeEnv(level=level, split=split, fix_goal=True)
+    texts = []
+    for index, layout in enumerate(env.simulation.layouts):
+        env.reset(seed=0, options={"layout": index})
+        truth = env.ground_truth()
+        lines = [list(line) for line in layout.to_text().splitlines()]
+        for kind, (x, y) in zip(truth.object_kind, truth.object_position, strict=True):
+            if kind in MARKS:
+                lines[2 * int(y) + 1][2 * int(x) + 1] = MARKS[kind]
+        texts.append("\n".join("".join(line) for line in lines) + "\n")
+    return texts
+
+
+OmegaConf.register_new_resolver("mazes", maze_texts, replace=True)
