@@ -89,7 +89,7 @@ class Watched(VecEnvWrapper):
             self._masks.append(self._stream.last_masks[0])
         if self._mazes is not None:
             size = max(SMALLEST_MAP, HEIGHT * (2 if self._masks else 1))
-            self._map = draw_map(self._mazes, 0, np.array(self._trail), size)
+            self._map = _without_margin(draw_map(self._mazes, 0, np.array(self._trail), size))
         self._watching = len(self._frames) < self._num_frames
 
     def _frame(self) -> Image | None:
@@ -110,6 +110,13 @@ def _mazes_of(venv: VecEnv) -> Simulation | None:
     base = venv.unwrapped
     envs: Any = base.envs.unwrapped if isinstance(base, GymnasiumVecEnv) else None
     return envs.simulation if isinstance(envs, MazeVectorEnv) else None
+
+
+def _without_margin(image: Image) -> Image:
+    """Cut off the rows above and below that are in one colour."""
+    rows = np.flatnonzero((image != image[0, 0]).any((1, 2)))
+    inside: Image = image[rows[0] : rows[-1] + 1]
+    return inside
 
 
 def _on_white(image: Image, height: int) -> Image:

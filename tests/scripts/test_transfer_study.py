@@ -150,6 +150,13 @@ def test_interrupted_anywhere_it_comes_to_the_same(
     assert played(home, "again") == expected
 
 
+def test_cells_side_by_side_come_to_the_same(study: Run, home: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    code, _, err = study("runs_dir=beside", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert code == 0, err
+    assert played(home, "beside") == played(home)
+
+
 def test_other_settings_are_one_line_that_says_which(study: Run, home: Path) -> None:
     before = played(home)
     code, _, err = study("total_steps=512")
