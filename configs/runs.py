@@ -65,7 +65,9 @@ def find_checkpoint(cfg: DictConfig) -> Path:
 def overrides(cfg: DictConfig) -> str:
     """Return the arguments that name a run: env, encoder, seed and where runs are kept."""
     words = [f"env={cfg.env.name}", f"encoder={cfg.encoder.name}"]
-    if cfg.env.simulator != "maze":
+    if cfg.env.simulator == "gymnasium":
+        words.append(f"env.id={cfg.env.id}")
+    elif cfg.env.simulator != "maze":
         words.append(f"simulator={cfg.env.simulator}")
     if cfg.seed:
         words.append(f"seed={cfg.seed}")

@@ -26,6 +26,8 @@ from configs.scoreboard import baselines, make_scoreboard
 from configs.sources import Source
 from configs.tables import print_table
 from ocrl.checkpoints import load_encoder, save_encoder
+from ocrl.encoder import Encoder
+from ocrl.errors import UsageError
 from ocrl.pictures import MaskPictures, draw_masks
 from ocrl.pretraining import PretrainingSettings, pretrain
 from ocrl.scoring import SegmentationScores
@@ -90,6 +92,7 @@ def train_agent(cfg: DictConfig) -> Path:
     torch.set_num_threads(cfg.num_threads)
     checkpoint = find_checkpoint(cfg)
     encoder = load_encoder(checkpoint).to(cfg.device)
+    check_encoder(encoder, cfg)
     run_dir = open_run(cfg, same=("env", "encoder", "agent", "checkpoint", "seed"))
     environments = make_token_environments(cfg.env, cfg.env.train, cfg.agent.num_envs, encoder)
     model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
@@ -111,6 +114,20 @@ def train_agent(cfg: DictConfig) -> Path:
     )
     print(f"agent: {run_dir / LAST}")
     return run_dir / LAST
+
+
+def check_encoder(encoder: Encoder, cfg: DictConfig) -> None:
+    """Raise UsageError unless a loaded encoder is what ``cfg.encoder`` names."""
+    found = f"{type(encoder).__module__}.{type(encoder).__qualname__}"
+    for name, actual, wanted in (
+        ("is a", found, cfg.encoder.model._target_),
+        ("takes images of", encoder.image_size, tuple(cfg.encoder.image_size)),
+    ):
+        if actual != wanted:
+            raise UsageError(
+                f"{cfg.checkpoint} {name} {actual}, encoder={cfg.encoder.name} {name} {wanted}: "
+                "name a checkpoint of that encoder, or choose the encoder of that checkpoint"
+            )
 
 
 def load_agent(

@@ -110,6 +110,27 @@ def test_encoder_agent_and_resume(run, home, encoder):
     assert steps[-1] == 512
 
 
+def test_a_checkpoint_that_does_not_fit_is_one_line(run, home):
+    pretrained = "runs/pretrain/nav_maze_1"
+    vector = f"checkpoint={pretrained}/vector/seed=0/encoder.safetensors"
+    code, _, err = run("train_agent.py", "encoder=slotcontrast", "seed=7", vector)
+    assert code == 2
+    assert one_line(err)
+    assert "VectorEncoder" in err
+    code, _, err = run(
+        "train_agent.py", "encoder=vector", "seed=7", vector, "encoder.image_size=[96,96]"
+    )
+    assert code == 2
+    assert "takes images of (64, 64)" in err
+    whole = home / pretrained / "grid/seed=0/encoder.safetensors"
+    (home / "cut.safetensors").write_bytes(whole.read_bytes()[:5000])
+    code, _, err = run("train_agent.py", "encoder=grid", "seed=7", "checkpoint=cut.safetensors")
+    assert code == 2
+    assert one_line(err)
+    assert "cut.safetensors" in err
+    assert not (home / "runs/agent/nav_maze_1/grid/seed=7").exists()
+
+
 def test_transfer_plays_the_same_mazes_for_every_agent(run, home):
     code, out, err = run("evaluate_transfer.py", "episodes=2", "num_envs=2")
     assert code == 0, err
