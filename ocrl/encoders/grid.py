@@ -93,6 +93,9 @@ class GridEncoder(TrainableEncoder):
         target: Tensor = self.target(frames, features).unflatten(0, videos.shape[:2])
         return reconstruction, target
 
+    def segment(self, videos: Tensor) -> None:
+        """Return None: the cells of a grid are no segments."""
+
     def losses(self, videos: Tensor) -> dict[str, Tensor]:
         """Return the reconstruction error on uint8 clips (B, T, H, W, 3)."""
         reconstruction, target = self.reconstruct(videos)
