@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,9 +44,9 @@ class Every(BaseCallback):
         self._interval = interval
         self._next = 0
 
+    @abstractmethod
     def act(self) -> None:
         """Do it."""
-        raise NotImplementedError
 
     def _on_training_start(self) -> None:
         # a run that goes on has just done it, unless it was interrupted at the very beginning

@@ -107,7 +107,8 @@ def read_agent(path: str | Path) -> AgentFile:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise UsageError(

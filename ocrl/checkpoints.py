@@ -143,7 +143,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            names = file.keys()
+            weights = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise UsageError(

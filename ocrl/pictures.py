@@ -33,9 +33,11 @@ class MaskPictures(Callback):
         self.clips = spread(clips, num_clips)
         self.folder = folder
 
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: Pretraining) -> None:  # type: ignore[override]
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
         """Draw."""
-        if not trainer.is_global_zero:
+        if not (trainer.is_global_zero and isinstance(pl_module, Pretraining)):
             return
         picture = draw_masks(pl_module.encoder, self.clips)
         if picture is None:

@@ -64,7 +64,7 @@ def test_ratio_is_one_on_the_first_minibatch(room: Any) -> None:
         ratios.append(log_prob.detach())
         return values, log_prob, entropy
 
-    model.policy.evaluate_actions = spy  # type: ignore[method-assign]
+    model.policy.evaluate_actions = spy
     _, callback = model._setup_learn(64)
     model.collect_rollouts(model.env, callback, model.rollout_buffer, n_rollout_steps=16)
     old = model.rollout_buffer.log_probs.copy()
