@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -15,6 +16,8 @@ from agents.transfer import Played
 from configs.study_cell import agent_configs, episodes_path, is_trained
 from configs.study_record import SHARED, Record
 from configs.study_references import reference_episodes, reference_policies
+
+SEEDS = ("seed", "data.seed")
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,7 @@ def read_results(cfg: DictConfig) -> Results:
                 missing.append(f"{record.name}: {record.error or 'not finished'}")
                 break
             agents[agent_cfg.layouts].append(run)
-    check_comparable(
-        {
-            record.name: {k: v for k, v in record.settings.items() if k.startswith(SHARED)}
-            for record in records
-        }
-    )
+    check_records(records)
     last = list(agent_configs(cfg))[-1]
     references = [
         Played(policy, 0, condition, load_episodes(reference_episodes(last, policy, condition)))
@@ -85,6 +83,22 @@ def read_results(cfg: DictConfig) -> Results:
         for condition in cfg.conditions
     ]
     return Results(agents, references, records, missing)
+
+
+def check_records(records: Sequence[Record]) -> None:
+    """Raise UsageError unless all cells were played alike, and those of an encoder made alike."""
+    check_comparable({record.name: shared_settings(record) for record in records})
+    by_encoder: dict[str, dict[str, dict[str, Any]]] = {}
+    for record in records:
+        own = {k: v for k, v in record.settings.items() if k not in SEEDS}
+        by_encoder.setdefault(record.settings["encoder.name"], {})[record.name] = own
+    for cells in by_encoder.values():
+        check_comparable(cells)
+
+
+def shared_settings(record: Record) -> dict[str, Any]:
+    """Return the settings that all cells have in common."""
+    return {k: v for k, v in record.settings.items() if k.partition(".")[0] in SHARED}
 
 
 def slot_quality(run: AgentRun) -> dict[str, dict[str, float]]:

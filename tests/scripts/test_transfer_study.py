@@ -174,18 +174,29 @@ def test_other_settings_are_one_line_that_says_which(study: Run, home: Path) -> 
     assert played(home) == before
 
 
-def test_cells_of_other_settings_are_not_put_into_one_table(study: Run, home: Path) -> None:
-    path = home / "runs/study/seekavoid_arena_1/cells/vector/seed=0.json"
-    text = path.read_text()
+@pytest.mark.parametrize(
+    ("copy", "setting", "value"),
+    [
+        ("vector/seed=0", "env.kwargs.level", "nav_maze_1"),
+        ("vector/seed=1", "pretraining.learning_rate", 0.5),
+    ],
+)
+def test_cells_of_other_settings_are_not_put_into_one_table(
+    study: Run, home: Path, copy: str, setting: str, value: object
+) -> None:
+    folder = home / "runs/study/seekavoid_arena_1/cells"
+    text = (folder / "vector/seed=0.json").read_text()
     record = json.loads(text)
-    record["settings"]["env.kwargs.level"] = "nav_maze_1"
-    path.write_text(json.dumps(record))
+    record["settings"][setting] = value
+    record["name"] = "the odd one"
+    (folder / f"{copy}.json").write_text(json.dumps(record))
     code, _, err = study("encoder=slotcontrast")
-    path.write_text(text)
+    (folder / f"{copy}.json").unlink()
+    (folder / "vector/seed=0.json").write_text(text)
     assert code == 2
     (line,) = errors(err)
-    assert "different env.kwargs.level" in line
-    assert "nav_maze_1" in line
+    assert f"different {setting}" in line
+    assert f"the odd one has {value}" in line
 
 
 def test_a_cell_that_fails_leaves_the_others(
