@@ -61,12 +61,11 @@ class Report:
         fewest, most = scores.num_seeds
         seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
         page.text(
-            f"{len(scores.encoders)} encoders, {seeds} each: each seed pretrains an encoder, "
-            "freezes it, and trains a policy over its tokens for "
-            f"{cfg.total_steps:,} steps of {cfg.env.run_name}. After its last step, with "
-            f"nothing selected, it plays {cfg.episodes} episodes under each condition; mazes and "
-            f"episode seeds are the same for all. Conditions: {describe(cfg.conditions)}; "
-            f"{UNSEEN}: all but {TRAIN} together."
+            f"{len(scores.encoders)} encoders, {seeds} each: each seed has an encoder of its own, "
+            f"and a policy over its tokens that is trained for {cfg.total_steps:,} steps of "
+            f"{cfg.env.run_name}. After its last step, with nothing selected, it plays "
+            f"{cfg.episodes} episodes under each condition; mazes and episode seeds are the same "
+            f"for all. Conditions: {describe(cfg.conditions)}; {UNSEEN}: all but {TRAIN} together."
         )
         if self.results.missing:
             page.text(f"Not complete, and left out: {'; '.join(self.results.missing)}.")

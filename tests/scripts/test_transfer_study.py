@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import gymnasium
+import numpy as np
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
@@ -217,6 +219,40 @@ def test_a_cell_that_fails_leaves_the_others(
     monkeypatch.setattr(configs.study_cell, "pretrain_slots", original)
     for path in (home / "runs/study/seekavoid_arena_1/cells").glob("*/seed=1.json"):
         path.unlink()
+
+
+class Stripes(gymnasium.Env[np.ndarray, int]):
+    """An environment of somebody else: no layouts, no oracle, no scores but the return."""
+
+    observation_space = gymnasium.spaces.Box(0, 255, (96, 96, 3), np.uint8)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: object = None) -> tuple[np.ndarray, dict]:
+        super().reset(seed=seed)
+        self.time = 0
+        return self.observe(), {}
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
+        self.time += 1
+        return self.observe(), float(action), False, self.time == 20, {}
+
+    def observe(self) -> np.ndarray:
+        return np.full((96, 96, 3), 5 * self.time, np.uint8)
+
+
+def test_an_environment_of_ones_own(
+    study: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gymnasium.envs.registration, "registry", dict(gymnasium.registry))
+    gymnasium.register("Stripes-v0", Stripes)
+    own = ["env=custom", "env.id=Stripes-v0", "conditions=custom", "encoder=vector", "seed=0"]
+    code, _, err = study(settings=[*own, *TINY[TINY.index("data.num_envs=2") :]])
+    assert code == 0, err
+    markdown = (home / "runs/study/Stripes-v0/report.md").read_text()
+    assert "The score is the return per episode." in markdown
+    assert "| random | - |" in markdown
+    assert "oracle" not in markdown.partition("## How it was made")[0]
+    assert "profiles.png" not in markdown
 
 
 def test_sweeping_levels_is_refused_before_anything_is_done(study: Run, home: Path) -> None:
