@@ -55,7 +55,7 @@ class Results:
 
 
 def read_results(cfg: DictConfig) -> Results:
-    """Read all cells of a study, those of earlier commands included.
+    """Read all cells of a study, those of earlier commands included; ``cfg.compare`` comes first.
 
     Args:
         cfg: as ``configs/transfer_study.yaml``.
@@ -65,10 +65,14 @@ def read_results(cfg: DictConfig) -> Results:
     """
     records, missing = [], []
     agents: dict[int | None, list[AgentRun]] = {number: [] for number in cfg.num_layouts}
-    for path in sorted((Path(cfg.study_dir) / "cells").glob("*/seed=*.json"), key=_order):
+    cells = [
+        (path.parent.name, int(path.stem.partition("=")[2]), path)
+        for path in (Path(cfg.study_dir) / "cells").glob("*/seed=*.json")
+    ]
+    for encoder, seed, path in sorted(cells, key=lambda cell: (cell[0] != cfg.compare, *cell)):
         record = Record.load(path)
         records.append(record)
-        cell = _as_of(cfg, encoder=path.parent.name, seed=int(path.stem.partition("=")[2]))
+        cell = _as_of(cfg, encoder, seed)
         for agent_cfg in agent_configs(cell):
             run = _read_agent(agent_cfg)
             if run is None:
@@ -123,7 +127,3 @@ def _as_of(cfg: DictConfig, encoder: str, seed: int) -> DictConfig:
     cell.encoder.name = encoder
     cell.seed = seed
     return cell
-
-
-def _order(path: Path) -> tuple[str, int]:
-    return path.parent.name, int(path.stem.partition("=")[2])

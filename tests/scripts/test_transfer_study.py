@@ -139,6 +139,13 @@ def test_what_is_done_is_skipped(study: Run, home: Path) -> None:
     assert (stamps(home), durations(home)) == before
 
 
+def test_any_encoder_may_be_the_one_that_others_are_compared_with(study: Run, home: Path) -> None:
+    for first, other in (("vector", "slotcontrast"), ("slotcontrast", "vector")):
+        assert study(f"compare={first}")[0] == 0
+        markdown = (home / "runs/study/seekavoid_arena_1/report.md").read_text()
+        assert f"| {first} against {other} |" in markdown
+
+
 def test_interrupted_anywhere_it_comes_to_the_same(
     study: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
