@@ -30,7 +30,7 @@ def verdicts(
     blind = [values[name][TRAIN].value for name in BLIND if name in values]
     for encoder in encoders:
         said = _learned(values[encoder][TRAIN], max(blind), score)
-        yield f"{encoder}: {said} {_lost(gaps[encoder][unseen], score, unseen)}"
+        yield f"{encoder}: {said} {_lost(gaps[encoder][unseen], unseen)}"
     for other in encoders[1:]:
         both = [p for p in played if p.encoder in (encoders[0], other)]
         yield from findings(both, score, unseen)
@@ -83,9 +83,9 @@ def _learned(home: Estimate, blind: float, score: str) -> str:
     )
 
 
-def _lost(gap: Estimate, score: str, unseen: str) -> str:
+def _lost(gap: Estimate, unseen: str) -> str:
     if np.isnan(gap.low):
-        return f"From there to {unseen} conditions it loses {gap}."
+        return f"How much more that is than under {unseen} conditions: {gap}."
     if gap.low > 0:
         return f"From there to {unseen} conditions it loses {gap}."
     if gap.high < 0:
