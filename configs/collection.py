@@ -23,7 +23,7 @@ def rollout_policy(name: str, environments: VectorEnv[Any, Any, Any], seed: int)
     """Return what chooses the actions of rollouts.
 
     Args:
-        name: one of the maze's policies, or ``auto``: wandering in mazes, random elsewhere.
+        name: one of the maze's policies, or ``auto``: mixed in mazes, random elsewhere.
         environments: to act in.
         seed: of the policy's own choices.
 
@@ -31,7 +31,7 @@ def rollout_policy(name: str, environments: VectorEnv[Any, Any, Any], seed: int)
         UsageError: the environments have no policy of that name.
     """
     if isinstance(environments.unwrapped, MazeVectorEnv):
-        name = "wandering" if name == "auto" else name
+        name = "mixed" if name == "auto" else name
         if name not in POLICIES:
             raise UsageError(f"there is no policy {name!r}: {nearest(name, POLICIES)}")
         return make_policy(name, environments.unwrapped, seed)

@@ -6,18 +6,20 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from agents.comparison import RANDOM
+from agents.comparison import ORACLE, RANDOM
 from agents.vec_env import GymnasiumVecEnv
 from configs.collection import rollout_policy
 from configs.environments import make_environments
 from configs.study_cell import EPISODES, play_watched
 from configs.study_record import SHARED, open_record
-from envs.maze.policies import POLICIES
+
+
+REFERENCES = (RANDOM, "wandering", "wall_follower", ORACLE)
 
 
 def reference_policies(cfg: DictConfig) -> tuple[str, ...]:
     """Return the policies that an environment has: all those of mazes, elsewhere the random one."""
-    return tuple(POLICIES) if cfg.env.simulator == "maze" else (RANDOM,)
+    return REFERENCES if cfg.env.simulator == "maze" else (RANDOM,)
 
 
 def reference_episodes(cfg: DictConfig, policy: str, condition: str) -> Path:

@@ -120,11 +120,32 @@ class OraclePolicy(Policy):
         return drive_towards(simulation.state, targets, sharp_turn)
 
 
+class MixedPolicy(Policy):
+    """Half of the mazes wander, a quarter follow walls, a quarter are driven to goals.
+
+    For data: who only wanders looks at a bare wall in a third of all frames, and at few things.
+    """
+
+    # in turn, so that a small batch has all of them
+    KINDS = (WanderingPolicy, WallFollowerPolicy, WanderingPolicy, OraclePolicy)
+
+    def __init__(self, simulation: Simulation, seed: int) -> None:
+        super().__init__(simulation, seed)
+        self._policies: list[Policy] = [kind(simulation, seed) for kind in dict.fromkeys(self.KINDS)]
+        kinds = [type(policy) for policy in self._policies]
+        self._kind = np.resize([kinds.index(kind) for kind in self.KINDS], self.num_envs)
+
+    def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
+        """Return the action of each maze's own policy."""
+        return np.choose(self._kind, [policy(observations) for policy in self._policies])
+
+
 POLICIES: dict[str, type[Policy]] = {
     "random": RandomPolicy,
     "wandering": WanderingPolicy,
     "wall_follower": WallFollowerPolicy,
     "oracle": OraclePolicy,
+    "mixed": MixedPolicy,
 }
 
 
@@ -132,7 +153,7 @@ def make_policy(name: str, env: AnyEnv, seed: int = 0) -> Policy:
     """Return a policy for a maze environment, single or vector, wrapped or not.
 
     Args:
-        name: "random", "wandering", "wall_follower" or "oracle".
+        name: "random", "wandering", "wall_follower", "oracle" or "mixed".
         env: the environment whose mazes it is to act in.
         seed: of its random choices.
 
