@@ -9,10 +9,8 @@ import gymnasium
 from gymnasium.vector import AutoresetMode, VectorEnv
 from omegaconf import DictConfig, OmegaConf
 
-from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from envs.maze.env import MazeEnv
 from envs.maze.objects import KIND_NUMBERS
-from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 
 # How the things of a layout are written in its text.
@@ -65,14 +63,6 @@ def settings(node: DictConfig) -> dict[str, Any]:
     return {
         str(key): value for key, value in cast(dict[Any, Any], OmegaConf.to_object(node)).items()
     }
-
-
-def make_token_environments(
-    env: DictConfig, variation: DictConfig, num_envs: int, encoder: Encoder
-) -> VecSlotObservation:
-    """Build a batch of one variation of an environment that shows an encoder's tokens."""
-    environments = make_environments(env, variation, num_envs)
-    return VecSlotObservation(GymnasiumVecEnv(environments), encoder)
 
 
 def maze_texts(level: str, split: str) -> list[str]:

@@ -63,8 +63,8 @@ def find_checkpoint(cfg: DictConfig) -> Path:
 
 
 def overrides(cfg: DictConfig) -> str:
-    """Return the arguments that name a run: env, encoder, seed and where runs are kept."""
-    words = [f"env={cfg.env.name}", f"encoder={cfg.encoder.name}"]
+    """Return the arguments that name a pretraining: env, encoder, seed and where runs are kept."""
+    words = [f"env={cfg.env.name}", f"encoder={cfg.encoder.pretrained_as}"]
     if cfg.env.simulator == "gymnasium":
         words.append(f"env.id={cfg.env.id}")
     elif cfg.env.simulator != "maze":

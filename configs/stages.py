@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sized
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -20,13 +21,13 @@ from agents.checkpoints import load_policy, read_agent
 from agents.evaluation import Episode, evaluate
 from agents.training import LAST, train
 from agents.vec_env import environment_seeds
-from configs.environments import make_token_environments, settings
-from configs.runs import find_checkpoint, open_run, write_text
+from configs.environments import settings
+from configs.observations import keep_encoder, make_token_environments, open_encoder
+from configs.runs import open_run, write_text
 from configs.scoreboard import baselines, make_scoreboard
 from configs.sources import Source
 from configs.tables import print_table
 from ocrl.checkpoints import load_encoder, save_encoder
-from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl.pictures import MaskPictures, draw_masks
 from ocrl.pretraining import PretrainingSettings, pretrain
@@ -43,6 +44,16 @@ def pretrain_slots(cfg: DictConfig) -> Path:
         The encoder's checkpoint.
     """
     torch.set_num_threads(cfg.num_threads)
+    if cfg.encoder.pretrained_as is None:
+        raise UsageError(
+            f"encoder={cfg.encoder.name} has nothing to pretrain: train an agent with it at once, "
+            f"python scripts/train_agent.py encoder={cfg.encoder.name}"
+        )
+    if cfg.encoder.pretrained_as != cfg.encoder.name:
+        raise UsageError(
+            f"encoder={cfg.encoder.name} has the weights of another: pretrain that with "
+            f"encoder={cfg.encoder.pretrained_as}"
+        )
     run_dir = open_run(cfg, same=("data", "encoder", "clip_length", "seed"))
     path = run_dir / "encoder.safetensors"
     if path.exists():
@@ -90,20 +101,19 @@ def train_agent(cfg: DictConfig) -> Path:
         The agent's checkpoint.
     """
     torch.set_num_threads(cfg.num_threads)
-    checkpoint = find_checkpoint(cfg)
-    encoder = load_encoder(checkpoint).to(cfg.device)
-    check_encoder(encoder, cfg)
+    encoder = open_encoder(cfg)
     run_dir = open_run(cfg, same=("env", "encoder", "agent", "checkpoint", "seed"))
-    environments = make_token_environments(cfg.env, cfg.env.train, cfg.agent.num_envs, encoder)
+    make = partial(make_token_environments, cfg.env, agent=cfg, encoder=encoder)
+    environments = make(cfg.env.train, cfg.agent.num_envs)
     model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
     print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
     train(
         model,
         cfg.total_steps,
         run_dir,
-        encoder=checkpoint,
+        encoder=keep_encoder(encoder, cfg),
         evaluations={
-            split: make_token_environments(cfg.env, cfg.env[split], cfg.eval_episodes, encoder)
+            split: make(cfg.env[split], cfg.eval_episodes)
             for split in ("train", "validation")
             if cfg.eval_every
         },
@@ -116,20 +126,6 @@ def train_agent(cfg: DictConfig) -> Path:
     return run_dir / LAST
 
 
-def check_encoder(encoder: Encoder, cfg: DictConfig) -> None:
-    """Raise UsageError unless a loaded encoder is what ``cfg.encoder`` names."""
-    found = f"{type(encoder).__module__}.{type(encoder).__qualname__}"
-    for name, actual, wanted in (
-        ("is a", found, cfg.encoder.model._target_),
-        ("takes images of", encoder.image_size, tuple(cfg.encoder.image_size)),
-    ):
-        if actual != wanted:
-            raise UsageError(
-                f"{cfg.checkpoint} {name} {actual}, encoder={cfg.encoder.name} {name} {wanted}: "
-                "name a checkpoint of that encoder, or choose the encoder of that checkpoint"
-            )
-
-
 def load_agent(
     path: Path, cfg: DictConfig, variation: DictConfig
 ) -> tuple[ActorCriticPolicy, VecEnv]:
@@ -140,10 +136,12 @@ def load_agent(
         cfg: as ``configs/evaluate_transfer.yaml``.
         variation: a condition of transfer.
     """
-    checkpoint = read_agent(path).encoder
+    agent = read_agent(path)
+    checkpoint = agent.encoder
     assert checkpoint is not None, "train_agent wraps an encoder around the environments"
     encoder = load_encoder(checkpoint).to(cfg.device)
-    environments = make_token_environments(cfg.env, variation, cfg.num_envs, encoder)
+    trained = OmegaConf.create(agent.header["notes"])
+    environments = make_token_environments(cfg.env, variation, cfg.num_envs, trained, encoder)
     return load_policy(path, environments, encoder=checkpoint, device=cfg.device), environments
 
 

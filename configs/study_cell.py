@@ -42,9 +42,9 @@ def run_cell(cfg: DictConfig) -> None:
         print(f"error: {error}", file=sys.stderr)
         return
     try:
-        if not Path(cfg.checkpoint).exists():
+        if cfg.encoder.pretrained_as is not None and not Path(cfg.checkpoint).exists():
             with record.timed("pretraining", path):
-                pretrain_slots(_changed(cfg, run_dir=cfg.pretrain_dir))
+                pretrain_slots(_changed(cfg, run_dir=str(Path(cfg.checkpoint).parent)))
         for agent_cfg in agent_configs(cfg):
             suffix = "" if len(cfg.num_layouts) == 1 else f" in {agent_cfg.layouts} layouts"
             if not is_trained(agent_cfg):

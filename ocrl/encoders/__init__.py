@@ -1,5 +1,6 @@
 """Encoders: one file per published system or baseline."""
 
+from ocrl.encoders.cnn import CNNEncoder
 from ocrl.encoders.dinosaur import Dinosaur
 from ocrl.encoders.grid import GridEncoder
 from ocrl.encoders.savi import SAVi
@@ -9,6 +10,7 @@ from ocrl.encoders.vector import VectorEncoder
 from ocrl.encoders.videosaur import VideoSAUR
 
 __all__ = [
+    "CNNEncoder",
     "Dinosaur",
     "GridEncoder",
     "SAVi",

@@ -15,7 +15,7 @@ def config(tmp_path, **changes):
         "resume": False,
         "seed": 0,
         "env": {"name": "nav_maze_1", "simulator": "maze"},
-        "encoder": {"name": "slotcontrast", "dim": 64},
+        "encoder": {"name": "shuffled", "pretrained_as": "slotcontrast", "dim": 64},
         **changes,
     }
     return OmegaConf.create(cfg)

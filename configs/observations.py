@@ -1,0 +1,92 @@
+"""What an agent reads: the only place where environments and encoders meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.finetuning import VecFrameObservation
+from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from configs.environments import make_environments, settings
+from configs.runs import find_checkpoint
+from ocrl.building import class_path
+from ocrl.checkpoints import load_encoder, save_encoder
+from ocrl.encoder import Encoder
+from ocrl.errors import UsageError
+
+ENCODER = "encoder.safetensors"
+"""An agent's own encoder, in its folder, where it is not simply one that was pretrained."""
+
+
+def make_token_environments(
+    env: DictConfig, variation: DictConfig, num_envs: int, agent: DictConfig, encoder: Encoder
+) -> VecEnv:
+    """Build a batch of one variation of an environment that shows what an agent reads.
+
+    Args:
+        env: as `configs.environments.make_environments` takes it.
+        variation: likewise.
+        num_envs: size of the batch.
+        agent: the configuration that the agent is trained with; its ``encoder`` says how it reads.
+        encoder: what gives it tokens.
+    """
+    environments = GymnasiumVecEnv(make_environments(env, variation, num_envs))
+    if agent.encoder.finetune:
+        return VecFrameObservation(environments, encoder)
+    return VecSlotObservation(environments, encoder)
+
+
+def open_encoder(cfg: DictConfig) -> Encoder:
+    """Return the encoder that an agent starts with: pretrained, or random weights of its seed.
+
+    Args:
+        cfg: as ``configs/train_agent.yaml``. A run that goes on has the encoder in its folder.
+
+    Raises:
+        UsageError: there is no checkpoint, or it holds another encoder.
+    """
+    own = Path(cfg.run_dir) / ENCODER
+    if own.exists():
+        return load_encoder(own).to(cfg.device)
+    if cfg.encoder.pretrained_as is None:
+        torch.manual_seed(cfg.seed)
+        encoder: Encoder = instantiate(cfg.encoder.model)
+    else:
+        encoder = load_encoder(find_checkpoint(cfg))
+        check_encoder(encoder, cfg)
+    if cfg.encoder.wrapper is not None:
+        encoder = instantiate(cfg.encoder.wrapper, encoder)
+    return encoder.eval().requires_grad_(False).to(cfg.device)
+
+
+def keep_encoder(encoder: Encoder, cfg: DictConfig) -> Path:
+    """Return where the encoder of `open_encoder` is, for the agent's file to refer to.
+
+    What pretraining did not leave on disk as it is, is saved in the agent's folder.
+    """
+    if cfg.encoder.pretrained_as is not None and cfg.encoder.wrapper is None:
+        return Path(cfg.checkpoint)
+    path = Path(cfg.run_dir) / ENCODER
+    if not path.exists():
+        config = settings(cfg.encoder.model)
+        if cfg.encoder.wrapper is not None:
+            config = {**settings(cfg.encoder.wrapper), "encoder": config}
+        save_encoder(path, encoder, config, {"seed": cfg.seed})
+    return path
+
+
+def check_encoder(encoder: Encoder, cfg: DictConfig) -> None:
+    """Raise UsageError unless a loaded encoder is what ``cfg.encoder`` names."""
+    for name, actual, wanted in (
+        ("is a", class_path(type(encoder)), cfg.encoder.model._target_),
+        ("takes images of", encoder.image_size, tuple(cfg.encoder.image_size)),
+    ):
+        if actual != wanted:
+            raise UsageError(
+                f"{cfg.checkpoint} {name} {actual}, encoder={cfg.encoder.name} {name} {wanted}: "
+                "name a checkpoint of that encoder, or choose the encoder of that checkpoint"
+            )

@@ -1,0 +1,103 @@
+"""What agents read: encoders that need no pretraining, and those that are trained along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hydra
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from agents.finetuning import VecFrameObservation
+from configs.environments import settings
+from configs.observations import keep_encoder, make_token_environments, open_encoder
+from configs.stages import load_agent, pretrain_slots, train_agent
+from ocrl.checkpoints import load_encoder, read_checkpoint, save_encoder
+from ocrl.errors import UsageError
+
+TINY = [
+    "total_steps=128",
+    "eval_every=0",
+    "agent.num_envs=2",
+    "agent.model.n_steps=32",
+    "agent.model.batch_size=64",
+    "+agent.model.calibration_steps=4",
+]
+
+
+def compose(home: Path, *overrides: str, name: str = "train_agent") -> DictConfig:
+    GlobalHydra.instance().clear()
+    tiny = TINY if name == "train_agent" else []
+    with hydra.initialize_config_module("configs", version_base="1.3"):
+        return hydra.compose(name, [f"runs_dir={home}", *tiny, *overrides])
+
+
+def pretrained(cfg: DictConfig) -> Path:
+    """Save an encoder where pretraining would have."""
+    torch.manual_seed(5)
+    path = Path(cfg.checkpoint)
+    save_encoder(path, instantiate(cfg.encoder.model), settings(cfg.encoder.model))
+    return path
+
+
+@pytest.mark.parametrize("name", ["cnn", "untrained"])
+def test_random_weights_come_from_the_seed_and_stay_with_the_agent(
+    tmp_path: Path, name: str
+) -> None:
+    cfg = compose(tmp_path, f"encoder={name}")
+    encoder = open_encoder(cfg)
+    path = keep_encoder(encoder, cfg)
+    assert path == Path(cfg.run_dir) / "encoder.safetensors"
+    kept = read_checkpoint(path).weights
+    for weights in (encoder.state_dict(), open_encoder(cfg).state_dict()):
+        torch.testing.assert_close(weights, kept, rtol=0, atol=0)
+    other = open_encoder(compose(tmp_path, f"encoder={name}", "seed=1")).state_dict()
+    assert any(not torch.equal(other[key], kept[key]) for key in kept)
+
+
+def test_training_along_starts_from_the_checkpoint_and_is_kept(tmp_path: Path) -> None:
+    cfg = compose(tmp_path, "encoder=vector", "encoder.finetune=true")
+    before = read_checkpoint(pretrained(cfg)).weights
+    encoder = open_encoder(cfg)
+    venv = make_token_environments(cfg.env, cfg.env.train, 2, cfg, encoder)
+    model = instantiate(cfg.agent.model, venv, seed=0)
+    start = model.policy.features_extractor.encoder.state_dict()
+    torch.testing.assert_close(dict(start), before, rtol=0, atol=0)
+
+    path = train_agent(cfg)
+    torch.testing.assert_close(read_checkpoint(cfg.checkpoint).weights, before, rtol=0, atol=0)
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    policy, venv = load_agent(path, playing, playing.conditions.layout)
+    assert isinstance(venv, VecFrameObservation)
+    assert venv.encoder is policy.features_extractor.encoder
+    after = venv.encoder.state_dict()
+    used = [key for key in before if key.startswith(("backbone.layers", "reduce", "to_vector"))]
+    assert len(used) == 12
+    assert not any(torch.equal(before[key], after[key]) for key in used)
+
+
+def test_frozen_random_slots_are_the_same_after_training(tmp_path: Path) -> None:
+    cfg = compose(tmp_path, "encoder=untrained")
+    before = open_encoder(cfg).state_dict()
+    path = train_agent(cfg)
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    _, venv = load_agent(path, playing, playing.conditions.layout)
+    torch.testing.assert_close(venv.stream.encoder.state_dict(), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("name", "advice"), [("cnn", "train_agent.py encoder=cnn")])
+def test_nothing_to_pretrain_is_one_line(tmp_path: Path, name: str, advice: str) -> None:
+    cfg = compose(tmp_path, f"encoder={name}", name="pretrain_slots")
+    with pytest.raises(UsageError, match=advice):
+        pretrain_slots(cfg)
+    assert not Path(cfg.run_dir).exists()
+
+
+def test_another_encoder_is_refused(tmp_path: Path) -> None:
+    path = pretrained(compose(tmp_path, "encoder=vector"))
+    assert load_encoder(path).num_tokens == 1
+    with pytest.raises(UsageError, match=r"is a ocrl\.encoders\.vector\.VectorEncoder"):
+        open_encoder(compose(tmp_path, "encoder=grid", f"checkpoint='{path}'"))
