@@ -1,4 +1,4 @@
-"""The zero-shot transfer study: what happens before and after all its cells."""
+"""Studies over encoders and seeds: what happens before and after all their cells."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from configs.study_references import play_references
 from configs.study_report import Report
 from configs.study_results import read_results
 from configs.tables import print_table
+from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 
 CELL = ("encoder", "seed")
@@ -39,8 +40,8 @@ def stopping(method: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-class TransferStudy(Callback):
-    """Makes what cells share before the first one, and the report after the last."""
+class Study(Callback):
+    """Makes what cells share before the first one."""
 
     @stopping
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -51,7 +52,14 @@ class TransferStudy(Callback):
         height, width = cfg.encoder.image_size
         source: Source = instantiate(cfg.data)
         source.training_clips(cfg.clip_length, (height, width))
-        source.scoring_videos()
+        self.check(source.scoring_videos(), cfg)
+
+    def check(self, videos: Videos, cfg: DictConfig) -> None:
+        """Raise UsageError if the cells cannot be scored on these unseen videos."""
+
+
+class TransferStudy(Study):
+    """The zero-shot transfer study: writes its report after the last cell."""
 
     @stopping
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -60,7 +68,7 @@ class TransferStudy(Callback):
         *_, last = agent_configs(cfg)
         play_references(last)
         results = read_results(cfg)
-        report = Report(cfg, results, command())
+        report = Report(cfg, results, command("transfer_study"))
         path = report.write()
         print_table(*report.scores.headline(report.scores.score))
         print(f"report: {path}")
@@ -87,6 +95,6 @@ def own_settings(config: DictConfig) -> DictConfig:
     return cfg
 
 
-def command() -> str:
+def command(script: str) -> str:
     """Return the command line of a study."""
-    return shlex.join(["python", "scripts/transfer_study.py", *sys.argv[1:]])
+    return shlex.join(["python", f"scripts/{script}.py", *sys.argv[1:]])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
+from configs.cli import USAGE_ERRORS
 from configs.environments import settings
 from configs.runs import write_text
 from ocrl.errors import UsageError
@@ -57,6 +60,21 @@ class Record:
             "cpu": time.process_time() - cpu,
         }
         self.save(path)
+
+    @contextmanager
+    def stopped_by_bad_input(self, path: Path) -> Iterator[None]:
+        """Say and note what is wrong instead of raising it: the other cells go on."""
+        try:
+            yield
+        except InstantiationException as error:
+            if not isinstance(error.__cause__, USAGE_ERRORS):
+                raise
+            self.error = str(error.__cause__)
+        except USAGE_ERRORS as error:
+            self.error = str(error)
+        if self.error is not None:
+            self.save(path)
+            print(f"error: {self.name}: {self.error}", file=sys.stderr)
 
     def save(self, path: Path) -> None:
         """Write the record, whole or not at all."""
@@ -131,6 +149,12 @@ def describe_machine(device: str) -> dict[str, str]:
         "Python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
     }
+
+
+def machines(records: Iterable[Record]) -> list[str]:
+    """Return a line for each machine that cells ran on."""
+    found = dict.fromkeys(tuple(record.machine.items()) for record in records)
+    return [", ".join(f"{name} {value}" for name, value in machine) for machine in found]
 
 
 def _processor() -> str:

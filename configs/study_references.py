@@ -13,7 +13,6 @@ from configs.environments import make_environments
 from configs.study_cell import EPISODES, play_watched
 from configs.study_record import SHARED, open_record
 
-
 REFERENCES = (RANDOM, "wandering", "wall_follower", ORACLE)
 
 

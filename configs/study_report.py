@@ -18,7 +18,7 @@ from agents.training import LAST
 from agents.transfer import plot_learning, plot_transfer, read_curve, score_matrix, write_rows
 from agents.verdicts import caveats, verdicts
 from configs.study_cell import episodes_path
-from configs.study_record import Record
+from configs.study_record import Record, machines
 from configs.study_references import reference_episodes
 from configs.study_results import AgentRun, Results, slot_quality
 from configs.study_scores import UNSEEN, Scores, Table, episode_rows, estimate_rows
@@ -198,9 +198,8 @@ class Report:
         page.text("CPU-minutes of one cell, mean over seeds, of the start that finished it.")
         page.table(*durations(records))
         page.table(*policies(self.agents))
-        machines = list(dict.fromkeys(tuple(r.machine.items()) for r in records))
         page.text("Where cells ran:")
-        page.bullets(", ".join(f"{k} {v}" for k, v in machine) for machine in machines)
+        page.bullets(machines(records))
         page.code(OmegaConf.to_yaml(cfg, resolve=True), folded="All settings")
 
 

@@ -72,14 +72,14 @@ def read_results(cfg: DictConfig) -> Results:
     for encoder, seed, path in sorted(cells, key=lambda cell: (cell[0] != cfg.compare, *cell)):
         record = Record.load(path)
         records.append(record)
-        cell = _as_of(cfg, encoder, seed)
+        cell = as_of(cfg, encoder, seed)
         for agent_cfg in agent_configs(cell):
             run = _read_agent(agent_cfg)
             if run is None:
                 missing.append(f"{record.name}: {record.error or 'not finished'}")
                 break
             agents[agent_cfg.layouts].append(run)
-    check_records(records)
+    check_records(records, SHARED)
     last = list(agent_configs(cfg))[-1]
     references = [
         Played(policy, 0, condition, load_episodes(reference_episodes(last, policy, condition)))
@@ -89,9 +89,14 @@ def read_results(cfg: DictConfig) -> Results:
     return Results(agents, references, records, missing)
 
 
-def check_records(records: Sequence[Record]) -> None:
-    """Raise UsageError unless all cells were played alike, and those of an encoder made alike."""
-    check_comparable({record.name: shared_settings(record) for record in records})
+def check_records(records: Sequence[Record], shared: Sequence[str]) -> None:
+    """Raise UsageError unless all cells of a table belong there, and those of an encoder together.
+
+    Args:
+        records: of the cells.
+        shared: parts of the configuration that may not differ, whatever the encoder.
+    """
+    check_comparable({record.name: shared_settings(record, shared) for record in records})
     by_encoder: dict[str, dict[str, dict[str, Any]]] = {}
     for record in records:
         own = {k: v for k, v in record.settings.items() if k not in SEEDS}
@@ -100,9 +105,13 @@ def check_records(records: Sequence[Record]) -> None:
         check_comparable(cells)
 
 
-def shared_settings(record: Record) -> dict[str, Any]:
-    """Return the settings that all cells have in common."""
-    return {k: v for k, v in record.settings.items() if k.partition(".")[0] in SHARED}
+def shared_settings(record: Record, shared: Sequence[str]) -> dict[str, Any]:
+    """Return the settings that all cells have in common, but for seeds."""
+    return {
+        name: value
+        for name, value in record.settings.items()
+        if name not in SEEDS and f"{name}.".startswith(tuple(f"{part}." for part in shared))
+    }
 
 
 def slot_quality(run: AgentRun) -> dict[str, dict[str, float]]:
@@ -121,7 +130,7 @@ def _read_agent(cfg: DictConfig) -> AgentRun | None:
     return AgentRun(encoder, seed, cfg, played)
 
 
-def _as_of(cfg: DictConfig, encoder: str, seed: int) -> DictConfig:
+def as_of(cfg: DictConfig, encoder: str, seed: int) -> DictConfig:
     """Return the configuration by which the files of a cell are found."""
     cell = cfg.copy()
     cell.encoder.name = encoder

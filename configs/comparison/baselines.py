@@ -1,0 +1,66 @@
+"""What the encoders of a comparison must beat, scored once on the same clips."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from configs.comparison.cell import RECORD, TRUTH, save_scores
+from configs.comparison.results import Cell
+from configs.comparison.scoring import SCORES, Truth
+from configs.scoreboard import baselines
+from configs.study_record import open_record
+from ocrl.baselines import BackboneFeatures, KMeans
+from ocrl.checkpoints import load_encoder
+from ocrl.encoder import Encoder
+from ocrl.encoders.slots import SlotEncoder
+
+
+def score_baselines(cfg: DictConfig, cells: Sequence[Cell]) -> dict[str, Path]:
+    """Score what is missing; return the folder of each baseline.
+
+    Args:
+        cfg: as ``configs/compare_encoders.yaml``.
+        cells: those that are complete.
+
+    Raises:
+        UsageError: the baselines were scored on other data before.
+    """
+    parent = Path(cfg.results_dir) / "baselines"
+    record = open_record(parent / RECORD, "the baselines", cfg, keys=TRUTH)
+    truth = Truth.of(cfg)
+    folders = {}
+    for name, contender in contenders(cells, truth.image_size).items():
+        folders[name] = parent / "_".join(re.findall(r"\w+", name))
+        if not (folders[name] / SCORES).exists():
+            print(f"scoring {name}")
+            with record.timed(name, parent / RECORD):
+                save_scores(contender, truth, cfg.scoring.num_pictures, folders[name])
+    return folders
+
+
+def contenders(cells: Sequence[Cell], image_size: tuple[int, int]) -> dict[str, Encoder]:
+    """Return block masks and k-means, with as many segments as the encoders have slots.
+
+    k-means groups colours, and the features of each encoder's backbone if that is frozen.
+
+    Args:
+        cells: of the encoders.
+        image_size: of the videos.
+    """
+    found = {
+        f"{name}, {num_slots}": baseline
+        for num_slots in sorted({cell.scored.num_slots for cell in cells})
+        for name, baseline in baselines(num_slots, image_size).items()
+    }
+    for name, cell in {cell.encoder: cell for cell in cells if cell.scored.frozen_backbone}.items():
+        encoder = load_encoder(cell.checkpoint)
+        assert isinstance(encoder, SlotEncoder)
+        features = BackboneFeatures(encoder.backbone)
+        found[f"k-means on features of {name}, {encoder.num_tokens}"] = KMeans(
+            encoder.num_tokens, features, image_size=encoder.image_size
+        )
+    return found

@@ -1,0 +1,84 @@
+"""Everything that the cells of a comparison left on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from configs.comparison.cell import RECORD, TRUTH, cell_checkpoint
+from configs.comparison.scoring import SCORES, Scored
+from configs.study_record import Record
+from configs.study_results import as_of, check_records
+from ocrl.errors import UsageError
+
+SHARED = (*TRUTH, "clip_length", "pretraining.max_steps", "pretraining.batch_size")
+"""What all cells have in common: the data, the budget and how they are scored."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A trained encoder that was scored.
+
+    Attributes:
+        encoder: its name.
+        seed: of its training.
+        scored: what came of it.
+        record: its settings, where it ran and how long.
+        folder: where its picture is.
+        checkpoint: the encoder itself.
+    """
+
+    encoder: str
+    seed: int
+    scored: Scored
+    record: Record
+    folder: Path
+    checkpoint: Path
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a comparison has come to.
+
+    Attributes:
+        cells: those that are complete, by encoder and seed.
+        missing: what is not complete, and why.
+    """
+
+    cells: list[Cell]
+    missing: list[str]
+
+    def encoders(self) -> dict[str, list[Cell]]:
+        """Return the cells of each encoder."""
+        found: dict[str, list[Cell]] = {}
+        for cell in self.cells:
+            found.setdefault(cell.encoder, []).append(cell)
+        return found
+
+
+def read_results(cfg: DictConfig) -> Results:
+    """Read all cells of a comparison, those of earlier commands included.
+
+    Args:
+        cfg: as ``configs/compare_encoders.yaml``.
+
+    Raises:
+        UsageError: cells have other settings than the rest, or none is complete.
+    """
+    cells, missing = [], []
+    for path in sorted((Path(cfg.results_dir) / "cells").glob(f"*/seed=*/{RECORD}")):
+        folder = path.parent
+        record = Record.load(path)
+        if (folder / SCORES).exists():
+            encoder, seed = folder.parent.name, int(folder.name.partition("=")[2])
+            checkpoint = cell_checkpoint(as_of(cfg, encoder, seed))
+            scored = Scored.load(folder)
+            cells.append(Cell(encoder, seed, scored, record, folder, checkpoint))
+        else:
+            missing.append(f"{record.name}: {record.error or 'not finished'}")
+    if not cells:
+        raise UsageError(f"no cell is complete: {'; '.join(missing) or 'none began'}")
+    check_records([cell.record for cell in cells], SHARED)
+    return Results(sorted(cells, key=lambda cell: (cell.encoder, cell.seed)), missing)
