@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from gymnasium.vector import AutoresetMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.finetuning import VecFrameObservation
+from agents.ground_truth import GroundTruthObservation
 from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from configs.environments import make_environments, settings
 from configs.runs import find_checkpoint
@@ -23,7 +25,11 @@ ENCODER = "encoder.safetensors"
 
 
 def make_token_environments(
-    env: DictConfig, variation: DictConfig, num_envs: int, agent: DictConfig, encoder: Encoder
+    env: DictConfig,
+    variation: DictConfig,
+    num_envs: int,
+    agent: DictConfig,
+    encoder: Encoder | None,
 ) -> VecEnv:
     """Build a batch of one variation of an environment that shows what an agent reads.
 
@@ -32,23 +38,32 @@ def make_token_environments(
         variation: likewise.
         num_envs: size of the batch.
         agent: the configuration that the agent is trained with; its ``encoder`` says how it reads.
-        encoder: what gives it tokens.
+        encoder: what gives it tokens; None: the simulator does.
     """
+    if encoder is None:
+        silent = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)
+        truth = GroundTruthObservation(silent, instantiate(agent.encoder.describe))
+        return GymnasiumVecEnv(truth)
     environments = GymnasiumVecEnv(make_environments(env, variation, num_envs))
     if agent.encoder.finetune:
         return VecFrameObservation(environments, encoder)
     return VecSlotObservation(environments, encoder)
 
 
-def open_encoder(cfg: DictConfig) -> Encoder:
+def open_encoder(cfg: DictConfig) -> Encoder | None:
     """Return the encoder that an agent starts with: pretrained, or random weights of its seed.
 
     Args:
         cfg: as ``configs/train_agent.yaml``. A run that goes on has the encoder in its folder.
 
+    Returns:
+        The encoder, None where the agent reads the simulator's truth.
+
     Raises:
         UsageError: there is no checkpoint, or it holds another encoder.
     """
+    if cfg.encoder.model is None:
+        return None
     own = Path(cfg.run_dir) / ENCODER
     if own.exists():
         return load_encoder(own).to(cfg.device)
@@ -63,11 +78,13 @@ def open_encoder(cfg: DictConfig) -> Encoder:
     return encoder.eval().requires_grad_(False).to(cfg.device)
 
 
-def keep_encoder(encoder: Encoder, cfg: DictConfig) -> Path:
+def keep_encoder(encoder: Encoder | None, cfg: DictConfig) -> Path | None:
     """Return where the encoder of `open_encoder` is, for the agent's file to refer to.
 
     What pretraining did not leave on disk as it is, is saved in the agent's folder.
     """
+    if encoder is None:
+        return None
     if cfg.encoder.pretrained_as is not None and cfg.encoder.wrapper is None:
         return Path(cfg.checkpoint)
     path = Path(cfg.run_dir) / ENCODER

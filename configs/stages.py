@@ -138,8 +138,7 @@ def load_agent(
     """
     agent = read_agent(path)
     checkpoint = agent.encoder
-    assert checkpoint is not None, "train_agent wraps an encoder around the environments"
-    encoder = load_encoder(checkpoint).to(cfg.device)
+    encoder = None if checkpoint is None else load_encoder(checkpoint).to(cfg.device)
     trained = OmegaConf.create(agent.header["notes"])
     environments = make_token_environments(cfg.env, variation, cfg.num_envs, trained, encoder)
     return load_policy(path, environments, encoder=checkpoint, device=cfg.device), environments

@@ -93,8 +93,8 @@ def report(cfg: DictConfig, agents: list[Agent], played: list[Played]) -> Page:
         curve = read_curve(agent.run_dir / "progress.csv", "rollout/ep_rew_mean")
         curves.setdefault(agent.encoder, []).append(curve)
     page.figure(plot_learning(curves), "learning", "Return while training, on train layouts")
-    encoders = sorted({str(read_agent(agent.checkpoint).encoder) for agent in agents})
-    for i, encoder in enumerate(encoders):
+    encoders = {read_agent(agent.checkpoint).encoder for agent in agents} - {None}
+    for i, encoder in enumerate(sorted(map(str, encoders))):
         for path in sorted((Path(encoder).parent / "pictures").glob("*.png"))[-1:]:
             caption = f"{path}: frames, true segments and masks on validation layouts"
             page.picture(iio.imread(path), f"masks_{i}", caption)

@@ -11,6 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from agents.checkpoints import read_agent
+from agents.evaluation import evaluate
 from agents.finetuning import VecFrameObservation
 from configs.environments import settings
 from configs.observations import keep_encoder, make_token_environments, open_encoder
@@ -88,7 +90,10 @@ def test_frozen_random_slots_are_the_same_after_training(tmp_path: Path) -> None
     torch.testing.assert_close(venv.stream.encoder.state_dict(), before, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("name", "advice"), [("cnn", "train_agent.py encoder=cnn")])
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("cnn", "train_agent.py encoder=cnn"), ("ground_truth", "nothing to pretrain")],
+)
 def test_nothing_to_pretrain_is_one_line(tmp_path: Path, name: str, advice: str) -> None:
     cfg = compose(tmp_path, f"encoder={name}", name="pretrain_slots")
     with pytest.raises(UsageError, match=advice):
@@ -101,3 +106,17 @@ def test_another_encoder_is_refused(tmp_path: Path) -> None:
     assert load_encoder(path).num_tokens == 1
     with pytest.raises(UsageError, match=r"is a ocrl\.encoders\.vector\.VectorEncoder"):
         open_encoder(compose(tmp_path, "encoder=grid", f"checkpoint='{path}'"))
+
+
+def test_the_truth_needs_no_encoder_and_is_played_with_alone(tmp_path: Path) -> None:
+    cfg = compose(tmp_path, "encoder=ground_truth")
+    path = train_agent(cfg)
+    assert read_agent(path).encoder is None
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    policy, venv = load_agent(path, playing, playing.conditions.layout)
+    assert venv.observation_space.shape == (7, 32)
+    (episode,) = evaluate(policy, venv, [4], options=[{"layout": 0}])
+    assert episode.length == 900
+    elsewhere = compose(tmp_path, "encoder=ground_truth", "env=custom", "env.id=CartPole-v1")
+    with pytest.raises(UsageError, match="simulator=maze"):
+        train_agent(elsewhere)
