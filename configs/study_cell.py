@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hydra.errors import InstantiationException
+from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
@@ -41,10 +41,10 @@ def run_cell(cfg: DictConfig) -> None:
     except USAGE_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return
-    try:
+    with record.stopped_by_bad_input(path):
         if cfg.encoder.pretrained_as is not None and not Path(cfg.checkpoint).exists():
             with record.timed("pretraining", path):
-                pretrain_slots(_changed(cfg, run_dir=str(Path(cfg.checkpoint).parent)))
+                _pretrain(cfg)
         for agent_cfg in agent_configs(cfg):
             suffix = "" if len(cfg.num_layouts) == 1 else f" in {agent_cfg.layouts} layouts"
             if not is_trained(agent_cfg):
@@ -54,15 +54,6 @@ def run_cell(cfg: DictConfig) -> None:
                 if not episodes_path(agent_cfg, condition).exists():
                     with record.timed(f"playing {condition}{suffix}", path):
                         _play(agent_cfg, condition)
-    except InstantiationException as error:
-        if not isinstance(error.__cause__, USAGE_ERRORS):
-            raise
-        record.error = str(error.__cause__)
-    except USAGE_ERRORS as error:
-        record.error = str(error)
-    if record.error is not None:
-        record.save(path)
-        print(f"error: {name}: {record.error}", file=sys.stderr)
 
 
 def record_path(cfg: DictConfig) -> Path:
@@ -97,6 +88,18 @@ def episodes_path(cfg: DictConfig, condition: str) -> Path:
     """Return where the episodes of an agent under a condition are."""
     run_dir = Path(cfg.run_dir)
     return run_dir / EPISODES / f"{condition}.json"
+
+
+def _pretrain(cfg: DictConfig) -> None:
+    """Make the checkpoint, unless a cell beside this one that shares it is about to."""
+    checkpoint = Path(cfg.checkpoint)
+    folder = checkpoint.parent
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # as the encoder would be pretrained that the weights are of, so that either cell can go on
+    own = {"name": cfg.encoder.pretrained_as, "finetune": False, "wrapper": None}
+    with FileLock(f"{folder}.lock"):
+        if not checkpoint.exists():
+            pretrain_slots(_changed(cfg, run_dir=str(folder), encoder=own))
 
 
 def _play(cfg: DictConfig, condition: str) -> None:

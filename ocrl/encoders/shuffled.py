@@ -13,7 +13,9 @@ class ShuffledSlots(Encoder):
     """Permutes slots in each coordinate on its own, always in the same way.
 
     A token then holds pieces of many slots. Nothing of what the encoder knows is lost, only that
-    it comes object by object: an agent that does as well does not need objects.
+    it comes object by object: an agent that does as well does not need objects. Whole slots in
+    another order would be the same set to a policy, and a new order of the coordinates at every
+    step would lose knowledge too.
 
     Args:
         encoder: the one whose slots are shuffled.

@@ -120,3 +120,16 @@ def test_the_truth_needs_no_encoder_and_is_played_with_alone(tmp_path: Path) -> 
     elsewhere = compose(tmp_path, "encoder=ground_truth", "env=custom", "env.id=CartPole-v1")
     with pytest.raises(UsageError, match="simulator=maze"):
         train_agent(elsewhere)
+
+
+def test_shuffled_slots_are_those_of_the_pretrained_encoder(tmp_path: Path) -> None:
+    cfg = compose(tmp_path, "encoder=shuffled")
+    with pytest.raises(UsageError, match="env=nav_maze_1 encoder=slotcontrast"):
+        open_encoder(cfg)
+    plain = load_encoder(pretrained(compose(tmp_path, "encoder=slotcontrast")))
+    path = train_agent(cfg)
+    shuffled = load_encoder(str(read_agent(path).encoder))
+    videos = torch.randint(0, 256, (2, 3, 64, 64, 3), dtype=torch.uint8)
+    expected, tokens = (e.encode_video(videos).tokens for e in (plain, shuffled))
+    torch.testing.assert_close(tokens.sort(2).values, expected.sort(2).values)
+    assert not torch.equal(tokens, expected)
