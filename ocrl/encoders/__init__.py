@@ -6,10 +6,12 @@ from ocrl.encoders.grid import GridEncoder
 from ocrl.encoders.savi import SAVi
 from ocrl.encoders.slot_attention import SlotAttentionAutoencoder
 from ocrl.encoders.slotcontrast import SlotContrast
+from ocrl.encoders.vae import VAE
 from ocrl.encoders.vector import VectorEncoder
 from ocrl.encoders.videosaur import VideoSAUR
 
 __all__ = [
+    "VAE",
     "CNNEncoder",
     "Dinosaur",
     "GridEncoder",
