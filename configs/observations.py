@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from agents.finetuning import VecFrameObservation
 from agents.ground_truth import GroundTruthObservation
+from agents.previous_step import VecPreviousStep
 from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from configs.environments import make_environments, settings
 from configs.runs import find_checkpoint
@@ -37,17 +38,19 @@ def make_token_environments(
         env: as `configs.environments.make_environments` takes it.
         variation: likewise.
         num_envs: size of the batch.
-        agent: the configuration that the agent is trained with; its ``encoder`` says how it reads.
+        agent: the configuration that the agent is trained with; its ``encoder`` and ``agent``
+            say what it reads.
         encoder: what gives it tokens; None: the simulator does.
     """
+    venv: VecEnv
     if encoder is None:
         silent = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)
-        truth = GroundTruthObservation(silent, instantiate(agent.encoder.describe))
-        return GymnasiumVecEnv(truth)
-    environments = GymnasiumVecEnv(make_environments(env, variation, num_envs))
-    if agent.encoder.finetune:
-        return VecFrameObservation(environments, encoder)
-    return VecSlotObservation(environments, encoder)
+        venv = GymnasiumVecEnv(GroundTruthObservation(silent, instantiate(agent.encoder.describe)))
+    else:
+        frames = GymnasiumVecEnv(make_environments(env, variation, num_envs))
+        wrapper = VecFrameObservation if agent.encoder.finetune else VecSlotObservation
+        venv = wrapper(frames, encoder)
+    return VecPreviousStep(venv) if agent.agent.previous_step else venv
 
 
 def open_encoder(cfg: DictConfig) -> Encoder | None:

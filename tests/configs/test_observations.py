@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gymnasium
 import hydra
 import pytest
 import torch
@@ -13,6 +14,13 @@ from omegaconf import DictConfig
 
 from agents.checkpoints import read_agent
 from agents.evaluation import evaluate
+from agents.extractors import (
+    DeepSetsExtractor,
+    MLPExtractor,
+    RelationNetworkExtractor,
+    TokenExtractor,
+    count_parameters,
+)
 from agents.finetuning import VecFrameObservation
 from configs.environments import settings
 from configs.observations import keep_encoder, make_token_environments, open_encoder
@@ -133,3 +141,37 @@ def test_shuffled_slots_are_those_of_the_pretrained_encoder(tmp_path: Path) -> N
     expected, tokens = (e.encode_video(videos).tokens for e in (plain, shuffled))
     torch.testing.assert_close(tokens.sort(2).values, expected.sort(2).values)
     assert not torch.equal(tokens, expected)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "pooling", "kind"),
+    [
+        ("cnn", "mlp", MLPExtractor),
+        ("untrained", "deep_sets", DeepSetsExtractor),
+        ("ground_truth", "relation_network", RelationNetworkExtractor),
+    ],
+)
+def test_any_pooling_reads_any_tokens_and_the_previous_step(
+    tmp_path: Path, encoder: str, pooling: str, kind: type[TokenExtractor]
+) -> None:
+    chosen = [f"encoder={encoder}", f"agent/extractor={pooling}", "agent.previous_step=true"]
+    path = train_agent(compose(tmp_path, *chosen))
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    policy, venv = load_agent(path, playing, playing.conditions.train)
+    reader = policy.features_extractor
+    assert isinstance(reader.reader if encoder == "cnn" else reader, kind)
+    observations = venv.reset()
+    assert not observations["previous_action"].any()
+    observations, *_ = venv.step(policy.predict(observations)[0])
+    assert (observations["previous_action"].sum(1) == 1).all()
+
+
+def test_poolings_are_of_one_size(tmp_path: Path) -> None:
+    space = gymnasium.spaces.Box(-1, 1, (7, 64))
+    sizes = {}
+    for name in ("transformer", "mlp", "deep_sets", "relation_network"):
+        model = compose(tmp_path, f"agent/extractor={name}").agent.model
+        extractor = instantiate(model.extractor)(space, **model.extractor_kwargs)
+        sizes[type(extractor)] = count_parameters(extractor)
+    assert len(sizes) == 4
+    assert max(sizes.values()) < 1.01 * min(sizes.values())
