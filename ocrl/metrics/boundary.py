@@ -106,7 +106,7 @@ def overlaps_and_contours(
     # One count of (true, predicted, on which boundary) gives all.
     columns = (4 * predicted + edges).flatten(1)
     counts = count_pairs(true.flatten(1), columns, num_true, 4 * num_predicted)
-    counts = counts.unflatten(2, (num_predicted, 4))
+    counts = counts.view(-1, num_true, num_predicted, 4)
     both = counts[..., 3]
     in_true = counts[..., 2:].sum((2, 3))[:, :, None]
     in_predicted = counts[..., 1::2].sum((1, 3))[:, None]

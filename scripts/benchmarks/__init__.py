@@ -1,0 +1,1 @@
+"""One module for each benchmark, each with a function ``run``."""

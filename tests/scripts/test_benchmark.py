@@ -1,0 +1,99 @@
+"""Every benchmark runs and prints its tables; how fast anything is depends on the machine."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "scripts/benchmark.py"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    for library in ("OMP", "MKL", "NUMBA"):  # what the script sets for good
+        name = f"{library}_NUM_THREADS"
+        monkeypatch.setenv(name, os.environ.get(name, "1"))
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", [SCRIPT.name, *arguments])
+        code = 0
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return code, *capfd.readouterr()
+
+    return call
+
+
+def numbers(out: str, row: str) -> list[float]:
+    """Return the numbers in the row of a table."""
+    (line,) = [line for line in out.splitlines() if line.strip().startswith(row)]
+    cells = line.strip().removeprefix(row).replace(",", "").replace("%", "").split()
+    return [float(cell) for cell in cells if cell != "-"]
+
+
+def test_maze(benchmark: Run) -> None:
+    code, out, _ = benchmark("maze", "--seconds", "0")
+    assert code == 0
+    rate, ratio = numbers(out, "batch of 16, 64x64")
+    assert rate > 0
+    assert ratio == 1
+
+
+def test_encoders(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import benchmarks.encoders
+
+    monkeypatch.setattr(benchmarks.encoders, "small_encoders", lambda: ["slotcontrast", "grid"])
+    code, out, _ = benchmark("encoders", "--seconds", "0")
+    assert code == 0
+    single, _, ratio, step, step_ratio, memory = numbers(out, "slotcontrast")
+    assert min(single, step, memory) > 0
+    assert ratio == step_ratio == 1
+    assert len(numbers(out, "grid")) == 6
+
+
+def test_small_encoders_are_those_that_are_pretrained_on_small_frames(benchmark: Run) -> None:
+    import benchmarks.encoders
+
+    small = benchmarks.encoders.small_encoders()
+    assert small[0] == "slotcontrast"
+    assert {"vector", "grid", "savi", "slot_attention"} <= set(small)
+    assert not {"slotcontrast_dinov2", "videosaur", "cnn"} & set(small)
+
+
+def test_scenes(benchmark: Run) -> None:
+    code, out, _ = benchmark("scenes", "--seconds", "0")
+    assert code == 0
+    for row in ("movi_a_like", "movi_c_like", "movi_e_like", "shards", "memory", "j_and_f"):
+        assert numbers(out, row)[0] > 0
+
+
+def test_agent(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import benchmarks.agent
+
+    monkeypatch.setattr(benchmarks.agent, "NUM_STEPS", 2)
+    code, out, _ = benchmark("agent", "--seconds", "0")
+    assert code == 0
+    rate, ratio = numbers(out, "slotcontrast, encoded once")
+    assert rate > 0
+    assert ratio == 1
+    shares = [
+        numbers(out, part)[1]
+        for part in ("simulator", "encoder", "policy, forward", "update", "buffers and all else")
+    ]
+    assert sum(shares) == pytest.approx(100, abs=3)
+
+
+def test_help_names_every_benchmark(benchmark: Run) -> None:
+    code, out, _ = benchmark("--help")
+    assert code == 0
+    for name in ("maze", "encoders", "scenes", "agent"):
+        assert f"\n    {name} " in out
