@@ -26,9 +26,11 @@ class Source(ABC):
     """Videos to train on and videos to score on.
 
     Attributes:
+        run_name: names the videos in folders of runs and in tables.
         num_stuff: true segments 0 .. num_stuff - 1 are no things.
     """
 
+    run_name: str
     num_stuff: int = 1
 
     @abstractmethod

@@ -2,87 +2,40 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sized
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, cast
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from ocrl.data.sampler import EpochSampler
+from ocrl.cached_features import with_cached_features
 from ocrl.encoder import TrainableEncoder
 from ocrl.errors import UsageError
 from ocrl.scoring import SegmentationScores
+from ocrl.training import Batch, PretrainingSettings, fit
 
-Batch = dict[str, Tensor]
+__all__ = ["Pretraining", "PretrainingSettings", "pretrain"]
 
-
-@dataclass(frozen=True)
-class PretrainingSettings:
-    """How long, how fast and where to train.
-
-    Attributes:
-        max_steps: optimiser steps in all.
-        steps_per_epoch: steps between two validations and checkpoints.
-        batch_size: clips per step and process.
-        learning_rate: peak learning rate of Adam.
-        warmup_steps: steps of linear warm-up from zero.
-        decay_steps: the rate halves every ``decay_steps`` after the warm-up, as in the official
-            SlotContrast and VideoSAUR code; None: half a cosine down to zero at ``max_steps``.
-        gradient_clip: largest norm of the gradient.
-        precision: ``32-true`` or ``bf16-mixed``.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        devices: processes per node.
-        num_nodes: nodes.
-        num_workers: loader processes.
-        seed: of clips and of everything random in training.
-    """
-
-    max_steps: int
-    steps_per_epoch: int
-    batch_size: int
-    learning_rate: float
-    warmup_steps: int
-    decay_steps: int | None
-    gradient_clip: float
-    precision: Literal["32-true", "bf16-mixed"]
-    device: str
-    devices: int
-    num_nodes: int
-    num_workers: int
-    seed: int
-
-    def learning_rate_factor(self, step: int) -> float:
-        """Return the share of the peak learning rate at a step."""
-        if step < self.warmup_steps:
-            return step / self.warmup_steps
-        if self.decay_steps is not None:
-            halvings: float = (step - self.warmup_steps) / (self.decay_steps - self.warmup_steps)
-            return float(0.5**halvings)
-        progress = (step - self.warmup_steps) / max(1, self.max_steps - self.warmup_steps)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+# Entries of a batch that `with_cached_features` puts there.
+COMPUTED = ("features", "keys")
 
 
 class Pretraining(lightning.LightningModule):
     """Minimises an encoder's own objective; scores its masks where there is ground truth.
 
-    Batches are dictionaries with ``video`` uint8 (B, T, H, W, 3) and, for validation, optionally
-    ``segments`` integers (B, T, H, W).
+    Batches are dictionaries with ``video`` uint8 (B, T, H, W, 3) and optionally ``segments``
+    integers (B, T, H, W), for validation, and further arguments of the encoder's ``losses``.
 
     Args:
         encoder: what is trained; its ``losses`` define the objective.
         learning_rate: peak learning rate of Adam.
         factor: share of the peak at a step.
         scores: of masks against true segments.
-        seed: of what is random in the encoder.
     """
 
     def __init__(
@@ -92,22 +45,21 @@ class Pretraining(lightning.LightningModule):
         learning_rate: float,
         factor: Callable[[int], float],
         scores: SegmentationScores,
-        seed: int,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.learning_rate = learning_rate
         self.factor = factor
         self.scores = scores
-        self.seed = seed
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Restart the random numbers, so that a resumed run draws what an unbroken one would."""
-        torch.manual_seed((self.seed << 32) + self.global_step)
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the terms of the objective; what is computed of the video already is used."""
+        computed = {name: value for name, value in batch.items() if name in COMPUTED}
+        return self.encoder.losses(**{"videos": batch["video"], **computed})
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the weighted sum of the encoder's losses."""
-        losses = self.encoder.losses(batch["video"])
+        losses = self.losses(batch)
         total = self.encoder.total_loss(losses)
         if not torch.isfinite(total):
             terms = ", ".join(f"{name} {value.item():.3g}" for name, value in losses.items())
@@ -121,7 +73,7 @@ class Pretraining(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the losses on unseen clips, and collect the scores of the masks."""
-        losses = self.encoder.losses(batch["video"])
+        losses = self.losses(batch)
         size = len(batch["video"])
         self.log("validation/loss", self.encoder.total_loss(losses), batch_size=size)
         if "segments" in batch:
@@ -146,17 +98,6 @@ class Pretraining(lightning.LightningModule):
         }
 
 
-class Progress(TQDMProgressBar):
-    """Lightning's bar without the number of the log."""
-
-    def get_metrics(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> dict[str, int | str | float | dict[str, float]]:
-        """Return the losses."""
-        metrics = super().get_metrics(trainer, pl_module)
-        return {name: value for name, value in metrics.items() if name != "v_num"}
-
-
 def pretrain(
     encoder: TrainableEncoder,
     clips: Dataset[Batch],
@@ -168,10 +109,7 @@ def pretrain(
     callbacks: list[Callback],
     resume: bool = False,
 ) -> None:
-    """Train an encoder, with a checkpoint at each epoch's end.
-
-    An interrupted run continues from the end of its last whole epoch; on the CPU it then equals
-    an uninterrupted one to the last bit.
+    """Train an encoder, with a checkpoint at each epoch's end; see `ocrl.training.fit`.
 
     Args:
         encoder: trained in place.
@@ -187,65 +125,21 @@ def pretrain(
         KeyboardInterrupt: Ctrl-C; the last checkpoint is whole.
         UsageError: the loss is not finite.
     """
+    if settings.feature_cache is not None:
+        encoder.to("cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu")
+        clips = with_cached_features(clips, encoder, Path(settings.feature_cache))
     module = Pretraining(
         encoder,
         learning_rate=settings.learning_rate,
         factor=settings.learning_rate_factor,
         scores=scores,
-        seed=settings.seed,
     )
-    trainer = lightning.Trainer(
-        accelerator=settings.device,
-        devices=settings.devices,
-        num_nodes=settings.num_nodes,
-        precision=settings.precision,
-        max_steps=settings.max_steps,
-        limit_train_batches=settings.steps_per_epoch,
-        gradient_clip_val=settings.gradient_clip,
-        num_sanity_val_steps=0,
-        log_every_n_steps=min(20, settings.steps_per_epoch),
-        use_distributed_sampler=False,
-        enable_model_summary=False,
-        default_root_dir=run_dir,
-        logger=[
-            TensorBoardLogger(run_dir, name=None, version=""),
-            CSVLogger(run_dir, name="csv"),
-        ],
-        callbacks=[
-            ModelCheckpoint(
-                run_dir,
-                filename="last",
-                save_on_train_epoch_end=True,
-                enable_version_counter=False,
-            ),
-            Progress(refresh_rate=10),
-            *callbacks,
-        ],
+    fit(
+        module,
+        clips,
+        validation_clips,
+        settings,
+        run_dir,
+        callbacks=callbacks,
+        resume=resume,
     )
-    sampler = EpochSampler(
-        cast(Sized, clips),
-        settings.steps_per_epoch * settings.batch_size,
-        epoch=lambda: trainer.global_step // settings.steps_per_epoch,
-        seed=settings.seed,
-        rank=trainer.global_rank,
-    )
-    checkpoint = run_dir / "last.ckpt"
-    try:
-        trainer.fit(
-            module,
-            DataLoader(
-                clips,
-                settings.batch_size,
-                sampler=sampler,
-                num_workers=settings.num_workers,
-                persistent_workers=settings.num_workers > 0,
-            ),
-            DataLoader(validation_clips, settings.batch_size),
-            ckpt_path=checkpoint if resume and checkpoint.exists() else None,
-            weights_only=True,
-        )
-    except SystemExit:
-        # Lightning turns Ctrl-C into an exit; the caller knows better what to say.
-        if trainer.interrupted:
-            raise KeyboardInterrupt from None
-        raise

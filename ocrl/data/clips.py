@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 
 Clip = dict[str, Tensor]
+ReadSpan = Callable[[int, int, int], Clip]
 
 
 class ClipDataset(Dataset[Clip]):
@@ -70,6 +73,22 @@ class ClipDataset(Dataset[Clip]):
         self.flip = flip
         self.segments = segments
         self._ends = np.cumsum(per_video)
+        self._read_features: ReadSpan | None = None
+
+    def with_features(self, read: ReadSpan) -> Self:
+        """Return the same clips with further entries, such as features.
+
+        Args:
+            read: gives them for frames ``start`` to ``stop`` of a video.
+
+        Raises:
+            UsageError: the clips are mirrored as well, and features are not.
+        """
+        if self.flip:
+            raise UsageError("mirrored clips have no features: take clips with flip=False")
+        clips = copy.copy(self)
+        clips._read_features = read
+        return clips
 
     def __len__(self) -> int:
         return int(self._ends[-1]) * (2 if self.flip else 1)
@@ -90,6 +109,8 @@ class ClipDataset(Dataset[Clip]):
             clip = {name: resize(value, self.image_size) for name, value in clip.items()}
         if mirrored:
             clip = {name: value.flip(2) for name, value in clip.items()}
+        if self._read_features is not None:
+            clip |= self._read_features(*span)
         return clip
 
 

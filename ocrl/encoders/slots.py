@@ -111,13 +111,17 @@ class SlotEncoder(TrainableEncoder):
         return EncoderOutput(slots.slots, masks, slots.predicted[:, -1])
 
     def backbone_features(self, videos: Tensor) -> Tensor:
-        """Return the features (B, T, N, F) of uint8 videos (B, T, H, W, 3).
-
-        With a frozen backbone they never change: compute them once, and give them to ``losses``.
-        """
+        """Return the features (B, T, N, F) of uint8 videos (B, T, H, W, 3)."""
         self.check_frames(videos)
         features: Tensor = self.backbone(videos.flatten(0, 1)).unflatten(0, videos.shape[:2])
         return features
+
+    def loss_inputs(self, videos: Tensor) -> dict[str, Tensor]:
+        """Return what ``losses`` computes first of uint8 videos (B, T, H, W, 3), by argument.
+
+        With a frozen backbone it never changes: compute it once, and give it to ``losses``.
+        """
+        return {"features": self.backbone_features(videos)}
 
     def group(self, features: Tensor) -> SlotState:
         """Group features (B, T, N, F) into slots over time."""

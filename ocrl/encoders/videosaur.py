@@ -81,6 +81,11 @@ class VideoSAUR(SlotEncoder):
         batch = videos.shape[:2]
         return torch.unflatten(features, 0, batch), torch.unflatten(keys, 0, batch)
 
+    def loss_inputs(self, videos: Tensor) -> dict[str, Tensor]:
+        """Return what ``losses`` computes first of uint8 videos (B, T, H, W, 3), by argument."""
+        features, keys = self.features_and_keys(videos)
+        return {"features": features, "keys": keys}
+
     def losses(
         self, videos: Tensor, features: Tensor | None = None, keys: Tensor | None = None
     ) -> dict[str, Tensor]:

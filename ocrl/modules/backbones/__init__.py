@@ -2,7 +2,8 @@
 
 from ocrl.modules.backbones.base import Backbone
 from ocrl.modules.backbones.cnn import CNNBackbone
+from ocrl.modules.backbones.micro import vit_micro_patch4_32
 from ocrl.modules.backbones.resnet import ResNetBackbone
 from ocrl.modules.backbones.vit import TimmBackbone
 
-__all__ = ["Backbone", "CNNBackbone", "ResNetBackbone", "TimmBackbone"]
+__all__ = ["Backbone", "CNNBackbone", "ResNetBackbone", "TimmBackbone", "vit_micro_patch4_32"]

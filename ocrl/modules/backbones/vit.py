@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -25,9 +26,12 @@ class TimmBackbone(Backbone):
     (torch.Size([1, 16, 192]), (4, 4))
 
     Args:
-        name: as timm knows it, e.g. "vit_small_patch14_dinov2".
+        name: as timm knows it, e.g. "vit_small_patch14_dinov2"; or "vit_micro_patch4_32.ocrl", a
+            small one whose weights come with this package.
         image_size: (height, width) of the frames; divisible by the patch size.
         pretrained: fetch the published weights from the Hugging Face hub; random weights otherwise.
+        weights: a file of weights in place of the published ones, such as the one that
+            ``scripts/pretrain_backbone.py`` writes.
         frozen: keep the weights as they are.
         model_kwargs: further arguments of timm's model, such as ``patch_size`` or ``embed_dim``.
     """
@@ -38,10 +42,19 @@ class TimmBackbone(Backbone):
         image_size: tuple[int, int],
         *,
         pretrained: bool = True,
+        weights: str | Path | None = None,
         frozen: bool = True,
         model_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        model = _create(name, pretrained, dict(model_kwargs or {}))
+        arguments = dict(model_kwargs or {})
+        if pretrained and weights is not None:
+            if not Path(weights).is_file():
+                raise UsageError(
+                    f"there are no weights at {weights}: make them with pretrain_backbone, or "
+                    f"leave weights out for those of {name}"
+                )
+            arguments["pretrained_cfg_overlay"] = {"file": str(weights)}
+        model = _create(name, pretrained, arguments)
         colours: Any = model.pretrained_cfg
         super().__init__(image_size, colours["mean"], colours["std"], frozen=frozen)
         height, width = self.image_size
