@@ -31,6 +31,7 @@ def main() -> None:
         command.add_argument(
             "--seconds",
             dest="budget",
+            metavar="S",
             type=float,
             default=1.0,
             help="CPU time for each measurement; all are made twice at least (default: 1)",
@@ -50,7 +51,12 @@ def main() -> None:
     for library in ("OMP", "MKL", "NUMBA"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     sys.path.insert(0, str(Path(__file__).parent))
-    importlib.import_module(f"benchmarks.{options.pop('benchmark')}").run(**options)
+    cli = importlib.import_module("configs.cli")
+    benchmark = importlib.import_module(f"benchmarks.{options.pop('benchmark')}")
+    try:
+        benchmark.run(**options)
+    except cli.USAGE_ERRORS as error:
+        cli.stop(str(error))
 
 
 if __name__ == "__main__":

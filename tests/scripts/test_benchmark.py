@@ -92,6 +92,14 @@ def test_agent(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(shares) == pytest.approx(100, abs=3)
 
 
+def test_a_missing_checkpoint_is_one_line(benchmark: Run) -> None:
+    code, _, err = benchmark("agent", "--checkpoint", "nowhere.safetensors")
+    assert code == 2
+    assert "nowhere.safetensors" in err
+    assert err.count("error:") == 1
+    assert "Traceback" not in err
+
+
 def test_help_names_every_benchmark(benchmark: Run) -> None:
     code, out, _ = benchmark("--help")
     assert code == 0
