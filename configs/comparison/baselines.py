@@ -45,22 +45,25 @@ def score_baselines(cfg: DictConfig, cells: Sequence[Cell]) -> dict[str, Path]:
 def contenders(cells: Sequence[Cell], image_size: tuple[int, int]) -> dict[str, Encoder]:
     """Return block masks and k-means, with as many segments as the encoders have slots.
 
-    k-means groups colours, and the features of each encoder's backbone if that is frozen.
+    k-means groups colours, and the features of each frozen backbone.
 
     Args:
         cells: of the encoders.
         image_size: of the videos.
     """
-    found = {
+    found: dict[str, Encoder] = {
         f"{name}, {num_slots}": baseline
         for num_slots in sorted({cell.scored.num_slots for cell in cells})
         for name, baseline in baselines(num_slots, image_size).items()
     }
-    for name, cell in {cell.encoder: cell for cell in cells if cell.scored.frozen_backbone}.items():
-        encoder = load_encoder(cell.checkpoint)
-        assert isinstance(encoder, SlotEncoder)
-        features = BackboneFeatures(encoder.backbone)
-        found[f"k-means on features of {name}, {encoder.num_tokens}"] = KMeans(
-            encoder.num_tokens, features, image_size=encoder.image_size
-        )
+    for cell in cells:
+        if not cell.scored.frozen_backbone:
+            continue
+        backbone = cell.record.settings.get("encoder.model.backbone.name", cell.encoder)
+        name = f"k-means on features of {backbone}, {cell.scored.num_slots}"
+        if name not in found:
+            encoder = load_encoder(cell.checkpoint)
+            assert isinstance(encoder, SlotEncoder)
+            features = BackboneFeatures(encoder.backbone)
+            found[name] = KMeans(encoder.num_tokens, features, image_size=encoder.image_size)
     return found
