@@ -114,7 +114,7 @@ class BackbonePretraining(lightning.LightningModule):
         """Log what the nearest neighbours know."""
         features = BackboneFeatures(self.distillation.backbone)
         for name, probe in self.probes.items():
-            scores = probe.accuracy(features)
+            scores = probe.accuracy(lambda frames: features(frames.to(self.device)))
             self.log_dict({f"neighbours_{name}/{kind}": v for kind, v in scores.items()})
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -44,7 +44,13 @@ OVERRIDES = {
     ],
 }
 # Image models start every frame afresh: there is nothing to restart.
-IMAGE_MODELS = {"dinosaur", "dinosaur_autoregressive", "slot_attention", "slot_attention_resnet"}
+IMAGE_MODELS = {
+    "dinosaur",
+    "dinosaur_autoregressive",
+    "dinosaur_small",
+    "slot_attention",
+    "slot_attention_resnet",
+}
 
 
 def composed(name: str) -> DictConfig:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
 import timm
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 from ocrl import UsageError
 from ocrl.modules.backbones import CNNBackbone, ResNetBackbone, TimmBackbone
+from ocrl.modules.backbones.micro import WEIGHTS
 
 SMALL = {"embed_dim": 24, "num_heads": 2, "depth": 2}
 NAME = "vit_tiny_patch16_224"
@@ -128,3 +134,20 @@ def test_a_hub_out_of_reach_is_one_line(monkeypatch):
     with pytest.raises(UsageError, match="pretrained=false") as caught:
         TimmBackbone(NAME, (64, 64))
     assert "\n" not in str(caught.value)
+
+
+def test_weights_come_with_the_package_and_say_where_they_are_from(monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("no network is needed")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    backbone = TimmBackbone("vit_micro_patch4_32.ocrl", (64, 64))
+    assert WEIGHTS.stat().st_size < 10e6
+    saved = load_file(WEIGHTS)
+    with safe_open(WEIGHTS, framework="pt") as file:
+        notes = json.loads(file.metadata()["metadata"])
+    assert {"command", "data", "seed", "nearest neighbours"} <= set(notes)
+    for name, weight in backbone.model.state_dict().items():
+        assert torch.equal(weight, saved.pop(name).float())
+    assert not saved
+    assert backbone(frames(64, 64)).shape == (2, 256, 128)

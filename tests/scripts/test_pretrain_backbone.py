@@ -1,0 +1,73 @@
+"""A backbone from the command line, and an encoder on it."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+TINY = [
+    "data.num_envs=2",
+    "data.num_steps.train=60",
+    "data.num_steps.validation=40",
+    "pretraining.max_steps=2",
+    "pretraining.steps_per_epoch=1",
+    "pretraining.batch_size=4",
+]
+TINY_BACKBONE = [*TINY, "scoring.num_frames=8", "+backbone.model_kwargs={depth: 1}"]
+TINY_ENCODER = [
+    *TINY,
+    "scoring.num_clips=1",
+    "scoring.clip_length=2",
+    "scoring.num_pictures=1",
+    "+encoder.model.backbone.model_kwargs={depth: 1}",
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def run(home, monkeypatch, capfd):
+    """Run a script in a working directory of its own; return (exit code, stdout, stderr)."""
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(home / "minari"))
+
+    def call(name, *arguments):
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        try:
+            runpy.run_path(str(SCRIPTS / name), run_name="__main__")
+            code = 0
+        except SystemExit as stop:
+            code = stop.code
+        return code, *capfd.readouterr()
+
+    return call
+
+
+def test_a_backbone_of_ones_own_and_an_encoder_on_its_kept_features(run, home):
+    code, out, err = run("pretrain_backbone.py", *TINY_BACKBONE)
+    assert code == 0, err
+    folder = home / "runs/backbone/nav_maze_1/vit_micro_patch4_32/seed=0"
+    scores = json.loads((folder / "scores.json").read_text())
+    assert set(scores) == {"vit_micro_patch4_32", "the same, untrained", "colours of patches"}
+    assert "balanced" in scores["colours of patches"]["nav_maze_1"]
+    assert "nearest neighbours, nav_maze_1" in out
+    assert len(list((folder / "pictures").glob("*.png"))) == 2
+    assert run("pretrain_backbone.py", *TINY_BACKBONE)[0] == 2  # nothing is overwritten unasked
+    assert "trained already" in run("pretrain_backbone.py", *TINY_BACKBONE, "resume=true")[1]
+
+    weights = f"backbone.weights={folder / 'backbone.safetensors'}"
+    arguments = ["pretrain_slots.py", "encoder=dinosaur_small", weights, *TINY_ENCODER]
+    code, _, err = run(*arguments)
+    assert code == 0, err
+    assert list((home / "data/features").glob("*.features.npy"))
+    code, _, err = run(*arguments[:2], "backbone.weights=nowhere", "seed=1", *TINY_ENCODER)
+    assert code == 2
+    assert "error: there are no weights at nowhere" in err
