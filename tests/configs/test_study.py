@@ -17,7 +17,7 @@ from agents.evaluation import evaluate
 from agents.vec_env import GymnasiumVecEnv
 from configs.stages import episodes_to_play
 from configs.study import check_sweep
-from configs.study_cell import agent_configs
+from configs.study_cell import agent_configs, run_cell
 from configs.study_record import Record, open_record
 from configs.study_strips import Watched
 from ocrl.errors import UsageError
@@ -72,6 +72,25 @@ def test_only_encoders_and_seeds_make_cells() -> None:
     check_sweep(["encoder=slotcontrast,vector", "seed=range(0,3)", "episodes=8", "env=nav_maze_2"])
     with pytest.raises(UsageError, match="one study for each env"):
         check_sweep(["env=nav_maze_1,nav_maze_2"])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "pretrained"),
+    [("cnn", None), ("ground_truth", None), ("shuffled", "slotcontrast"), ("vae", "vae")],
+)
+def test_cells_pretrain_what_their_agents_need_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str, pretrained: str | None
+) -> None:
+    calls: list[DictConfig] = []
+    monkeypatch.setattr("configs.study_cell.pretrain_slots", calls.append)
+    monkeypatch.setattr("configs.study_cell.train_agent", lambda cfg: None)
+    cfg = compose(f"encoder={encoder}", f"runs_dir={tmp_path}")
+    cfg.conditions = {}
+    run_cell(cfg)
+    assert [call.encoder.name for call in calls] == [pretrained] * (pretrained is not None)
+    for call in calls:
+        assert call.encoder == compose(f"encoder={pretrained}").encoder
+        assert call.run_dir == str(Path(cfg.checkpoint).parent)
 
 
 class TestRecord:
