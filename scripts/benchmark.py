@@ -51,12 +51,7 @@ def main() -> None:
     for library in ("OMP", "MKL", "NUMBA"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     sys.path.insert(0, str(Path(__file__).parent))
-    cli = importlib.import_module("configs.cli")
-    benchmark = importlib.import_module(f"benchmarks.{options.pop('benchmark')}")
-    try:
-        benchmark.run(**options)
-    except cli.USAGE_ERRORS as error:
-        cli.stop(str(error))
+    importlib.import_module(f"benchmarks.{options.pop('benchmark')}").run(**options)
 
 
 if __name__ == "__main__":

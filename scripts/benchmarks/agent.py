@@ -16,12 +16,15 @@ from stable_baselines3.common.utils import obs_as_tensor
 
 from agents.finetuning import EncoderExtractor
 from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
-from benchmarks.measuring import compose, interleaved, seconds
+from benchmarks.measuring import interleaved, seconds
+from benchmarks.settings import compose
+from configs.cli import stop
 from configs.environments import make_environments
 from configs.observations import make_token_environments
 from configs.tables import print_table
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
+from ocrl.errors import UsageError
 
 NUM_STEPS = 32
 """Of each environment between two updates: a rollout is one minibatch, as large as in training."""
@@ -42,7 +45,10 @@ def run(budget: float, checkpoint: Path | None) -> None:
         budget: CPU seconds for each measurement.
         checkpoint: of a slotcontrast encoder; None: random weights.
     """
-    wrapped = make_loop(checkpoint=checkpoint)
+    try:
+        wrapped = make_loop(checkpoint=checkpoint)
+    except UsageError as error:
+        stop(str(error))
     inside = ["encoder.finetune=true"]
     trained = make_loop(*inside, checkpoint=checkpoint)
     frozen = make_loop(*inside, checkpoint=checkpoint)

@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 import configs
-from benchmarks.measuring import compose, interleaved, peak_memory, seconds
+from benchmarks.measuring import interleaved, peak_memory, seconds
+from benchmarks.settings import compose
 from configs.tables import print_table
 from ocrl.encoder import Encoder, TrainableEncoder
 from ocrl.encoders.slots import SlotEncoder

@@ -6,13 +6,7 @@ import resource
 import time
 from collections.abc import Callable, Mapping
 
-import hydra
 import numpy as np
-import torch
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
-
-torch.set_num_threads(1)
 
 
 def seconds(function: Callable[[], object], budget: float) -> float:
@@ -33,19 +27,17 @@ def interleaved(functions: Mapping[str, Callable[[], object]], budget: float) ->
     end = time.process_time() + budget * len(functions)
     while not times[next(iter(times))] or time.process_time() < end:
         for name, function in functions.items():
-            start = time.process_time()
-            function()
-            times[name].append(time.process_time() - start)
+            times[name].append(once(function))
     return {name: float(np.median(taken)) for name, taken in times.items()}
+
+
+def once(function: Callable[[], object]) -> float:
+    """Return CPU seconds of one call."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
 
 
 def peak_memory() -> float:
     """Return the most memory that this process ever had, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def compose(name: str, *overrides: str) -> DictConfig:
-    """Return a script's configuration."""
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_module("configs", version_base="1.3"):
-        return hydra.compose(name, overrides=list(overrides))

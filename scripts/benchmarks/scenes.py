@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.encoders import training_step
-from benchmarks.measuring import compose, interleaved, seconds
+from benchmarks.measuring import interleaved, seconds
+from benchmarks.settings import compose
 from configs.tables import print_table
 from envs.scenes import (
     Recipe,
