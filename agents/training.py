@@ -54,7 +54,7 @@ def make_ppo(
     n_steps: int = 128,
     batch_size: int = 512,
     n_epochs: int = 4,
-    learning_rate: float = 3e-4,
+    learning_rate: float = 1e-3,
     anneal_learning_rate: bool = True,
     gamma: float = 0.99,
     gae_lambda: float = 0.95,

@@ -126,18 +126,19 @@ class MixedPolicy(Policy):
     For data: who only wanders looks at a bare wall in a third of all frames, and at few things.
     """
 
-    # in turn, so that a small batch has all of them
-    KINDS = (WanderingPolicy, WallFollowerPolicy, WanderingPolicy, OraclePolicy)
-
     def __init__(self, simulation: Simulation, seed: int) -> None:
         super().__init__(simulation, seed)
-        self._policies: list[Policy] = [kind(simulation, seed) for kind in dict.fromkeys(self.KINDS)]
-        kinds = [type(policy) for policy in self._policies]
-        self._kind = np.resize([kinds.index(kind) for kind in self.KINDS], self.num_envs)
+        self._policies = (
+            WanderingPolicy(simulation, seed),
+            WallFollowerPolicy(simulation, seed),
+            OraclePolicy(simulation, seed),
+        )
+        # in turn, so that a small batch has all of them
+        self._choice = np.resize([0, 1, 0, 2], self.num_envs)
 
     def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
         """Return the action of each maze's own policy."""
-        return np.choose(self._kind, [policy(observations) for policy in self._policies])
+        return np.choose(self._choice, [policy(observations) for policy in self._policies])
 
 
 POLICIES: dict[str, type[Policy]] = {

@@ -26,13 +26,12 @@ class SlotContrast(SlotEncoder):
         projection: features to the tokens that slot attention reads.
         initializer: slots before a first frame.
         corrector: slot attention.
-        predictor: slots to where the next frame's slots start.
+        predictor: slots to where the next frame's slots start. None: they start from the
+            initialiser in every frame, and the contrast alone keeps them with their object.
         decoder: slots to the target.
         target: (frames, features) to what is reconstructed.
         contrast_weight: w.
         temperature: of the contrast.
-        prediction_weight: weight of a further term, the decoder's loss of the *predicted* slots on
-            the next frame. Zero, as published, leaves it out.
         first_iterations: iterations of slot attention on a first frame.
         iterations: iterations on every other frame.
         checkpoint_decoder: recompute the decoder's activations in the backward pass.
@@ -44,13 +43,12 @@ class SlotContrast(SlotEncoder):
         projection: nn.Module,
         initializer: Initializer,
         corrector: SlotAttention,
-        predictor: nn.Module,
+        predictor: nn.Module | None,
         decoder: Decoder,
         target: nn.Module,
         *,
         contrast_weight: float = 0.5,
         temperature: float = 0.1,
-        prediction_weight: float = 0.0,
         first_iterations: int = 3,
         iterations: int = 2,
         checkpoint_decoder: bool = False,
@@ -69,8 +67,6 @@ class SlotContrast(SlotEncoder):
         )
         self.temperature = temperature
         self.loss_weights = {"reconstruction": 1.0, "slot_contrast": contrast_weight}
-        if prediction_weight:
-            self.loss_weights["prediction"] = prediction_weight
 
     def losses(self, videos: Tensor, features: Tensor | None = None) -> dict[str, Tensor]:
         """Return the terms of the objective, unweighted.
@@ -83,14 +79,9 @@ class SlotContrast(SlotEncoder):
             UsageError: for clips of one frame.
         """
         features = self.backbone_features(videos) if features is None else features
-        tokens = self.projection(features)
-        slots, attention, predicted = self.recurrence(tokens)
+        slots, attention, _ = self.group(features)
         target = self.target(videos, features)
-        losses = {
+        return {
             "reconstruction": self.decoder_loss(slots, attention, target),
             "slot_contrast": slot_slot_contrast(slots, self.temperature),
         }
-        if "prediction" in self.loss_weights:
-            expected = self.recurrence.attend(predicted[:, :-1], tokens[:, 1:])
-            losses["prediction"] = self.decoder_loss(predicted[:, :-1], expected, target[:, 1:])
-        return losses

@@ -105,8 +105,3 @@ class SlotRecurrence(nn.Module):
             self.initializer(len(slots)) if self.predictor is None else self.predictor(slots)
         )
         return next_slots
-
-    def attend(self, slots: Tensor, features: Tensor) -> Tensor:
-        """Return where slots (B, T, K, D) look in tokens (B, T, N, F), (B, T, K, N)."""
-        attention = self.corrector.attend(slots.flatten(0, 1), features.flatten(0, 1))
-        return torch.unflatten(attention, 0, slots.shape[:2])

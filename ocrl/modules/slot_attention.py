@@ -90,17 +90,10 @@ class SlotAttention(nn.Module):
     def iterate(self, slots: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Run one iteration on (B, K, D) slots; return the new ones and attention (B, K, N)."""
         normalised = self.norm_slots(slots)
-        attention = self._attention(normalised, keys)
+        logits = self.to_q(normalised) @ keys.transpose(1, 2) * self.slot_dim**-0.5
+        attention = torch.softmax(logits, dim=1)
         weights = attention + self.eps
         updates = (weights / weights.sum(dim=-1, keepdim=True)) @ values
         hidden = normalised if self.gru_hidden == "normalised" else slots
         slots = self.gru(updates.flatten(0, 1), hidden.flatten(0, 1)).unflatten(0, slots.shape[:2])
         return self.mlp(slots), attention
-
-    def attend(self, slots: Tensor, features: Tensor) -> Tensor:
-        """Return where slots (B, K, D) look in tokens (B, N, feature_dim), (B, K, N)."""
-        return self._attention(self.norm_slots(slots), self.to_k(self.norm_features(features)))
-
-    def _attention(self, normalised_slots: Tensor, keys: Tensor) -> Tensor:
-        logits = self.to_q(normalised_slots) @ keys.transpose(1, 2) * self.slot_dim**-0.5
-        return torch.softmax(logits, dim=1)

@@ -72,12 +72,6 @@ def test_the_order_of_tokens_does_not_matter(attention):
     torch.testing.assert_close(permuted_shares, shares[:, :, order])
 
 
-def test_attend_is_the_attention_of_the_first_iteration(attention):
-    features, slots = torch.randn(2, 5, 6), torch.randn(2, 3, 4)
-    _, shares = attention(features, slots, 1)
-    torch.testing.assert_close(attention.attend(slots, features), shares)
-
-
 def test_an_unknown_variant_is_refused():
     with pytest.raises(UsageError, match="choose 'normalised' or 'raw'"):
         SlotAttention(6, 4, gru_hidden="plain")
