@@ -5,7 +5,7 @@ import warnings
 from omegaconf import DictConfig
 
 from configs.cli import script
-from configs.study_cell import run_cell
+from configs.study.cell import run_cell
 
 
 @script("transfer_study")

@@ -12,7 +12,7 @@ from configs.comparison.cell import RECORD, TRUTH, save_scores
 from configs.comparison.results import Cell
 from configs.comparison.scoring import SCORES, Truth
 from configs.scoreboard import baselines
-from configs.study_record import open_record
+from configs.study.record import open_record
 from ocrl.baselines import BackboneFeatures, KMeans
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder

@@ -13,7 +13,7 @@ from configs.cli import USAGE_ERRORS
 from configs.comparison.scoring import PICTURE, SCORES, Scored, Truth, measure, picture_masks
 from configs.runs import open_run
 from configs.stages import pretrain_slots
-from configs.study_record import open_record
+from configs.study.record import open_record
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
 from ocrl.encoders.slots import SlotEncoder

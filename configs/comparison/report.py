@@ -12,7 +12,7 @@ from agents.transfer import write_rows
 from configs.comparison.results import Results
 from configs.comparison.scores import IDENTITY, OVERLAPS, Scores
 from configs.comparison.scoring import PICTURE, Scored
-from configs.study_record import machines
+from configs.study.record import machines
 
 
 class Report:

@@ -9,8 +9,8 @@ from omegaconf import DictConfig
 
 from configs.comparison.cell import RECORD, TRUTH, cell_checkpoint
 from configs.comparison.scoring import SCORES, Scored
-from configs.study_record import Record
-from configs.study_results import as_of, check_records
+from configs.study.record import Record
+from configs.study.results import as_of, check_records
 from ocrl.errors import UsageError
 
 SHARED = (*TRUTH, "clip_length", "pretraining.max_steps", "pretraining.batch_size")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from configs.comparison.results import Cell
 from configs.comparison.scoring import Scored
-from configs.study_scores import Table
+from configs.study.scores import Table
 
 Array = npt.NDArray[np.float64]
 

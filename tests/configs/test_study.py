@@ -17,9 +17,9 @@ from agents.evaluation import evaluate
 from agents.vec_env import GymnasiumVecEnv
 from configs.stages import episodes_to_play
 from configs.study import check_sweep
-from configs.study_cell import agent_configs, run_cell
-from configs.study_record import Record, open_record
-from configs.study_strips import Watched
+from configs.study.cell import agent_configs, run_cell
+from configs.study.record import Record, open_record
+from configs.study.strips import Watched
 from ocrl.errors import UsageError
 
 
@@ -82,8 +82,8 @@ def test_cells_pretrain_what_their_agents_need_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str, pretrained: str | None
 ) -> None:
     calls: list[DictConfig] = []
-    monkeypatch.setattr("configs.study_cell.pretrain_slots", calls.append)
-    monkeypatch.setattr("configs.study_cell.train_agent", lambda cfg: None)
+    monkeypatch.setattr("configs.study.cell.pretrain_slots", calls.append)
+    monkeypatch.setattr("configs.study.cell.train_agent", lambda cfg: None)
     cfg = compose(f"encoder={encoder}", f"runs_dir={tmp_path}")
     cfg.conditions = {}
     run_cell(cfg)

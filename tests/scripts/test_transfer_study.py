@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-import configs.study_cell
+import configs.study.cell
 
 SCRIPT = Path(__file__).parents[2] / "scripts/transfer_study.py"
 TINY = [
@@ -155,7 +155,7 @@ def test_interrupted_anywhere_it_comes_to_the_same(
     again = ("runs_dir=again", "encoder=slotcontrast")
     for stage in ("pretrain_slots", "train_agent", "load_agent", "save_episodes"):
         with monkeypatch.context() as patch:
-            patch.setattr(configs.study_cell, stage, interrupted)
+            patch.setattr(configs.study.cell, stage, interrupted)
             assert study(*again)[0] == 130
     assert study(*again)[0] == 0
     expected = {name: text for name, text in played(home).items() if "vector" not in name}
@@ -211,19 +211,19 @@ def test_cells_of_other_settings_are_not_put_into_one_table(
 def test_a_cell_that_fails_leaves_the_others(
     study: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = configs.study_cell.pretrain_slots
+    original = configs.study.cell.pretrain_slots
 
     def failing(cfg: object) -> object:
-        raise configs.study_cell.UsageError("the loss is not finite")
+        raise configs.study.cell.UsageError("the loss is not finite")
 
-    monkeypatch.setattr(configs.study_cell, "pretrain_slots", failing)
+    monkeypatch.setattr(configs.study.cell, "pretrain_slots", failing)
     code, out, err = study("seed=1,0")
     assert code == 2
     assert "report: " in out
     assert "slotcontrast seed=1: the loss is not finite" in errors(err)[-1]
     markdown = (home / "runs/study/seekavoid_arena_1/report.md").read_text()
     assert "left out: slotcontrast seed=1: the loss is not finite" in markdown
-    monkeypatch.setattr(configs.study_cell, "pretrain_slots", original)
+    monkeypatch.setattr(configs.study.cell, "pretrain_slots", original)
     for path in (home / "runs/study/seekavoid_arena_1/cells").glob("*/seed=1.json"):
         path.unlink()
 

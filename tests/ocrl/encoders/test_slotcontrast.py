@@ -42,7 +42,8 @@ def test_gradients_of_the_contrast_reach_slots_through_every_frame():
     clip = videos()
     encoder.losses(clip)["slot_contrast"].backward()
     start = encoder.recurrence.initializer.slots
-    assert start.grad is not None and start.grad.abs().max() > 0
+    assert start.grad is not None
+    assert start.grad.abs().max() > 0
 
 
 def test_scores_and_pictures_are_of_the_decoder_s_masks():

@@ -63,48 +63,6 @@ def test_extra_iterations_are_run_for_first_rows_only(monkeypatch):
     assert rows == [1, 4, 4, 4, 4]
 
 
-@pytest.mark.parametrize(("first_iterations", "iterations"), [(3, 2), (1, 1), (4, 1)])
-def test_a_video_corrects_and_predicts_in_turn(first_iterations, iterations):
-    recurrence = build(first_iterations, iterations)
-    features = torch.randn(2, 3, 5, 6)
-    states = recurrence(features)
-    predicted = recurrence.initializer(2)
-    for t in range(3):
-        count = first_iterations if t == 0 else iterations
-        slots, attention = recurrence.corrector(features[:, t], predicted, count)
-        predicted = recurrence.predictor(slots)
-        torch.testing.assert_close(states.slots[:, t], slots)
-        torch.testing.assert_close(states.attention[:, t], attention)
-        torch.testing.assert_close(states.predicted[:, t], predicted)
-
-
-def test_each_row_gets_the_iterations_that_it_needs():
-    recurrence = build()
-    features, predicted = torch.randn(4, 5, 6), torch.randn(4, 3, 4)
-    is_first = torch.tensor([True, False, True, False])
-    slots = recurrence.step(features, predicted, is_first).slots
-    fresh, _ = recurrence.corrector(features, recurrence.initializer(4), 3)
-    running, _ = recurrence.corrector(features, predicted, 2)
-    expected = torch.where(is_first[:, None, None], fresh, running)
-    torch.testing.assert_close(slots, expected)
-
-
-def test_extra_iterations_are_run_for_first_rows_only(monkeypatch):
-    recurrence = build()
-    rows = []
-    iterate = recurrence.corrector.iterate
-
-    def counted(slots, keys, values):
-        rows.append(len(slots))
-        return iterate(slots, keys, values)
-
-    monkeypatch.setattr(recurrence.corrector, "iterate", counted)
-    features, predicted = torch.randn(4, 5, 6), torch.randn(4, 3, 4)
-    recurrence.step(features, predicted, torch.tensor([True, False, False, False]))
-    recurrence.step(features, predicted, torch.zeros(4, dtype=torch.bool))
-    assert rows == [1, 4, 4, 4, 4]
-
-
 @pytest.mark.parametrize(("first_iterations", "iterations"), [(1, 2), (2, 0)])
 def test_impossible_iterations_are_refused(first_iterations, iterations):
     with pytest.raises(UsageError, match="first_iterations >= iterations >= 1"):

@@ -17,11 +17,11 @@ from agents.statistics import Array
 from agents.training import LAST
 from agents.transfer import plot_learning, plot_transfer, read_curve, score_matrix, write_rows
 from agents.verdicts import caveats, verdicts
-from configs.study_cell import episodes_path
-from configs.study_record import Record, machines
-from configs.study_references import reference_episodes
-from configs.study_results import AgentRun, Results, slot_quality
-from configs.study_scores import UNSEEN, Scores, Table, episode_rows, estimate_rows
+from configs.study.cell import episodes_path
+from configs.study.record import Record, machines
+from configs.study.references import reference_episodes
+from configs.study.results import AgentRun, Results, slot_quality
+from configs.study.scores import UNSEEN, Scores, Table, episode_rows, estimate_rows
 
 QUALITY = "fg_ari"
 

@@ -15,10 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from configs.cli import USAGE_ERRORS, stop
 from configs.sources import Source
-from configs.study_cell import agent_configs
-from configs.study_references import play_references
-from configs.study_report import Report
-from configs.study_results import read_results
+from configs.study.cell import agent_configs
+from configs.study.references import play_references
+from configs.study.report import Report
+from configs.study.results import read_results
 from configs.tables import print_table
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError

@@ -13,9 +13,9 @@ from omegaconf import DictConfig
 from agents.comparison import check_comparable
 from agents.results import load_episodes
 from agents.transfer import Played
-from configs.study_cell import agent_configs, episodes_path, is_trained
-from configs.study_record import SHARED, Record
-from configs.study_references import reference_episodes, reference_policies
+from configs.study.cell import agent_configs, episodes_path, is_trained
+from configs.study.record import SHARED, Record
+from configs.study.references import reference_episodes, reference_policies
 
 SEEDS = ("seed", "data.seed")
 

@@ -17,8 +17,8 @@ from agents.results import save_episodes
 from agents.training import LAST
 from configs.cli import USAGE_ERRORS
 from configs.stages import episodes_to_play, load_agent, pretrain_slots, train_agent
-from configs.study_record import OWN, SHARED, open_record
-from configs.study_strips import Watched
+from configs.study.record import OWN, SHARED, open_record
+from configs.study.strips import Watched
 from ocrl.errors import UsageError
 from ocrl.visualization import save_image
 

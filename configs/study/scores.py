@@ -19,7 +19,7 @@ from agents.comparison import (
 )
 from agents.evaluation import mean_scores
 from agents.transfer import Played, score_matrix
-from configs.study_results import Results
+from configs.study.results import Results
 from ocrl.errors import UsageError
 
 UNSEEN = "unseen"

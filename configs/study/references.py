@@ -10,8 +10,8 @@ from agents.comparison import ORACLE, RANDOM
 from agents.vec_env import GymnasiumVecEnv
 from configs.collection import rollout_policy
 from configs.environments import make_environments
-from configs.study_cell import EPISODES, play_watched
-from configs.study_record import SHARED, open_record
+from configs.study.cell import EPISODES, play_watched
+from configs.study.record import SHARED, open_record
 
 REFERENCES = (RANDOM, "wandering", "wall_follower", ORACLE)
 
