@@ -18,7 +18,8 @@ from ocrl.visualization import Image, enlarge, image_grid, save_image
 def principal_colours(features: Tensor) -> Tensor:
     """Show the first three principal components of features as red, green and blue.
 
-    They are those of all features given, so the same colour means the same in every frame.
+    The mean of each frame is taken out, or the largest components would only tell frames apart. The
+    components are those of all frames, so the same colour means the same in every frame.
 
     Args:
         features: float (B, h, w, F), F at least 3.
@@ -30,8 +31,7 @@ def principal_colours(features: Tensor) -> Tensor:
         >>> principal_colours(torch.rand(2, 4, 4, 8)).shape
         torch.Size([2, 4, 4, 3])
     """
-    points = features.flatten(0, 2).double()
-    points = points - points.mean(dim=0)
+    points = (features - features.mean((1, 2), keepdim=True)).flatten(0, 2).double()
     axes = torch.linalg.eigh(points.T @ points).eigenvectors[:, -3:].flip(1)
     # An eigenvector's sign means nothing: make it the same everywhere.
     largest = axes.gather(0, axes.abs().max(dim=0).indices.unsqueeze(0))
