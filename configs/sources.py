@@ -19,6 +19,7 @@ from ocrl.data.recordings import load_recordings
 from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from ocrl.data.shards import ShardVideos, write_shards
+from ocrl.data.video_files import load_video_files
 from ocrl.data.videos import Videos
 
 
@@ -130,6 +131,34 @@ class Recordings(Source):
     def scoring_videos(self) -> Videos:
         """Return the episodes whose names match ``held_out``."""
         return load_recordings(self.path, self.held_out)
+
+
+class VideoFiles(Source):
+    """Plain video files in two folders, one to train on and one to look at."""
+
+    def __init__(
+        self,
+        *,
+        run_name: str,
+        path: str,
+        held_out: str,
+        image_size: tuple[int, int],
+        every: int,
+    ) -> None:
+        self.run_name = run_name
+        self.path = path
+        self.held_out = held_out
+        height, width = image_size
+        self.image_size = (height, width)
+        self.every = every
+
+    def training_videos(self) -> Videos:
+        """Return the files of the first folder."""
+        return load_video_files(self.path, self.image_size, every=self.every)
+
+    def scoring_videos(self) -> Videos:
+        """Return the files of the second folder."""
+        return load_video_files(self.held_out, self.image_size, every=self.every)
 
 
 class Shards(Source):

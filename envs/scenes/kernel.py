@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+from envs.kernel import compiler
+
 Vector = tuple[float, float, float]
 
 # Everything that keeps infinities and NaN as they are.
 FAST = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
-# numba gives its settings no types
-config: Any = numba.config
-
-
-def _cache_directory() -> str:
-    """Return a folder for compiled code that changes with any source file of this package.
-
-    Numba would otherwise go on calling the old code of a function in another file.
-    """
-    package = Path(__file__).parent
-    sources = b"".join(source.read_bytes() for source in sorted(package.glob("*.py")))
-    base = os.environ.get("NUMBA_CACHE_DIR") or str(package / "__pycache__")
-    return os.path.join(base, f"scenes-{hashlib.sha256(sources).hexdigest()[:16]}")
-
-
-_CACHE_DIRECTORY = _cache_directory()
-
-
-def kernel(function: Function) -> Function:
-    """Compile a function to machine code, without the interpreter lock."""
-    others = config.CACHE_DIR
-    config.CACHE_DIR = _CACHE_DIRECTORY
-    try:
-        compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
-    finally:
-        config.CACHE_DIR = others
-    return cast(Function, compiled)
+kernel = compiler(Path(__file__).parent, fastmath=FAST)
 
 
 @kernel

@@ -1,0 +1,50 @@
+"""Compilation of inner loops, cached on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# numba gives its settings no types
+config: Any = numba.config
+
+
+class Compile(Protocol):
+    """Makes machine code of a function."""
+
+    def __call__(self, function: Function) -> Function:
+        """Return the compiled function, of the same signature."""
+
+
+def compiler(package: Path, **options: Any) -> Compile:
+    """Return what compiles the functions of a package, without the interpreter lock.
+
+    Numba recompiles a function when its own file changes, and not when a function that it calls, in
+    another file, does: after an update old and new code would be mixed. So compiled code is kept in
+    a folder whose name changes with any source file of the package.
+
+    Args:
+        package: folder of the package.
+        **options: further ones of ``numba.njit``.
+    """
+    sources = b"".join(source.read_bytes() for source in sorted(package.glob("*.py")))
+    base = os.environ.get("NUMBA_CACHE_DIR") or str(package / "__pycache__")
+    folder = os.path.join(base, f"{package.name}-{hashlib.sha256(sources).hexdigest()[:16]}")
+    jit = numba.njit(cache=True, nogil=True, error_model="numpy", **options)
+
+    def compile_function(function: Function) -> Function:
+        others = config.CACHE_DIR
+        config.CACHE_DIR = folder
+        try:
+            return cast(Function, jit(function))
+        finally:
+            config.CACHE_DIR = others
+
+    return compile_function

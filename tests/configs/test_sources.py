@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_module
+from hydra.utils import instantiate
+
+from configs.sources import Source
+from ocrl.errors import UsageError
+
+
+def video_files(*overrides: str) -> Source:
+    with initialize_config_module("configs", version_base="1.3"):
+        cfg = compose("pretrain_slots", ["data=video_files", *overrides])
+    source: Source = instantiate(cfg.data)
+    return source
+
+
+def write_video(path: Path, num_frames: int, grey: int) -> None:
+    path.parent.mkdir(exist_ok=True)
+    iio.imwrite(
+        path, np.full((num_frames, 48, 64, 3), grey, np.uint8), plugin="pyav", codec="mpeg4", fps=10
+    )
+
+
+def test_video_files_come_in_the_size_of_the_encoder(tmp_path: Path) -> None:
+    write_video(tmp_path / "train/a.mp4", 6, 200)
+    write_video(tmp_path / "validation/b.mp4", 5, 50)
+    folders = f"data.path={tmp_path}/train", f"data.held_out={tmp_path}/validation"
+    source = video_files(*folders, "encoder.image_size=[32,40]", "data.every=2")
+    clips = source.training_clips(2, (32, 40))
+    assert [clips[i]["video"].shape for i in range(2)] == [(2, 32, 40, 3)] * 2
+    scored = source.scoring_clips(1, 3, (32, 40))
+    assert scored[0].keys() == {"video"}
+    assert abs(scored[0]["video"].float().mean() - 50) < 3
+
+
+def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
+    source = video_files(f"data.path={tmp_path}", f"data.held_out={tmp_path}")
+    with pytest.raises(UsageError, match="no video file in"):
+        source.training_clips(2, (64, 64))
