@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +27,7 @@ from agents.reward_scale import VecScaledReward
 from ocrl.building import class_path
 from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
+from ocrl.files import whole_file
 
 FORMAT = "ocrl-agent"
 VERSION = "1"
@@ -84,18 +84,12 @@ def save_agent(
     for index, moments in policy.optimizer.state_dict()["state"].items():
         for name, tensor in moments.items():
             tensors[f"optimizer.{index}.{name}"] = tensor
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as part:
         safetensors.torch.save_file(
             {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            temporary,
+            part,
             {"format": FORMAT, "version": VERSION, "header": json.dumps(header)},
         )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_agent(path: str | Path) -> AgentFile:

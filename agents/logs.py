@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+
+from ocrl.files import whole_file
 
 
 def make_logger(run_dir: Path, resume_step: int = 0) -> Logger:
@@ -72,9 +73,7 @@ class CsvWriter(KVWriter):
         self._row = {}
 
     def _rewrite(self) -> None:
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
-        with temporary.open("w", newline="") as file:
+        with whole_file(self._path) as part, part.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(self._rows)
-        os.replace(temporary, self._path)

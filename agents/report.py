@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import imageio.v3 as iio
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from ocrl.files import whole_file, write_text
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
@@ -122,25 +123,19 @@ class Page:
     def save(self, folder: str | Path) -> Path:
         """Write ``report.html``, ``report.md`` and the pictures; return the HTML file's path."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         for name, png in self._pictures.items():
-            _write(folder / name, png)
-        _write(folder / "report.md", ("\n\n".join(self._markdown) + "\n").encode())
+            with whole_file(folder / name) as part:
+                part.write_bytes(png)
+        write_text(folder / "report.md", "\n\n".join(self._markdown) + "\n")
         page = (
             '<!doctype html><html lang="en"><meta charset="utf-8">'
             f"<title>{html.escape(self._title)}</title><style>{STYLE}</style>"
             f"{''.join(self._html)}</html>"
         )
-        _write(folder / "report.html", page.encode())
+        write_text(folder / "report.html", page)
         return folder / "report.html"
 
 
 def _two_lines(cell: str) -> str:
     first, _, second = (html.escape(line) for line in cell.partition("\n"))
     return f"{first}<br><small>{second}</small>" if second else first
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from agents.evaluation import Episode
 from ocrl.errors import UsageError
+from ocrl.files import write_text
 
 
 def save_episodes(path: str | Path, episodes: Sequence[Episode]) -> None:
@@ -20,8 +20,6 @@ def save_episodes(path: str | Path, episodes: Sequence[Episode]) -> None:
         path: where to; its folder is made. A file of that name is replaced.
         episodes: what is written; a score that is nan becomes null.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     rows = [
         {
             "seed": episode.seed,
@@ -32,9 +30,7 @@ def save_episodes(path: str | Path, episodes: Sequence[Episode]) -> None:
         }
         for episode in episodes
     ]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(rows, allow_nan=False))
-    os.replace(temporary, path)
+    write_text(path, json.dumps(rows, allow_nan=False))
 
 
 def load_episodes(path: str | Path) -> list[Episode]:

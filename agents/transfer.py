@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from agents.evaluation import Episode, mean_scores
 from agents.statistics import iqm, stratified_bootstrap
 from ocrl.errors import UsageError
+from ocrl.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,11 @@ def summary_rows(played: Sequence[Played], scores: Sequence[str]) -> list[dict[s
 
 def write_rows(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows as CSV, with the columns of all of them, whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    with temporary.open("w", newline="") as file:
+    with whole_file(path) as part, part.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, path)
 
 
 def plot_transfer(played: Sequence[Played], score: str, label: str) -> Figure:

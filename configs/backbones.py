@@ -15,7 +15,7 @@ from torch.utils.data import Subset
 
 from configs.collection import NUM_STUFF
 from configs.environments import settings
-from configs.runs import open_run, write_text
+from configs.runs import open_run
 from configs.sources import Mixed, Rollouts, Source
 from configs.tables import print_table
 from envs.maze.views import SEGMENT_KINDS, SEGMENT_STRIDE
@@ -23,6 +23,7 @@ from ocrl.backbone_pretraining import BackbonePretraining, TeacherSchedule, save
 from ocrl.baselines import BackboneFeatures, ColourPosition
 from ocrl.data.clips import Clip, evaluation_clips
 from ocrl.feature_pictures import FeaturePictures
+from ocrl.files import write_text
 from ocrl.metrics.neighbours import Features, NeighbourProbe
 from ocrl.modules.backbones import TimmBackbone
 from ocrl.self_distillation import SelfDistillation

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from ocrl.errors import UsageError
+from ocrl.files import write_text
 
 CONFIG = "config.yaml"
 
@@ -74,10 +74,3 @@ def overrides(cfg: DictConfig) -> str:
     if cfg.runs_dir != "runs":
         words.append(f"runs_dir={cfg.runs_dir}")
     return " ".join(words)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file as a whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)

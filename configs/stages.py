@@ -23,12 +23,13 @@ from agents.training import LAST, train
 from agents.vec_env import environment_seeds
 from configs.environments import settings
 from configs.observations import keep_encoder, make_token_environments, open_encoder
-from configs.runs import open_run, write_text
+from configs.runs import open_run
 from configs.scoreboard import baselines, make_scoreboard
 from configs.sources import Source
 from configs.tables import print_table
 from ocrl.checkpoints import load_encoder, save_encoder
 from ocrl.errors import UsageError
+from ocrl.files import write_text
 from ocrl.pictures import MaskPictures, draw_masks
 from ocrl.pretraining import PretrainingSettings, pretrain
 from ocrl.scoring import SegmentationScores

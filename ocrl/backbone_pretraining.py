@@ -19,11 +19,11 @@ from torch.optim.lr_scheduler import LambdaLR
 from ocrl.baselines import BackboneFeatures
 from ocrl.data.crops import MultiCrop
 from ocrl.errors import UsageError
+from ocrl.files import whole_file
 from ocrl.metrics.neighbours import NeighbourProbe
 from ocrl.modules.backbones import TimmBackbone
 from ocrl.self_distillation import SelfDistillation
 from ocrl.training import Batch, PretrainingSettings
-from ocrl.visualization import whole_file
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from torch import Tensor
 from ocrl.building import build, class_path, fit_weights
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+from ocrl.files import whole_file
 from ocrl.released import identify, load_released
 from ocrl.releases import RELEASES
 
@@ -70,14 +70,8 @@ def save_encoder(
         ) from error
     header = {"format": FORMAT, "version": VERSION, **texts}
     weights = {key: value.cpu().contiguous() for key, value in encoder.state_dict().items()}
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        safetensors.torch.save_file(weights, temporary, header)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        safetensors.torch.save_file(weights, part, header)
 
 
 def load_encoder(source: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> Encoder:

@@ -15,8 +15,9 @@ from tqdm import tqdm
 from ocrl.data.clips import resize
 from ocrl.encoder import Encoder, EncoderOutput
 from ocrl.errors import UsageError
+from ocrl.files import whole_file
 from ocrl.metrics.base import hard_segments
-from ocrl.visualization import Image, overlay_segments, whole_file
+from ocrl.visualization import Image, overlay_segments
 
 
 class SegmentedVideo(NamedTuple):

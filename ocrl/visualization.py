@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ocrl.errors import UsageError
+from ocrl.files import whole_file
 from ocrl.metrics import hard_segments
 
 Image = NDArray[np.uint8]
@@ -207,7 +206,7 @@ def save_image(path: str | Path, image: Image) -> None:
         path: replaced if it exists; its folder is made.
         image: what to write.
     """
-    with whole_file(Path(path)) as part:
+    with whole_file(path) as part:
         iio.imwrite(part, image, extension=".png")
 
 
@@ -233,15 +232,3 @@ def save_video(path: str | Path, frames: Image, frames_per_second: int = 12) -> 
             odd = [(0, size % 2) for size in frames.shape[1:3]]
             even = np.pad(frames, [(0, 0), *odd, (0, 0)], mode="edge")
             iio.imwrite(part, even, plugin="pyav", codec="h264", fps=frames_per_second)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give a name to write to, and move the file to ``path`` once it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

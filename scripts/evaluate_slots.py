@@ -9,12 +9,12 @@ from omegaconf import DictConfig
 
 from agents.report import Page
 from configs.cli import script
-from configs.runs import write_text
 from configs.scoreboard import baselines, make_scoreboard, truthless_table
 from configs.sources import Source
 from configs.tables import print_table
 from ocrl.checkpoints import load_encoder, sha256
 from ocrl.consistency import score_without_truth
+from ocrl.files import write_text
 from ocrl.pictures import draw_masks, spread
 
 

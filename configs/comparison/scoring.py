@@ -12,12 +12,12 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from configs.runs import write_text
 from configs.sources import Source
 from ocrl.data.clips import Clip, evaluation_clips, resize
 from ocrl.data.videos import Videos
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+from ocrl.files import write_text
 from ocrl.metrics import SlotIdentity
 from ocrl.pictures import spread
 from ocrl.scoring import score

@@ -20,8 +20,8 @@ from omegaconf import DictConfig
 
 from configs.cli import USAGE_ERRORS
 from configs.environments import settings
-from configs.runs import write_text
 from ocrl.errors import UsageError
+from ocrl.files import write_text
 
 SHARED = ("env", "agent", "total_steps", "conditions", "episodes", "episode_seed", "num_envs")
 """What all cells of a table have in common."""

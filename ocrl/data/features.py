@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
-from ocrl.visualization import whole_file
+from ocrl.files import whole_file
 
 Compute = Callable[[Tensor], dict[str, Tensor]]
 CHUNK = 32  # frames in one forward pass

@@ -98,7 +98,7 @@ def test_resume_goes_on_with_count_schedule_optimiser_and_table(room: Any, tmp_p
     assert third.num_timesteps == 768
     assert third._n_updates == 6 * 4
     # three updates of 128 steps are left, at 512, 640 and 768 of 768 steps
-    np.testing.assert_allclose(rates, 3e-4 * np.array([256, 128, 0]) / 768, atol=1e-9)
+    np.testing.assert_allclose(rates, 1e-3 * np.array([256, 128, 0]) / 768, atol=1e-9)
     assert [int(row["step"]) for row in rows(tmp_path)] == [128, 256, 384, 512, 640, 768]
     train(third, 768, tmp_path, progress=False, resume=True)
     assert third.num_timesteps == 768

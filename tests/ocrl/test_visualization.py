@@ -18,7 +18,6 @@ from ocrl.visualization import (
     segmentation_strip,
     segmentation_video,
     slot_strip,
-    whole_file,
 )
 
 
@@ -93,22 +92,6 @@ def test_videos_and_images_come_back(name: str, tmp_path: Path) -> None:
     save_image(tmp_path / "a.png", frames[3])
     assert (iio.imread(tmp_path / "a.png") == 120).all()
     assert {p.name for p in tmp_path.rglob("*") if p.is_file()} == {name, "a.png"}
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    save_image(path, np.zeros((4, 4, 3), np.uint8))
-    before = path.read_bytes()
-
-    def fail_halfway() -> None:
-        with whole_file(path) as part:
-            part.write_bytes(b"half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail_halfway()
-    assert path.read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
