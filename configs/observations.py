@@ -66,6 +66,11 @@ def open_encoder(cfg: DictConfig) -> Encoder | None:
         UsageError: there is no checkpoint, or it holds another encoder.
     """
     if cfg.encoder.model is None:
+        if cfg.encoder.finetune:
+            raise UsageError(
+                f"encoder={cfg.encoder.name} has no weights to train along: leave out "
+                "encoder.finetune, or choose another encoder"
+            )
         return None
     own = Path(cfg.run_dir) / ENCODER
     if own.exists():

@@ -1,27 +1,56 @@
-"""Film a policy: see ``python scripts/record_video.py --help``."""
+"""Film a policy or a trained agent: see ``python scripts/record_video.py --help``."""
 
 from pathlib import Path
 
 import gymnasium
 import numpy as np
-from omegaconf import DictConfig
+import torch
+from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from agents.checkpoints import read_agent
+from agents.videos import film
 from configs.cli import script
 from configs.environments import settings
+from configs.stages import load_agent
 from envs.maze.policies import make_policy
 from ocrl.errors import UsageError
-from ocrl.visualization import save_video
+from ocrl.visualization import Image, save_video
 
 DECISIONS_PER_SECOND = 15
 
 
 @script("record_video")
 def main(cfg: DictConfig) -> None:
-    """Play one maze from its beginning."""
-    output = Path(cfg.output)
+    """Play one episode from its beginning."""
+    torch.set_num_threads(cfg.num_threads)
+    name = cfg.policy if cfg.checkpoint is None else encoder_of(Path(cfg.checkpoint))
+    folder = Path(cfg.runs_dir) / "videos"
+    output = Path(cfg.output or folder / f"{cfg.env.run_name}-{name}-{cfg.seed}.mp4")
     if output.exists() and not cfg.overwrite:
         raise UsageError(f"{output} exists: replace it with overwrite=true, or set another output")
+    video = film_policy(cfg) if cfg.checkpoint is None else film_agent(cfg)
+    save_video(output, video, DECISIONS_PER_SECOND)
+    print(f"video: {output}")
+
+
+def encoder_of(agent: Path) -> str:
+    """Return the name of the encoder that an agent was trained with."""
+    name: str = read_agent(agent).header["notes"]["encoder"]["name"]
+    return name
+
+
+def film_agent(cfg: DictConfig) -> Image:
+    """Film frames, slots, where the agent's policy looks, and the map if there is one."""
+    variation = OmegaConf.create({**settings(cfg.variation), "render_mode": "rgb_array"})
+    policy, environments = load_agent(Path(cfg.checkpoint), cfg, variation)
+    video = film(policy, environments, cfg.seed, num_steps=cfg.steps)
+    environments.close()
+    return video
+
+
+def film_policy(cfg: DictConfig) -> Image:
+    """Film what a policy without learning sees, beside the map."""
     kwargs = {**settings(cfg.env.kwargs), **settings(cfg.variation)}
     env = gymnasium.make(cfg.env.id, render_mode="rgb_array", **kwargs)
     policy = make_policy(cfg.policy, env, cfg.seed)
@@ -32,8 +61,7 @@ def main(cfg: DictConfig) -> None:
         pictures.append(env.render())
         if truncated:
             break
-    save_video(output, np.stack(pictures), DECISIONS_PER_SECOND)
-    print(f"video: {output}")
+    return np.stack(pictures)
 
 
 if __name__ == "__main__":

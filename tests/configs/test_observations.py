@@ -128,6 +128,9 @@ def test_the_truth_needs_no_encoder_and_is_played_with_alone(tmp_path: Path) -> 
     elsewhere = compose(tmp_path, "encoder=ground_truth", "env=custom", "env.id=CartPole-v1")
     with pytest.raises(UsageError, match="simulator=maze"):
         train_agent(elsewhere)
+    along = compose(tmp_path, "encoder=ground_truth", "encoder.finetune=true")
+    with pytest.raises(UsageError, match="no weights to train along"):
+        train_agent(along)
 
 
 def test_shuffled_slots_are_those_of_the_pretrained_encoder(tmp_path: Path) -> None:

@@ -109,6 +109,15 @@ def test_encoder_agent_and_resume(run, home, encoder):
         steps = [int(row["step"]) for row in csv.DictReader(file)]
     assert steps[-1] == 512
 
+    agent = f"checkpoint=runs/agent/nav_maze_1/{encoder}/seed=0/last.safetensors"
+    code, _, err = run("record_video.py", agent, "steps=2", "variation={split:test}")
+    assert code == 0, err
+    frames = iio.imread(home / f"runs/videos/nav_maze_1-{encoder}-0.mp4", plugin="pyav")
+    # frame, view and map; slots have their segments and the policy's attention beside the frame
+    panels = 5 if encoder == "slotcontrast" else 3
+    assert frames.shape[0] == 2
+    assert frames.shape[2] // frames.shape[1] == panels
+
 
 def test_a_checkpoint_that_does_not_fit_is_one_line(run, home):
     pretrained = "runs/pretrain/nav_maze_1"
