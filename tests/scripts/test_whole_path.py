@@ -113,8 +113,8 @@ def test_encoder_agent_and_resume(run, home, encoder):
     code, _, err = run("record_video.py", agent, "steps=2", "variation={split:test}")
     assert code == 0, err
     frames = iio.imread(home / f"runs/videos/nav_maze_1-{encoder}-0.mp4", plugin="pyav")
-    # frame, view and map; slots have their segments and the policy's attention beside the frame
-    panels = 5 if encoder == "slotcontrast" else 3
+    # frame, view and map; tokens with a place also their segments and the policy's attention
+    panels = 3 if encoder == "vector" else 5
     assert frames.shape[0] == 2
     assert frames.shape[2] // frames.shape[1] == panels
 
