@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-import runpy
 import shutil
-import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 
-SCRIPT = Path(__file__).parents[2] / "scripts/compare_encoders.py"
 TINY = [
     "pretraining.max_steps=2",
     "pretraining.steps_per_epoch=2",
@@ -41,31 +37,10 @@ BACKBONE = [
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
 @pytest.fixture
-def compare(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
-    """Run the tiny comparison with further arguments; return (exit code, stdout, stderr)."""
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(home / "minari"))
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        GlobalHydra.instance().clear()
-        monkeypatch.setattr(sys, "argv", [SCRIPT.name, *TINY, *arguments])
-        code = 0
-        try:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capfd.readouterr()
-
-    with warnings.catch_warnings():
-        yield call
+def compare(run: Run) -> Run:
+    """Run the tiny comparison with further arguments."""
+    return partial(run, "compare_encoders.py", *TINY)
 
 
 def read_rows(folder: Path) -> list[dict[str, str]]:

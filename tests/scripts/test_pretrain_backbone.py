@@ -1,14 +1,7 @@
 """A backbone from the command line, and an encoder on it."""
 
 import json
-import runpy
-import sys
-from pathlib import Path
 
-import pytest
-from hydra.core.global_hydra import GlobalHydra
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY = [
     "data.num_envs=2",
     "data.num_steps.train=60",
@@ -25,30 +18,6 @@ TINY_ENCODER = [
     "scoring.num_pictures=1",
     "+encoder.model.backbone.model_kwargs={depth: 1}",
 ]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture
-def run(home, monkeypatch, capfd):
-    """Run a script in a working directory of its own; return (exit code, stdout, stderr)."""
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(home / "minari"))
-
-    def call(name, *arguments):
-        GlobalHydra.instance().clear()
-        monkeypatch.setattr(sys, "argv", [name, *arguments])
-        try:
-            runpy.run_path(str(SCRIPTS / name), run_name="__main__")
-            code = 0
-        except SystemExit as stop:
-            code = stop.code
-        return code, *capfd.readouterr()
-
-    return call
 
 
 def test_a_backbone_of_ones_own_and_an_encoder_on_its_kept_features(run, home):

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import runpy
 import shutil
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gymnasium
 import numpy as np
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 
 import configs.study.cell
 
-SCRIPT = Path(__file__).parents[2] / "scripts/transfer_study.py"
 TINY = [
     "env=seekavoid_arena_1",
     "conditions=layout",
@@ -46,31 +41,14 @@ TINY = [
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
 @pytest.fixture
-def study(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Run]:
-    """Run the tiny study with further arguments; return (exit code, stdout, stderr)."""
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(home / "minari"))
+def study(run: Run) -> Run:
+    """Run the tiny study with further arguments."""
 
     def call(*arguments: str, settings: Sequence[str] = TINY) -> tuple[int, str, str]:
-        GlobalHydra.instance().clear()
-        monkeypatch.setattr(sys, "argv", [SCRIPT.name, *settings, *arguments])
-        code = 0
-        try:
-            runpy.run_path(str(SCRIPT), run_name="__main__")
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capfd.readouterr()
+        return run("transfer_study.py", *settings, *arguments)
 
-    with warnings.catch_warnings():
-        yield call
+    return call
 
 
 def errors(err: str) -> list[str]:

@@ -2,16 +2,11 @@
 
 import csv
 import json
-import runpy
-import sys
-from pathlib import Path
 
 import imageio.v3 as iio
 import minari
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY_ROLLOUTS = [
     "data.num_envs=2",
     "data.num_steps.train=120",
@@ -32,30 +27,6 @@ TINY_AGENT = [
     "agent.model.n_steps=64",
     "agent.model.batch_size=128",
 ]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture
-def run(home, monkeypatch, capfd):
-    """Run a script in a working directory of its own; return (exit code, stdout, stderr)."""
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(home / "minari"))
-
-    def call(name, *arguments):
-        GlobalHydra.instance().clear()
-        monkeypatch.setattr(sys, "argv", [name, *arguments])
-        try:
-            runpy.run_path(str(SCRIPTS / name), run_name="__main__")
-            code = 0
-        except SystemExit as stop:
-            code = stop.code
-        return code, *capfd.readouterr()
-
-    return call
 
 
 def one_line(err):
