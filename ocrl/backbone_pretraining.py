@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning
 import safetensors.torch
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -22,8 +21,8 @@ from ocrl.errors import UsageError
 from ocrl.files import whole_file
 from ocrl.metrics.neighbours import NeighbourProbe
 from ocrl.modules.backbones import TimmBackbone
-from ocrl.self_distillation import SelfDistillation
-from ocrl.training import Batch, PretrainingSettings
+from ocrl.self_distillation import Distilled, SelfDistillation
+from ocrl.training import Batch, PretrainingSettings, Trained
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class TeacherSchedule:
         return first + (last - first) * min(1.0, step / self.warmup_steps)
 
 
-class BackbonePretraining(lightning.LightningModule):
+class BackbonePretraining(Trained):
     """Self-distillation on the first frame of every clip.
 
     Watch ``certainty`` and ``variety``: a collapsed teacher has one of them at 0, and the spread of
@@ -76,6 +75,7 @@ class BackbonePretraining(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.distillation = distillation
+        self.objective = distillation.forward
         self.crops = crops
         self.settings = settings
         self.schedule = schedule
@@ -84,7 +84,7 @@ class BackbonePretraining(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the cross-entropy between the teacher's and the student's views."""
         temperature = self.schedule.temperature_at(self.global_step)
-        outcome = self.distillation(self.crops(batch["video"][:, 0]), temperature)
+        outcome: Distilled = self.objective(self.crops(batch["video"][:, 0]), temperature)
         if not torch.isfinite(outcome.loss):
             raise UsageError(
                 f"the loss is not finite at step {self.global_step}: the last checkpoint is good; "

@@ -13,15 +13,17 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from ocrl.encoder import Encoder
+from ocrl.encoders.slots import SlotEncoder
+from ocrl.modules.targets import ColourTarget
 from ocrl.pretraining import Pretraining
-from ocrl.visualization import Image, image_grid, save_image, segmentation_strip
+from ocrl.visualization import Image, enlarge, image_grid, save_image, segmentation_strip
 
 
 class MaskPictures(Callback):
     """Draws frames, true segments and masks of the same clips after each validation.
 
     The pictures go to TensorBoard and, as ``step=<n>.png``, into a folder. Encoders whose tokens
-    have no place in the image get none.
+    have no place in the image get none. Those that paint colours also show TensorBoard what.
 
     Args:
         clips: what to draw from.
@@ -43,11 +45,14 @@ class MaskPictures(Callback):
         if picture is None:
             return
         save_image(self.folder / f"step={trainer.global_step:06d}.png", picture)
+        pictures = {"masks": picture}
+        painted = draw_reconstructions(pl_module.encoder, self.clips)
+        if painted is not None:
+            pictures["reconstructions"] = painted
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(
-                    "masks", picture, trainer.global_step, dataformats="HWC"
-                )
+                for name, image in pictures.items():
+                    logger.experiment.add_image(name, image, trainer.global_step, dataformats="HWC")
 
 
 def spread(clips: Subset[dict[str, Tensor]], num: int) -> list[dict[str, Tensor]]:
@@ -59,9 +64,7 @@ def spread(clips: Subset[dict[str, Tensor]], num: int) -> list[dict[str, Tensor]
 @torch.inference_mode()
 def draw_masks(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
     """Draw clips over time: frames, true segments if there are any, masks; None without masks."""
-    videos = torch.stack([clip["video"] for clip in clips])
-    parameter = next(encoder.parameters(), videos)
-    videos = videos.to(parameter.device)
+    videos = _videos(encoder, clips)
     masks = encoder.segment(videos)
     if masks is None:
         return None
@@ -70,3 +73,22 @@ def draw_masks(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | 
         for clip, mask in zip(clips, masks, strict=True)
     ]
     return image_grid([[strip] for strip in strips], gap=8)
+
+
+@torch.inference_mode()
+def draw_reconstructions(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
+    """Draw what slots are to paint above what they paint; None unless these are colours."""
+    if not (isinstance(encoder, SlotEncoder) and isinstance(encoder.target, ColourTarget)):
+        return None
+    decoded = encoder.reconstruct(_videos(encoder, clips))
+    rows = []
+    for clip in range(len(clips)):
+        for painted in (decoded.target, decoded.reconstruction):
+            images = encoder.target.to_images(painted[clip]).cpu().numpy()
+            rows.append(list(enlarge(images, height=64)))
+    return image_grid(rows)
+
+
+def _videos(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Tensor:
+    videos = torch.stack([clip["video"] for clip in clips])
+    return videos.to(next(encoder.parameters(), videos).device)

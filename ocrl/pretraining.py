@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -17,7 +16,7 @@ from ocrl.cached_features import with_cached_features
 from ocrl.encoder import TrainableEncoder
 from ocrl.errors import UsageError
 from ocrl.scoring import SegmentationScores
-from ocrl.training import Batch, PretrainingSettings, fit
+from ocrl.training import Batch, PretrainingSettings, Trained, fit
 
 __all__ = ["Pretraining", "PretrainingSettings", "pretrain"]
 
@@ -25,7 +24,7 @@ __all__ = ["Pretraining", "PretrainingSettings", "pretrain"]
 COMPUTED = ("features", "keys")
 
 
-class Pretraining(lightning.LightningModule):
+class Pretraining(Trained):
     """Minimises an encoder's own objective; scores its masks where there is ground truth.
 
     Batches are dictionaries with ``video`` uint8 (B, T, H, W, 3) and optionally ``segments``
@@ -48,6 +47,7 @@ class Pretraining(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.objective = encoder.losses
         self.learning_rate = learning_rate
         self.factor = factor
         self.scores = scores
@@ -55,7 +55,8 @@ class Pretraining(lightning.LightningModule):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of the objective; what is computed of the video already is used."""
         computed = {name: value for name, value in batch.items() if name in COMPUTED}
-        return self.encoder.losses(**{"videos": batch["video"], **computed})
+        losses: dict[str, Tensor] = self.objective(**{"videos": batch["video"], **computed})
+        return losses
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the weighted sum of the encoder's losses."""
@@ -76,9 +77,10 @@ class Pretraining(lightning.LightningModule):
         losses = self.losses(batch)
         size = len(batch["video"])
         self.log("validation/loss", self.encoder.total_loss(losses), batch_size=size)
-        if "segments" in batch:
-            masks = self.encoder.segment(batch["video"])
-            if masks is not None:
+        masks = self.encoder.segment(batch["video"])
+        if masks is not None:
+            self.log("validation/slots_used", slots_used(masks), batch_size=size)
+            if "segments" in batch:
                 self.scores.update(masks, batch["segments"])
 
     def on_validation_epoch_end(self) -> None:
@@ -96,6 +98,22 @@ class Pretraining(lightning.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+
+def slots_used(masks: Tensor, min_area: float = 0.01) -> Tensor:
+    """Return how many slots of a frame own some of it, mean over frames.
+
+    Args:
+        masks: (B, T, K, h, w).
+        min_area: share of the frame that counts.
+
+    Example:
+        >>> slots_used(torch.tensor([0.5, 0.3, 0.2]).view(1, 1, 3, 1, 1).expand(-1, -1, -1, 4, 4))
+        tensor(1.)
+    """
+    owners = torch.nn.functional.one_hot(masks.argmax(2), masks.shape[2])
+    areas = owners.float().mean((2, 3))
+    return (areas >= min_area).float().sum(2).mean()
 
 
 def pretrain(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import lightning
 import torch
@@ -41,6 +41,7 @@ class PretrainingSettings:
         seed: of clips and of everything random in training.
         feature_cache: folder for the features of a frozen backbone, which are then computed once
             and not in every step; None keeps none.
+        compile: have torch.compile speed up the objective; it takes a minute or two at first.
     """
 
     max_steps: int
@@ -57,6 +58,7 @@ class PretrainingSettings:
     num_workers: int
     seed: int
     feature_cache: str | None = None
+    compile: bool = False
 
     def learning_rate_factor(self, step: int) -> float:
         """Return the share of the peak learning rate at a step."""
@@ -67,6 +69,16 @@ class PretrainingSettings:
             return float(0.5**halvings)
         progress = (step - self.warmup_steps) / max(1, self.max_steps - self.warmup_steps)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+class Trained(lightning.LightningModule):
+    """What `fit` trains.
+
+    Attributes:
+        objective: computes the loss, or what it consists of; `fit` may compile it.
+    """
+
+    objective: Callable[..., Any]
 
 
 class RandomNumbers(Callback):
@@ -102,7 +114,7 @@ class Progress(TQDMProgressBar):
 
 
 def fit(
-    module: lightning.LightningModule,
+    module: Trained,
     clips: Dataset[Batch],
     validation_clips: Dataset[Batch],
     settings: PretrainingSettings,
@@ -164,6 +176,8 @@ def fit(
         seed=settings.seed,
         rank=trainer.global_rank,
     )
+    if settings.compile:
+        module.objective = torch.compile(module.objective)
     checkpoint = run_dir / "last.ckpt"
     try:
         trainer.fit(

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import EncoderOutput, TrainableEncoder
 from ocrl.errors import UsageError
-from ocrl.pretraining import PretrainingSettings, pretrain
+from ocrl.pretraining import PretrainingSettings, pretrain, slots_used
 from ocrl.scoring import SegmentationScores
 
 SETTINGS = PretrainingSettings(
@@ -84,14 +84,14 @@ class CountSteps(Callback):
         self.count += 1
 
 
-def run(folder, callbacks=(), resume=False, encoder=None):
+def run(folder, callbacks=(), resume=False, encoder=None, settings=SETTINGS):
     torch.manual_seed(0)
     encoder = encoder or Noisy()
     pretrain(
         encoder,
         Clips(),
         Clips(),
-        SETTINGS,
+        settings,
         folder,
         scores=SegmentationScores(),
         callbacks=list(callbacks),
@@ -151,3 +151,21 @@ def test_epochs_and_processes_draw_different_clips():
 
     assert len({draws(epoch, rank) for epoch in range(3) for rank in range(3)}) == 9
     assert draws(1, 1) == draws(1, 1)
+
+
+def test_the_objective_is_compiled_if_asked_for(tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda function: compiled.append(function) or function)
+    plain = run(tmp_path / "plain")
+    assert not compiled
+    encoder = run(tmp_path / "compiled", settings=dataclasses.replace(SETTINGS, compile=True))
+    assert compiled == [encoder.losses]
+    assert torch.equal(plain.linear.weight, encoder.linear.weight)
+
+
+def test_slots_that_own_nothing_are_not_used():
+    masks = torch.zeros(1, 2, 3, 4, 4)
+    masks[0, 0, 1] = 1
+    masks[0, 1, 0, :2] = 1
+    masks[0, 1, 2, 2:] = 1
+    assert slots_used(masks) == (1 + 2) / 2
