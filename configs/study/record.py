@@ -145,7 +145,7 @@ def describe_machine(device: str) -> dict[str, str]:
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "accelerator": torch.cuda.get_device_name() if on_gpu else "none",
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
     }
