@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from agents.evaluation import Episode, mean_scores
@@ -159,6 +160,7 @@ def plot_learning(curves: Mapping[str, Sequence[tuple[list[float], list[float]]]
     for e, (encoder, seeds) in enumerate(curves.items()):
         for s, (steps, values) in enumerate(seeds):
             axes.plot(steps, values, ".-", color=f"C{e}", label=encoder if s == 0 else None)
+    axes.xaxis.set_major_formatter(EngFormatter())
     axes.set_xlabel("environment steps")
     axes.set_ylabel("return per episode")
     axes.spines[["top", "right"]].set_visible(False)
