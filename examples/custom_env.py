@@ -79,13 +79,7 @@ def pretrain_encoder(videos: ArrayVideos, folder: Path, max_steps: int) -> Path:
         batch_size=8,
         learning_rate=8e-4,
         warmup_steps=max_steps // 8,
-        decay_steps=None,
         gradient_clip=0.1,
-        precision="32-true",
-        device="cpu",
-        devices=1,
-        num_nodes=1,
-        num_workers=0,
         seed=0,
     )
     scores = SegmentationScores()

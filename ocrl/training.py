@@ -49,14 +49,14 @@ class PretrainingSettings:
     batch_size: int
     learning_rate: float
     warmup_steps: int
-    decay_steps: int | None
     gradient_clip: float
-    precision: Literal["32-true", "bf16-mixed"]
-    device: str
-    devices: int
-    num_nodes: int
-    num_workers: int
     seed: int
+    decay_steps: int | None = None
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    device: str = "cpu"
+    devices: int = 1
+    num_nodes: int = 1
+    num_workers: int = 0
     feature_cache: str | None = None
     compile: bool = False
 

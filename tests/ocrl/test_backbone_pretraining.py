@@ -25,13 +25,7 @@ SETTINGS = PretrainingSettings(
     batch_size=4,
     learning_rate=1e-2,
     warmup_steps=1,
-    decay_steps=None,
     gradient_clip=1.0,
-    precision="32-true",
-    device="cpu",
-    devices=1,
-    num_nodes=1,
-    num_workers=0,
     seed=0,
 )
 SCHEDULE = TeacherSchedule(0.9, (0.04, 0.07), 3, 0.04)

@@ -22,13 +22,7 @@ SETTINGS = PretrainingSettings(
     batch_size=2,
     learning_rate=1e-3,
     warmup_steps=1,
-    decay_steps=None,
     gradient_clip=1.0,
-    precision="32-true",
-    device="cpu",
-    devices=1,
-    num_nodes=1,
-    num_workers=0,
     seed=0,
 )
 FRAMES = np.random.default_rng(0).integers(0, 255, (9, 64, 64, 3), np.uint8)

@@ -52,13 +52,7 @@ def test_tensorboard_has_masks_reconstructions_and_slot_usage(tmp_path) -> None:
         batch_size=2,
         learning_rate=1e-3,
         warmup_steps=0,
-        decay_steps=None,
         gradient_clip=1.0,
-        precision="32-true",
-        device="cpu",
-        devices=1,
-        num_nodes=1,
-        num_workers=0,
         seed=0,
     )
     pretrain(

@@ -21,13 +21,7 @@ SETTINGS = PretrainingSettings(
     batch_size=2,
     learning_rate=1e-2,
     warmup_steps=2,
-    decay_steps=None,
     gradient_clip=1.0,
-    precision="32-true",
-    device="cpu",
-    devices=1,
-    num_nodes=1,
-    num_workers=0,
     seed=0,
 )
 
