@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -27,7 +26,7 @@ from agents.reward_scale import VecScaledReward
 from ocrl.building import class_path
 from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
-from ocrl.files import whole_file
+from ocrl.files import write_tensors
 
 FORMAT = "ocrl-agent"
 VERSION = "1"
@@ -84,12 +83,8 @@ def save_agent(
     for index, moments in policy.optimizer.state_dict()["state"].items():
         for name, tensor in moments.items():
             tensors[f"optimizer.{index}.{name}"] = tensor
-    with whole_file(path) as part:
-        safetensors.torch.save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            part,
-            {"format": FORMAT, "version": VERSION, "header": json.dumps(header)},
-        )
+    texts = {"format": FORMAT, "version": VERSION, "header": json.dumps(header)}
+    write_tensors(path, tensors, texts)
 
 
 def read_agent(path: str | Path) -> AgentFile:

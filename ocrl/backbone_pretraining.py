@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
@@ -18,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from ocrl.baselines import BackboneFeatures
 from ocrl.data.crops import MultiCrop
 from ocrl.errors import UsageError
-from ocrl.files import whole_file
+from ocrl.files import write_tensors
 from ocrl.metrics.neighbours import NeighbourProbe
 from ocrl.modules.backbones import TimmBackbone
 from ocrl.self_distillation import Distilled, SelfDistillation
@@ -146,6 +145,5 @@ def save_backbone(path: Path, backbone: TimmBackbone, metadata: Mapping[str, Any
         metadata: anything that JSON can hold, for people: command, data, seed, scores.
     """
     weights = backbone.model.state_dict()
-    halves = {name: weight.cpu().half().contiguous() for name, weight in weights.items()}
-    with whole_file(path) as part:
-        safetensors.torch.save_file(halves, part, {"metadata": json.dumps(dict(metadata))})
+    halves = {name: weight.half() for name, weight in weights.items()}
+    write_tensors(path, halves, {"metadata": json.dumps(dict(metadata))})

@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ocrl.building import build, class_path, fit_weights
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
-from ocrl.files import whole_file
+from ocrl.files import write_tensors
 from ocrl.released import identify, load_released
 from ocrl.releases import RELEASES
 
@@ -69,9 +68,7 @@ def save_encoder(
             "with OmegaConf.to_container(config, resolve=True)"
         ) from error
     header = {"format": FORMAT, "version": VERSION, **texts}
-    weights = {key: value.cpu().contiguous() for key, value in encoder.state_dict().items()}
-    with whole_file(path) as part:
-        safetensors.torch.save_file(weights, part, header)
+    write_tensors(path, encoder.state_dict(), header)
 
 
 def load_encoder(source: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> Encoder:
