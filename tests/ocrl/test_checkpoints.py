@@ -95,11 +95,13 @@ def test_a_loaded_encoder_is_frozen_and_equal(path):
 def test_saving_leaves_no_other_file_and_survives_failure(path, monkeypatch):
     before = path.read_bytes()
 
-    def fail(_: object, temporary: Path, __: object) -> None:
-        temporary.write_bytes(b"half")
+    whole = Path.write_bytes
+
+    def fail(temporary: Path, data: bytes) -> None:
+        whole(temporary, data[: len(data) // 2])
         raise OSError("disk full")
 
-    monkeypatch.setattr(safetensors.torch, "save_file", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="disk full"):
         ocrl.save_encoder(path, build(), CONFIG)
     assert path.read_bytes() == before
