@@ -9,7 +9,7 @@ from torchmetrics import MetricCollection
 
 from ocrl.encoder import Encoder
 from ocrl.metrics import AdjustedRandIndex, MeanBestOverlap
-from ocrl.metrics.base import SegmentationMetric
+from ocrl.metrics.base import SegmentationMetric, hard_segments
 
 
 class SegmentationScores(nn.Module):
@@ -58,8 +58,10 @@ class SegmentationScores(nn.Module):
             segments: true segment ids, integers (B, T, H, W).
         """
         segments = segments.long()
-        self.everything.update(masks, segments)
-        self.things.update(masks, torch.where(segments < self.num_stuff, 0, segments))
+        height, width = segments.shape[-2:]
+        predicted = hard_segments(masks, (height, width))  # once for all scores
+        self.everything.update(predicted, segments)
+        self.things.update(predicted, torch.where(segments < self.num_stuff, 0, segments))
 
     @property
     def counts(self) -> dict[str, int]:
