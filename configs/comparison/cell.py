@@ -16,11 +16,15 @@ from configs.stages import pretrain_slots
 from configs.study.record import open_record
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
-from ocrl.encoders.slots import SlotEncoder
+from ocrl.encoders.slots import AttentionMasks, SlotEncoder
 from ocrl.errors import UsageError
+from ocrl.modules.decoders.flat import FlatDecoder
 from ocrl.visualization import save_image
 
 RECORD = "record.json"
+ATTENTION = "attention"
+"""Folder within a cell for the masks of slot attention, where the decoder has others."""
+
 TRUTH = ("data", "scoring", "identity")
 """What a score depends on besides the encoder."""
 
@@ -45,25 +49,39 @@ def run_cell(cfg: DictConfig) -> None:
         print(f"error: {error}", file=sys.stderr)
         return
     with record.stopped_by_bad_input(path):
-        if (folder / SCORES).exists():
-            return
         torch.set_num_threads(cfg.num_threads)
+        untrained = instantiate(cfg.encoder.model)
+        missing = [name for name in views(untrained) if not (folder / name / SCORES).exists()]
+        if not missing:
+            return
         # Before anything is trained: an encoder of other settings, or one without masks.
         open_run(cfg, same=("data", "encoder", "clip_length", "pretraining", "seed"))
-        untrained = instantiate(cfg.encoder.model)
         check_masks(untrained, cfg.encoder.name, folder)
         checkpoint = cell_checkpoint(cfg)
         if not checkpoint.exists():
             with record.timed("pretraining", path):
                 pretrain_slots(cfg)
         with record.timed("scoring", path):
-            save_scores(
-                load_encoder(checkpoint),
-                Truth.of(cfg),
-                cfg.scoring.num_pictures,
-                folder,
-                frozen_backbone=has_frozen_backbone(untrained),
-            )
+            trained, truth = views(load_encoder(checkpoint)), Truth.of(cfg)
+            for name in missing:
+                save_scores(
+                    trained[name],
+                    truth,
+                    cfg.scoring.num_pictures,
+                    folder / name,
+                    frozen_backbone=has_frozen_backbone(untrained),
+                )
+
+
+def views(encoder: Encoder) -> dict[str, Encoder]:
+    """Return what an encoder's masks can be taken to be, by folder within its cell.
+
+    Its own, and where slot attention looks, if a decoder draws masks of its own.
+    """
+    found = {"": encoder}
+    if isinstance(encoder, SlotEncoder) and not isinstance(encoder.decoder, FlatDecoder):
+        found[ATTENTION] = AttentionMasks(encoder)
+    return found
 
 
 def save_scores(

@@ -35,7 +35,7 @@ class Report:
     ) -> None:
         self.cfg, self.results, self.baselines, self.command = cfg, results, baselines, command
         scored = {name: Scored.load(folder) for name, folder in baselines.items()}
-        self.scores = Scores(results.encoders(), scored)
+        self.scores = Scores(results.contenders(), scored)
         self.overlaps = self.scores.table(OVERLAPS, "clips or frames scored")
         self.identity = self.scores.table(IDENTITY, "occasions")
         self.page = Page(f"Masks on {cfg.data.run_name}")
@@ -68,7 +68,9 @@ class Report:
             "In percent: mean and standard deviation over seeds. ARI is over all segments; FG-ARI "
             "and mBO are of things alone, in those clips or frames that show any. Scores of clips "
             "want a thing to keep its slot in all frames. FG-ARI alone misleads: it does not see "
-            "what is painted over the background."
+            "what is painted over the background. An encoder's masks are those that its decoder "
+            "draws, as in the papers; in rows that say so, where slot attention looks, which is "
+            "what tokens are made of."
         )
         page.table(*self.overlaps)
         page.figure(self.scores.plot(OVERLAPS), "scores", "Means; dots are seeds.")

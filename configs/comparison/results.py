@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from configs.comparison.cell import RECORD, TRUTH, cell_checkpoint
+from configs.comparison.cell import ATTENTION, RECORD, TRUTH, cell_checkpoint
 from configs.comparison.scoring import SCORES, Scored
 from configs.study.record import Record
 from configs.study.results import as_of, check_records
@@ -19,10 +19,11 @@ SHARED = (*TRUTH, "clip_length", "pretraining.max_steps", "pretraining.batch_siz
 
 @dataclass(frozen=True)
 class Cell:
-    """A trained encoder that was scored.
+    """A trained encoder that was scored, by one sort of its masks.
 
     Attributes:
         encoder: its name.
+        view: "attention" if its masks are slot attention's and not its own.
         seed: of its training.
         scored: what came of it.
         record: its settings, where it ran and how long.
@@ -31,11 +32,17 @@ class Cell:
     """
 
     encoder: str
+    view: str
     seed: int
     scored: Scored
     record: Record
     folder: Path
     checkpoint: Path
+
+    @property
+    def contender(self) -> str:
+        """What the tables call it."""
+        return f"{self.encoder}, {self.view}" if self.view else self.encoder
 
 
 @dataclass(frozen=True)
@@ -43,18 +50,18 @@ class Results:
     """What a comparison has come to.
 
     Attributes:
-        cells: those that are complete, by encoder and seed.
+        cells: those that are complete, by encoder, view and seed.
         missing: what is not complete, and why.
     """
 
     cells: list[Cell]
     missing: list[str]
 
-    def encoders(self) -> dict[str, list[Cell]]:
-        """Return the cells of each encoder."""
+    def contenders(self) -> dict[str, list[Cell]]:
+        """Return the cells of each encoder, and of each sort of its masks."""
         found: dict[str, list[Cell]] = {}
         for cell in self.cells:
-            found.setdefault(cell.encoder, []).append(cell)
+            found.setdefault(cell.contender, []).append(cell)
         return found
 
 
@@ -74,11 +81,15 @@ def read_results(cfg: DictConfig) -> Results:
         if (folder / SCORES).exists():
             encoder, seed = folder.parent.name, int(folder.name.partition("=")[2])
             checkpoint = cell_checkpoint(as_of(cfg, encoder, seed))
-            scored = Scored.load(folder)
-            cells.append(Cell(encoder, seed, scored, record, folder, checkpoint))
+            for view in ("", ATTENTION):
+                if (folder / view / SCORES).exists():
+                    scored = Scored.load(folder / view)
+                    cells.append(
+                        Cell(encoder, view, seed, scored, record, folder / view, checkpoint)
+                    )
         else:
             missing.append(f"{record.name}: {record.error or 'not finished'}")
     if not cells:
         raise UsageError(f"no cell is complete: {'; '.join(missing) or 'none began'}")
     check_records([cell.record for cell in cells], SHARED)
-    return Results(sorted(cells, key=lambda cell: (cell.encoder, cell.seed)), missing)
+    return Results(sorted(cells, key=lambda cell: (cell.encoder, cell.view, cell.seed)), missing)

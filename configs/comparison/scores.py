@@ -78,6 +78,8 @@ class Scores:
         """Return size and CPU-seconds of each encoder, mean over the seeds that were timed."""
         rows = []
         for name, cells in self.encoders.items():
+            if cells[0].view:
+                continue  # of an encoder that has a row already
             scored = cells[0].scored
             sizes = [str(scored.num_slots), f"{scored.num_parameters:,}"]
             times = [_seconds(cells, stage) for stage in ("pretraining", "scoring")]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ocrl.encoder import EncoderOutput, TrainableEncoder
+from ocrl.encoder import Encoder, EncoderOutput, TrainableEncoder
 from ocrl.errors import UsageError
 from ocrl.modules.backbones import Backbone
 from ocrl.modules.decoders import Decoder
@@ -151,3 +151,32 @@ class SlotEncoder(TrainableEncoder):
 
     def _to_grid(self, attention: Tensor) -> Tensor:
         return torch.unflatten(attention, -1, self.backbone.grid_size)
+
+
+class AttentionMasks(Encoder):
+    """A slot encoder whose segmentation is where its slots look, not what its decoder draws.
+
+    What an agent's tokens are made of; the decoder takes no part in it, and may lag behind.
+
+    Args:
+        encoder: with a decoder that draws masks of its own.
+    """
+
+    def __init__(self, encoder: SlotEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.num_tokens = encoder.num_tokens
+        self.token_dim = encoder.token_dim
+        self.image_size = encoder.image_size
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        """Return the encoder's own."""
+        return self.encoder.initial_state(batch_size)
+
+    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
+        """Return what the encoder does, whose masks are attention."""
+        return self.encoder.step(frames, state, is_first)
+
+    def encode_video(self, videos: Tensor) -> EncoderOutput:
+        """Return what the encoder does, all frames at once in the backbone."""
+        return self.encoder.encode_video(videos)

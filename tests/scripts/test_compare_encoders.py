@@ -103,7 +103,14 @@ def test_other_sizes_and_frozen_backbones_join(compare: Run, home: Path) -> None
     assert code == 0, err
     assert before == {path: path.stat().st_mtime_ns for path in before}
     markdown = (folder / "report.md").read_text()
-    for name in ("slotcontrast | 2", "slotcontrast_dinov2 | 1", "block masks, 5 | -"):
+    encoder = "slotcontrast_dinov2"
+    names = (
+        "slotcontrast | 2",
+        f"{encoder} | 1",
+        f"{encoder}, attention | 1",
+        "block masks, 5 | -",
+    )
+    for name in names:
         assert f"| {name} |" in markdown
     assert "| k-means on features of vit_tiny_patch16_224, 5 | - |" in markdown
     assert markdown.count("| k-means on features of ") == 2  # in two tables

@@ -51,6 +51,7 @@ AFRESH = {
     "slot_attention",
     "slot_attention_resnet",
     "slotcontrast",
+    "slotcontrast_features",
     "untrained",
 }
 

@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 
 from ocrl import UsageError
 from ocrl.encoders import SlotContrast
+from ocrl.encoders.slots import AttentionMasks
 from ocrl.modules.initializers import LearnedInitializer
 
 
@@ -52,6 +53,20 @@ def test_scores_and_pictures_are_of_the_decoder_s_masks():
     assert torch.equal(encoder.segment(videos()), decoded.masks)
     assert decoded.masks.shape == (2, 3, 3, 16, 16)
     assert encoder.target.to_images(decoded.reconstruction).shape == (2, 3, 16, 16, 3)
+
+
+@torch.inference_mode()
+def test_where_slots_look_can_be_scored_in_place_of_what_a_decoder_draws():
+    with initialize_config_module("configs", version_base="1.3"):
+        config = compose(overrides=["+encoder=slotcontrast_vit"])
+    encoder = instantiate(config.encoder.model).eval()
+    masks = AttentionMasks(encoder).segment(videos())
+    state = encoder.initial_state(2)
+    for t in range(3):
+        output = encoder.step(videos()[:, t], state, torch.full((2,), t == 0))
+        state = output.state
+        torch.testing.assert_close(masks[:, t], output.masks, atol=1e-5, rtol=0)
+    assert not torch.allclose(masks, encoder.segment(videos()), atol=1e-3)
 
 
 def test_clips_of_one_frame_are_refused():
