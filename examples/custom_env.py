@@ -3,8 +3,9 @@
     pip install minigrid
     python examples/custom_env.py
 
-The environment is MiniGrid's Dynamic-Obstacles: reach the green square, touch no blue ball. For
-another one change `make_env`; all it needs is an RGB image as its observation, of any size.
+The environment is MiniGrid's LavaGap, seen from where the agent stands: reach the green square
+through the gap in the lava. For another one change `make_env`; all it needs is an RGB image as its
+observation, of any size.
 """
 
 from collections.abc import Callable
@@ -35,10 +36,10 @@ IMAGE_SIZE = (64, 64)
 
 
 def make_env() -> gym.Env[Any, Any]:
-    """Return one environment, whose observation is an image: Box (48, 48, 3) uint8."""
-    from minigrid.wrappers import ImgObsWrapper, RGBImgObsWrapper
+    """Return one environment, whose observation is an image: Box (56, 56, 3) uint8."""
+    from minigrid.wrappers import ImgObsWrapper, RGBImgPartialObsWrapper
 
-    return ImgObsWrapper(RGBImgObsWrapper(gym.make("MiniGrid-Dynamic-Obstacles-6x6-v0")))
+    return ImgObsWrapper(RGBImgPartialObsWrapper(gym.make("MiniGrid-LavaGapS5-v0")))
 
 
 def make_envs(make: MakeEnv, num_envs: int) -> SyncVectorEnv:
