@@ -17,7 +17,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: setup     ## rollouts, pretraining, agents and transfer for slotcontrast, vector and grid (about 10 minutes)
+demo: setup     ## rollouts, pretraining, agents and transfer for slotcontrast, vector and grid (5 minutes)
 	$(RUN) scripts/demo.py
 
 test: setup     ## every test and doctest
