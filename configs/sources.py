@@ -93,8 +93,9 @@ class Rollouts(Source):
         Raises:
             UsageError: there are some already, and ``overwrite`` is false.
         """
+        variation = self.env.rollouts if split == "train" else self.env[split]
         environments = make_environments(
-            self.env, self.env[split], self.num_envs, AutoresetMode.NEXT_STEP
+            self.env, variation, self.num_envs, AutoresetMode.NEXT_STEP
         )
         collect_rollouts(
             environments,

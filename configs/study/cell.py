@@ -66,14 +66,14 @@ def agent_configs(cfg: DictConfig) -> Iterator[DictConfig]:
     for number in cfg.num_layouts:
         group = Path(cfg.runs_dir) / "agent" / cfg.env.run_name
         changes: dict[str, object] = {"layouts": number}
-        if number is not None:
-            if not cfg.env.layouts:
-                raise UsageError(
-                    f"num_layouts={number} is for mazes, {cfg.env.run_name} has no layouts to "
-                    "choose from: leave num_layouts=[null]"
-                )
-            group = group / f"layouts={number}"
+        if cfg.env.layouts:
+            group = group / f"layouts={number or 'all'}"
             changes["env"] = {"train": {"num_layouts": number}}
+        elif number is not None:
+            raise UsageError(
+                f"num_layouts={number} is for mazes, {cfg.env.run_name} has no layouts to "
+                "choose from: leave num_layouts=[null]"
+            )
         run_dir = group / cfg.encoder.name / f"seed={cfg.seed}"
         yield _changed(cfg, run_dir=str(run_dir), **changes)
 

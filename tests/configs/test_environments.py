@@ -32,7 +32,7 @@ def test_mazes_are_built_natively_for_each_split(compose):
 
 def test_deepmind_lab_gets_the_same_splits_as_text(compose):
     cfg = compose("env=nav_maze_2", "simulator=dmlab_mazes")
-    texts = {split: settings(cfg.env[split])["maze_text"] for split in ("train", "test")}
+    texts = {split: settings(cfg.env[split])["maze_text"] for split in ("rollouts", "test")}
     assert [len(mazes) for mazes in texts.values()] == [200, 200]
     maze = compose("env=nav_maze_2")
     for split, mazes in texts.items():
