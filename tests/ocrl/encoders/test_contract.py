@@ -50,6 +50,7 @@ AFRESH = {
     "dinosaur_small",
     "slot_attention",
     "slot_attention_resnet",
+    "slot_attention_small",
     "slotcontrast",
     "slotcontrast_features",
     "untrained",
