@@ -54,3 +54,13 @@ def test_an_unknown_environment_is_one_line(compose, name):
     cfg = compose("env=custom", f"env.id={name}")
     with pytest.raises(UsageError, match=name.partition(":")[0]):
         make_environments(cfg.env, cfg.env.train, 1)
+
+
+def test_encoders_see_all_training_layouts_and_agents_the_first_ten(compose):
+    env = compose("env=nav_maze_1").env
+    layouts = {
+        name: make_environments(env, env[name], 1).unwrapped.simulation.layouts
+        for name in ("rollouts", "train")
+    }
+    assert len(layouts["rollouts"]) == 200
+    assert layouts["train"] == layouts["rollouts"][:10]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -8,15 +9,18 @@ import pytest
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
-from configs.sources import Source
+from configs.sources import Rollouts, Source
 from ocrl.errors import UsageError
 
 
-def video_files(*overrides: str) -> Source:
+def source(*overrides: str) -> Source:
     with initialize_config_module("configs", version_base="1.3"):
-        cfg = compose("pretrain_slots", ["data=video_files", *overrides])
-    source: Source = instantiate(cfg.data)
-    return source
+        made: Source = instantiate(compose("pretrain_slots", [*overrides]).data)
+    return made
+
+
+def video_files(*overrides: str) -> Source:
+    return source("data=video_files", *overrides)
 
 
 def write_video(path: Path, num_frames: int, grey: int) -> None:
@@ -24,6 +28,22 @@ def write_video(path: Path, num_frames: int, grey: int) -> None:
     iio.imwrite(
         path, np.full((num_frames, 48, 64, 3), grey, np.uint8), plugin="pyav", codec="mpeg4", fps=10
     )
+
+
+@pytest.mark.parametrize(("split", "num_layouts"), [("train", 200), ("validation", 50)])
+def test_rollouts_are_of_all_layouts_of_a_split(
+    split: str, num_layouts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def watch(environments: Any, *args: Any, **kwargs: Any) -> None:
+        seen.append(len(environments.unwrapped.simulation.layouts))
+
+    monkeypatch.setattr("configs.sources.collect_rollouts", watch)
+    rollouts = source("data=rollouts")
+    assert isinstance(rollouts, Rollouts)
+    rollouts.collect(split)
+    assert seen == [num_layouts]
 
 
 def test_video_files_come_in_the_size_of_the_encoder(tmp_path: Path) -> None:
