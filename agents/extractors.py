@@ -93,10 +93,11 @@ class Standardiser(nn.Module):
         return (tokens - self.mean) / self.spread
 
     def calibrate(self, tokens: Tensor) -> None:
-        """Measure mean and spread; a coordinate that never changes becomes 0."""
+        """Measure mean and spread; a coordinate that did not change keeps its unit."""
         flat = tokens.flatten(0, -2)
+        spread = flat.std(0, correction=0)
         self.mean.copy_(flat.mean(0))
-        self.spread.copy_(flat.std(0, correction=0).clamp_min(1e-6))
+        self.spread.copy_(torch.where(spread > 1e-6, spread, 1.0))
 
 
 class Block(nn.Module):

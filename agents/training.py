@@ -67,7 +67,8 @@ def make_ppo(
     """Build PPO (Schulman et al. 2017) over tokens, with settings that are fast on one core.
 
     Args:
-        envs: environments to train in, of stable-baselines3 or Gymnasium, 16 to 32 of them. With
+        envs: environments to train in, of stable-baselines3 or Gymnasium: 16 where rewards are
+            frequent, 64 where an update would see but a few otherwise. With
             `agents.finetuning.VecFrameObservation` the encoder is trained along.
         seed: of weights, actions and environments. Each environment gets a seed of its own, and
             runs with neighbouring seeds share none.

@@ -52,7 +52,7 @@ def caveats(num_seeds: int, num_episodes: int, num_compared: int) -> Iterator[st
     yield (
         "An interval says how far other training seeds would move a score on these very mazes, not "
         f"how far other mazes would: there are {num_episodes} episodes under each condition, the "
-        "same for every agent."
+        "same for every agent. Policies that do not look are played on them once, without one."
     )
     if num_seeds < MIN_RUNS:
         yield (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
     ConfigCompositionException,
@@ -57,7 +58,7 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             try:
                 command()
             except KeyboardInterrupt:
-                print("interrupted: the same command with resume=true continues", file=sys.stderr)
+                print(f"interrupted{_way_to_continue(config_name)}", file=sys.stderr)
                 sys.exit(EXIT_INTERRUPTED)
             except MissingConfigException as error:
                 stop(_unknown_choice(error))
@@ -154,6 +155,15 @@ def _compose_default(config_name: str) -> DictConfig:
 
 def _is_group(override: str) -> bool:
     return override.lstrip("+~").partition("=")[0] in HydraConfig.get().runtime.choices
+
+
+def _way_to_continue(config_name: str) -> str:
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_module("configs", version_base="1.3"):
+        resume = hydra.compose(config_name).get("resume")
+    if resume is None:
+        return ""
+    return f": the same command{'' if resume else ' with resume=true'} continues"
 
 
 def _unknown_choice(error: MissingConfigException) -> str:

@@ -8,9 +8,12 @@ from typing import Any, cast
 import gymnasium
 from gymnasium.vector import AutoresetMode, VectorEnv
 from omegaconf import DictConfig, OmegaConf
+from stable_baselines3.common.vec_env import VecEnv
 
+from agents.vec_env import GymnasiumVecEnv
 from envs.maze.env import MazeEnv
 from envs.maze.objects import KIND_NUMBERS
+from envs.maze.vector import MazeVectorEnv
 from ocrl.errors import UsageError
 
 # How the things of a layout are written in its text.
@@ -36,7 +39,8 @@ def make_environments(
         autoreset_mode: what happens when an episode ends.
 
     Raises:
-        UsageError: there is no environment of that id.
+        UsageError: there is no environment of that id, it needs a package that is missing, or it
+            does not take the arguments of the variation.
     """
     kwargs = {**settings(env.kwargs), **settings(variation)}
     module, _, _ = env.id.rpartition(":")
@@ -45,17 +49,34 @@ def make_environments(
             importlib.import_module(module)
         spec = gymnasium.spec(env.id.removeprefix(f"{module}:"))
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
-        raise UsageError(f"env.id={env.id}: {' '.join(str(error).split())}") from None
+        raise _unusable(env, error) from None
     if env.vectorization == "native":
         kwargs["autoreset_mode"] = autoreset_mode
         return gymnasium.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
-    return gymnasium.make_vec(
-        spec,
-        num_envs,
-        vectorization_mode=env.vectorization,
-        vector_kwargs={"autoreset_mode": autoreset_mode},
-        **kwargs,
-    )
+    try:
+        return gymnasium.make_vec(
+            spec,
+            num_envs,
+            vectorization_mode=env.vectorization,
+            vector_kwargs={"autoreset_mode": autoreset_mode},
+            **kwargs,
+        )
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise _unusable(env, error) from None
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        raise UsageError(
+            f"{env.id} cannot be made with {settings(variation)} ({error}): give it what it takes, "
+            "for example conditions=custom for an environment of your own"
+        ) from None
+
+
+def num_layouts(environments: VecEnv) -> int | None:
+    """Return how many layouts a batch of mazes has to choose from; None for other environments."""
+    base = environments.unwrapped
+    mazes = base.envs.unwrapped if isinstance(base, GymnasiumVecEnv) else None
+    return len(mazes.simulation.layouts) if isinstance(mazes, MazeVectorEnv) else None
 
 
 def settings(node: DictConfig) -> dict[str, Any]:
@@ -63,6 +84,10 @@ def settings(node: DictConfig) -> dict[str, Any]:
     return {
         str(key): value for key, value in cast(dict[Any, Any], OmegaConf.to_object(node)).items()
     }
+
+
+def _unusable(env: DictConfig, error: Exception) -> UsageError:
+    return UsageError(f"env.id={env.id}: {' '.join(str(error).split())}")
 
 
 def maze_texts(level: str, split: str) -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gymnasium.vector import AutoresetMode
 from omegaconf import DictConfig
 from torch.utils.data import Dataset, Subset
 
 from configs.collection import NUM_STUFF, ground_truth, merge_stuff, rollout_policy
-from configs.environments import make_environments
+from configs.environments import make_environments, settings
+from configs.made_with import check, note
 from envs.scenes import Recipe, generate_scenes
 from ocrl.data.clips import Clip, ClipDataset, MixedClips, evaluation_clips
 from ocrl.data.mapped import MappedSegments
@@ -93,9 +95,8 @@ class Rollouts(Source):
         Raises:
             UsageError: there are some already, and ``overwrite`` is false.
         """
-        variation = self.env.rollouts if split == "train" else self.env[split]
         environments = make_environments(
-            self.env, variation, self.num_envs, AutoresetMode.NEXT_STEP
+            self.env, self._variation(split), self.num_envs, AutoresetMode.NEXT_STEP
         )
         collect_rollouts(
             environments,
@@ -108,12 +109,36 @@ class Rollouts(Source):
             overwrite=overwrite,
         )
         environments.close()
+        note(self._settings_path(split), self._settings(split))
+
+    def _variation(self, split: str) -> DictConfig:
+        variation: DictConfig = self.env.rollouts if split == "train" else self.env[split]
+        return variation
+
+    def _settings(self, split: str) -> dict[str, Any]:
+        return {
+            "data.policy": self.policy,
+            "data.num_steps": self.num_steps[split],
+            "env.id": self.env.id,
+            "env.kwargs": settings(self.env.kwargs),
+            "variation": settings(self._variation(split)),
+        }
+
+    def _settings_path(self, split: str) -> Path:
+        return dataset_folder(self.dataset_id(split)) / "made_with.json"
 
     def _videos(self, split: str) -> Videos:
         dataset_id = self.dataset_id(split)
         if not dataset_folder(dataset_id).exists():
             print(f"There are no rollouts {dataset_id} yet: collecting them.")
             self.collect(split)
+        check(
+            self._settings_path(split),
+            self._settings(split),
+            f"the rollouts {dataset_id}",
+            "give others a name of their own with data.run_name=..., or replace these with "
+            f"scripts/collect_rollouts.py split={split} overwrite=true",
+        )
         return MappedSegments(load_rollouts(dataset_id, in_memory=self.in_memory), merge_stuff)
 
 
@@ -217,11 +242,27 @@ class Scenes(Shards):
         scenes = generate_scenes(self.recipe, total, seed, num_workers=self.num_workers)
         arrays = (scene.arrays() for scene in scenes)
         write_shards(arrays, self.path, self.run_name, split, total=total, overwrite=overwrite)
+        note(self._settings_path(split), self._settings(split))
+
+    def _settings(self, split: str) -> dict[str, Any]:
+        shapes = [shape.__name__ for shape in self.recipe.shapes]
+        recipe = {**vars(self.recipe), "shapes": shapes, "image_size": [*self.recipe.image_size]}
+        return {"data.recipe": recipe, "data.num_videos": self.num_videos[split]}
+
+    def _settings_path(self, split: str) -> Path:
+        return Path(self.path) / f"{split}.made_with.json"
 
     def _videos(self, split: str) -> Videos:
         if not list(Path(self.path).glob(f"*-{split}-*.tar")):
             print(f"There are no {split} scenes in {self.path} yet: generating them.")
             self.generate(split)
+        check(
+            self._settings_path(split),
+            self._settings(split),
+            f"the {split} scenes in {self.path}",
+            "give others a folder of their own with data.path=..., or replace these with "
+            "scripts/generate_scenes.py overwrite=true",
+        )
         return ShardVideos(self.path, split)
 
 

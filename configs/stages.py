@@ -21,7 +21,7 @@ from agents.checkpoints import load_policy, read_agent
 from agents.evaluation import Episode, evaluate
 from agents.training import LAST, train
 from agents.vec_env import environment_seeds
-from configs.environments import settings
+from configs.environments import num_layouts, settings
 from configs.observations import keep_encoder, make_token_environments, open_encoder
 from configs.runs import open_run
 from configs.scoreboard import baselines, make_scoreboard
@@ -122,6 +122,7 @@ def train_agent(cfg: DictConfig) -> Path:
         eval_episodes=cfg.eval_episodes,
         notes=settings(cfg),
         resume=cfg.resume,
+        num_threads=cfg.num_threads,
     )
     print(f"agent: {run_dir / LAST}")
     return run_dir / LAST
@@ -154,21 +155,21 @@ def play(path: Path, cfg: DictConfig, variation: DictConfig) -> list[Episode]:
         variation: a condition of transfer.
     """
     policy, environments = load_agent(path, cfg, variation)
-    seeds, options = episodes_to_play(cfg, variation)
+    seeds, options = episodes_to_play(cfg, environments)
     episodes = evaluate(policy, environments, seeds, options=options)
     environments.close()
     return episodes
 
 
 def episodes_to_play(
-    cfg: DictConfig, variation: DictConfig
+    cfg: DictConfig, environments: VecEnv
 ) -> tuple[list[int], list[dict[str, int]] | None]:
     """Return seeds and reset options of the episodes under a condition, the same for all agents.
 
     Mazes are played one after the other, from the first again when there are fewer than episodes.
     """
     seeds = environment_seeds(cfg.episode_seed, cfg.episodes)
-    if not cfg.env.layouts:
+    number = num_layouts(environments)
+    if number is None:
         return seeds, None
-    number = variation.get("num_layouts") or cfg.episodes
     return seeds, [{"layout": i % number} for i in range(cfg.episodes)]

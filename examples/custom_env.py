@@ -73,7 +73,7 @@ def pretrain_encoder(videos: ArrayVideos, folder: Path, max_steps: int) -> Path:
     config = OmegaConf.to_container(node.encoder.model, resolve=True)
     encoder = instantiate(config)
     clips = ClipDataset(videos, clip_length=4, image_size=IMAGE_SIZE)
-    held_out = evaluation_clips(videos, clip_length=4, num_clips=16, image_size=IMAGE_SIZE)
+    watched = evaluation_clips(videos, clip_length=4, num_clips=16, image_size=IMAGE_SIZE)
     settings = PretrainingSettings(
         max_steps=max_steps,
         steps_per_epoch=max(1, max_steps // 8),
@@ -84,12 +84,10 @@ def pretrain_encoder(videos: ArrayVideos, folder: Path, max_steps: int) -> Path:
         seed=0,
     )
     scores = SegmentationScores()
-    pretrain(
-        encoder, clips, held_out, settings, folder / "pretraining", scores=scores, callbacks=[]
-    )
+    pretrain(encoder, clips, watched, settings, folder / "pretraining", scores=scores, callbacks=[])
     path = folder / "encoder.safetensors"
     save_encoder(path, encoder, config)
-    clip = held_out[0]["video"]
+    clip = watched[0]["video"]
     save_image(
         folder / "masks.png", segmentation_strip(clip, encoder.eval().segment(clip[None])[0])
     )

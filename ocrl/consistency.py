@@ -83,7 +83,7 @@ def score_without_truth(
         totals.setdefault(name, []).append((float(value), size))
 
     for batch in DataLoader(clips, batch_size):
-        video = batch["video"]
+        video = batch["video"].to(encoder.device)
         output = encoder.encode_video(video)
         add("slot_persistence", slot_persistence(output.tokens), len(video))
         if output.masks is not None:

@@ -48,6 +48,12 @@ class Encoder(nn.Module, ABC):
     token_dim: int
     image_size: tuple[int, int]
 
+    @property
+    def device(self) -> torch.device:
+        """Where it encodes: where its parameters are, the CPU if it has none."""
+        parameter = next(self.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device
+
     def initial_state(self, batch_size: int) -> Tensor | None:
         """Return the state before a first frame, (B, K, D), or None if nothing is carried."""
         return None

@@ -90,5 +90,4 @@ def draw_reconstructions(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -
 
 
 def _videos(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Tensor:
-    videos = torch.stack([clip["video"] for clip in clips])
-    return videos.to(next(encoder.parameters(), videos).device)
+    return torch.stack([clip["video"] for clip in clips]).to(encoder.device)

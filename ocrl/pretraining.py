@@ -28,7 +28,7 @@ class Pretraining(Trained):
     """Minimises an encoder's own objective; scores its masks where there is ground truth.
 
     Batches are dictionaries with ``video`` uint8 (B, T, H, W, 3) and optionally ``segments``
-    integers (B, T, H, W), for validation, and further arguments of the encoder's ``losses``.
+    integers (B, T, H, W), for validation.
 
     Args:
         encoder: what is trained; its ``losses`` define the objective.

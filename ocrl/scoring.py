@@ -98,7 +98,7 @@ def score(
     scores = SegmentationScores(num_stuff)
     encoder.eval()
     for batch in DataLoader(clips, batch_size):
-        masks = encoder.segment(batch["video"])
+        masks = encoder.segment(batch["video"].to(encoder.device))
         if masks is not None:
-            scores.update(masks, batch["segments"])
+            scores.update(masks.cpu(), batch["segments"])
     return scores

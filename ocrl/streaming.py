@@ -47,12 +47,11 @@ def stream(encoder: Encoder, video: str | Path) -> Iterator[tuple[Image, Encoder
     """
     _check_exists(video)
     state = encoder.initial_state(1)
-    parameter = next(encoder.parameters(), torch.empty(0))
     try:
         for index, frame in enumerate(iio.imiter(video, plugin="pyav", format="rgb24")):
             pixels = resize(torch.from_numpy(frame)[None], encoder.image_size)
-            is_first = torch.tensor([index == 0], device=parameter.device)
-            output = encoder.step(pixels.to(parameter.device), state, is_first)
+            is_first = torch.tensor([index == 0], device=encoder.device)
+            output = encoder.step(pixels.to(encoder.device), state, is_first)
             state = output.state
             yield frame, output
     except (OSError, av.error.FFmpegError) as error:

@@ -164,8 +164,7 @@ class TokenStream:
     def _encode(
         self, frames: Tensor, state: Tensor | None, is_first: npt.NDArray[np.bool_]
     ) -> EncoderOutput:
-        parameter = next(iter(self.encoder.parameters()), None)
-        device = None if parameter is None else parameter.device
+        device = self.encoder.device
         return self.encoder.step(frames.to(device), state, torch.from_numpy(is_first).to(device))
 
     def _to_numpy(self, tokens: Tensor) -> npt.NDArray[Any]:

@@ -22,7 +22,7 @@ from ocrl.pictures import draw_masks, spread
 def main(cfg: DictConfig) -> None:
     """Score on unseen videos, and draw some of them."""
     torch.set_num_threads(cfg.num_threads)
-    encoder = load_encoder(cfg.checkpoint)
+    encoder = load_encoder(cfg.checkpoint).to(cfg.device)
     source: Source = instantiate(cfg.data)
     clips = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, encoder.image_size)
     name = type(encoder).__name__

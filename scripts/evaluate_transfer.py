@@ -1,13 +1,14 @@
 """Compare trained agents: see ``python scripts/evaluate_transfer.py --help``."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import imageio.v3 as iio
 import torch
 from omegaconf import DictConfig, OmegaConf
 
 from agents.checkpoints import read_agent
+from agents.comparison import check_comparable
 from agents.report import Page
 from agents.transfer import (
     Played,
@@ -21,6 +22,7 @@ from agents.transfer import (
 from configs.cli import script
 from configs.environments import settings
 from configs.stages import play
+from configs.study.record import flatten
 from configs.tables import print_table
 from ocrl.errors import UsageError
 
@@ -30,9 +32,18 @@ SCORES = ("success", "goals", "return", "spl")
 class Agent(NamedTuple):
     """A trained agent on disk."""
 
-    encoder: str
-    seed: int
     run_dir: Path
+    config: DictConfig
+
+    @property
+    def encoder(self) -> str:
+        """Name of its encoder."""
+        return str(self.config.encoder.name)
+
+    @property
+    def seed(self) -> int:
+        """Of its training."""
+        return int(self.config.seed)
 
     @property
     def checkpoint(self) -> Path:
@@ -45,6 +56,9 @@ def main(cfg: DictConfig) -> None:
     """Play every agent of an environment under every condition, and report."""
     torch.set_num_threads(cfg.num_threads)
     agents = find_agents(Path(cfg.runs_dir) / "agent" / cfg.env.run_name)
+    check_comparable({str(agent.run_dir): training_settings(agent) for agent in agents})
+    if agents[0].config.env.simulator == cfg.env.simulator:
+        cfg.env.train = agents[0].config.env.train
     played = []
     for agent in agents:
         for condition, variation in cfg.conditions.items():
@@ -69,7 +83,8 @@ def find_agents(folder: Path) -> list[Agent]:
     agents = []
     for path in sorted(folder.glob("*/seed=*/last.safetensors")):
         config = OmegaConf.load(path.parent / "config.yaml")
-        agents.append(Agent(config.encoder.name, config.seed, path.parent))
+        assert isinstance(config, DictConfig)
+        agents.append(Agent(path.parent, config))
     if not agents:
         raise UsageError(
             f"there are no agents in {folder}: train some with  python scripts/train_agent.py "
@@ -78,13 +93,30 @@ def find_agents(folder: Path) -> list[Agent]:
     return agents
 
 
+def training_settings(agent: Agent) -> dict[str, Any]:
+    """Return what agents of one table have in common: level, layouts, PPO and steps.
+
+    Raises:
+        UsageError: the agent's training was interrupted.
+    """
+    done, total = read_agent(agent.checkpoint).header["num_timesteps"], agent.config.total_steps
+    if done < total:
+        raise UsageError(
+            f"{agent.run_dir} is at {done} of {total} steps: continue it with resume=true, or move "
+            "it away"
+        )
+    shared = {key: settings(agent.config[key]) for key in ("env", "agent")}
+    return {**flatten(shared), "total_steps": total}
+
+
 def report(cfg: DictConfig, agents: list[Agent], played: list[Played]) -> Page:
     """Return the page: bars, learning curves, masks of each encoder on unseen layouts."""
     page = Page(f"Zero-shot transfer in {cfg.env.run_name}")
     conditions = ", ".join(f"{name} {settings(node)}" for name, node in cfg.conditions.items())
     page.text(
         f"{len(agents)} agents; {cfg.episodes} episodes each per condition, with the same mazes "
-        f"and episode seeds for all. Conditions: {conditions}. Dots are seeds, bars their mean."
+        f"and episode seeds for all. Conditions: {conditions}. Dots are seeds, bars their "
+        "interquartile mean, which is the mean of fewer than four."
     )
     page.figure(plot_transfer(played, "goals", "goals per episode"), "goals", "Goals per episode")
     page.figure(plot_transfer(played, "return", "return"), "return", "Return per episode")

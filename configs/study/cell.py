@@ -122,7 +122,7 @@ def play_watched(
         path: of the episodes' file.
     """
     watched = Watched(environments, cfg.strip.num_frames, cfg.strip.every)
-    seeds, options = episodes_to_play(cfg, cfg.conditions[condition])
+    seeds, options = episodes_to_play(cfg, environments)
     episodes = evaluate(agent, watched, seeds, options=options)
     environments.close()
     picture = watched.picture()

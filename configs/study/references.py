@@ -23,8 +23,7 @@ def reference_policies(cfg: DictConfig) -> tuple[str, ...]:
 
 def reference_episodes(cfg: DictConfig, policy: str, condition: str) -> Path:
     """Return where the episodes of a policy are, for the layouts of an agent's configuration."""
-    layouts = f"layouts={cfg.layouts or 'all'}"
-    return Path(cfg.study_dir) / "references" / layouts / policy / EPISODES / f"{condition}.json"
+    return _folder(cfg) / policy / EPISODES / f"{condition}.json"
 
 
 def play_references(cfg: DictConfig) -> None:
@@ -36,7 +35,7 @@ def play_references(cfg: DictConfig) -> None:
     Raises:
         UsageError: other episodes were played before.
     """
-    path = Path(cfg.study_dir) / "references" / "record.json"
+    path = _folder(cfg) / "record.json"
     record = open_record(path, "the policies without learning", cfg, keys=SHARED)
     for policy in reference_policies(cfg):
         for condition in cfg.conditions:
@@ -48,3 +47,8 @@ def play_references(cfg: DictConfig) -> None:
                 environments = make_environments(cfg.env, cfg.conditions[condition], cfg.num_envs)
                 act = rollout_policy(policy, environments, cfg.episode_seed)
                 play_watched(act, GymnasiumVecEnv(environments), cfg, condition, episodes)
+
+
+def _folder(cfg: DictConfig) -> Path:
+    """Conditions are about the layouts of training: each number of them has its own episodes."""
+    return Path(cfg.study_dir) / "references" / f"layouts={cfg.layouts or 'all'}"

@@ -17,7 +17,7 @@ from agents.statistics import Array
 from agents.training import LAST
 from agents.transfer import plot_learning, plot_transfer, read_curve, score_matrix, write_rows
 from agents.verdicts import caveats, verdicts
-from configs.study.cell import episodes_path
+from configs.study.cell import agent_configs, episodes_path
 from configs.study.record import Record, machines
 from configs.study.references import reference_episodes
 from configs.study.results import AgentRun, Results, slot_quality
@@ -42,6 +42,7 @@ class Report:
         self.cfg, self.results, self.command = cfg, results, command
         self.scores = Scores(cfg, results)
         self.agents = results.agents[cfg.num_layouts[-1]]
+        *_, self.last = agent_configs(cfg)
         self.page = Page(f"Zero-shot transfer in {cfg.env.run_name}")
 
     def write(self) -> Path:
@@ -65,7 +66,8 @@ class Report:
             f"and a policy over its tokens that is trained for {cfg.total_steps:,} steps of "
             f"{cfg.env.run_name}. After its last step, with nothing selected, it plays "
             f"{cfg.episodes} episodes under each condition; mazes and episode seeds are the same "
-            f"for all. Conditions: {describe(cfg.conditions)}; {UNSEEN}: all but {TRAIN} together."
+            f"for all. Conditions: {describe(self.last.conditions)}; {UNSEEN}: all but {TRAIN} "
+            "together."
         )
         if self.results.missing:
             page.text(f"Not complete, and left out: {'; '.join(self.results.missing)}.")
@@ -79,10 +81,10 @@ class Report:
         page.heading("Scores")
         page.text(
             f"Each agent's episodes are averaged first. A cell is the interquartile mean over "
-            f"seeds and its 95 % bootstrap interval; one without width means that all seeds came "
-            f"out the same. {self._scale()} The last column is what an "
-            f"agent loses from its training layouts to {UNSEEN} conditions, paired by seed. Rows "
-            f"without seeds are policies without learning."
+            f"seeds (of fewer than four: the mean) and its 95 % bootstrap interval; one without "
+            f"width means that all seeds came out the same. {self._scale()} The last column is "
+            f"what an agent loses from its training layouts to {UNSEEN} conditions, paired by "
+            f"seed. Rows without seeds are policies without learning."
         )
         page.table(*scores.headline(scores.score))
         if scores.has_goal():
@@ -94,6 +96,12 @@ class Report:
                 "both encoders have the same seeds."
             )
             page.table(*scores.comparisons())
+        if ORACLE in scores.references:
+            page.text(
+                f"Each {UNSEEN} condition is a task, normalised, and each agent a run: the mean of "
+                "the middle half of all, and by how much they fall short of the oracle on average."
+            )
+            page.table(*scores.aggregates())
 
     def _scale(self) -> str:
         if self.scores.score == self.scores.raw:
@@ -118,9 +126,8 @@ class Report:
         figure = plot_estimates(gaps, f"{TRAIN} - condition, {scores.score}")
         page.figure(figure, "gaps", "Generalisation gap: what agents lose, with 95 % intervals.")
         if ORACLE in scores.references:
-            unseen = {name: matrix[:, 1:] for name, matrix in scores.matrices().items()}
             page.figure(
-                plot_profiles(unseen),
+                plot_profiles(scores.unseen()),
                 "profiles",
                 f"Performance profiles: fraction of agents and {UNSEEN} conditions above a score.",
             )
@@ -192,7 +199,7 @@ class Report:
             self.page.picture(iio.imread(path), name, caption)
 
     def _say_how_it_was_made(self) -> None:
-        cfg, page, records = self.cfg, self.page, self.results.records
+        page, records = self.page, self.results.records
         page.heading("How it was made")
         page.code(self.command)
         page.text("CPU-minutes of one cell, mean over seeds, of the start that finished it.")
@@ -200,7 +207,7 @@ class Report:
         page.table(*policies(self.agents))
         page.text("Where cells ran:")
         page.bullets(machines(records))
-        page.code(OmegaConf.to_yaml(cfg, resolve=True), folded="All settings")
+        page.code(OmegaConf.to_yaml(self.last, resolve=True), folded="All settings")
 
 
 def describe(conditions: DictConfig) -> str:

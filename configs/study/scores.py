@@ -18,6 +18,7 @@ from agents.comparison import (
     pairs,
 )
 from agents.evaluation import mean_scores
+from agents.statistics import Array, iqm, optimality_gap, stratified_bootstrap
 from agents.transfer import Played, score_matrix
 from configs.study.results import Results
 from ocrl.errors import UsageError
@@ -94,11 +95,26 @@ class Scores:
             rows.append([f"{first} against {other}", str(pair.difference), str(pair.improvement)])
         return Table(["", f"difference in {self.score}", "probability of improvement"], rows)
 
+    def aggregates(self) -> Table:
+        """Return normalised scores over all unseen conditions as tasks; an agent is a run."""
+        rows = [
+            [
+                name,
+                *(str(stratified_bootstrap(f, unseen, by_row=True)) for f in (iqm, optimality_gap)),
+            ]
+            for name, unseen in self.unseen().items()
+        ]
+        return Table(["", "interquartile mean", "optimality gap"], rows)
+
+    def unseen(self) -> dict[str, Array]:
+        """Return normalised scores off the training layouts: encoder -> (seeds, conditions)."""
+        return {name: matrix[:, 1:] for name, matrix in self.matrices().items()}
+
     def names(self) -> list[str]:
         """Return all scores that there are."""
         return list(dict.fromkeys(n for p in self.played for n in mean_scores(p.episodes)))
 
-    def matrices(self) -> dict[str, Any]:
+    def matrices(self) -> dict[str, Array]:
         """Return normalised scores: encoder -> (seeds, conditions), training layouts first."""
         shown = [p for p in self.played if p.condition in self.conditions]
         shown.sort(key=lambda p: self.conditions.index(p.condition))

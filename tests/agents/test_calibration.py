@@ -55,6 +55,9 @@ def test_every_coordinate_is_standardised_and_constant_ones_are_silent() -> None
     torch.testing.assert_close(standardised.mean(0), torch.zeros(4), atol=1e-3, rtol=0)
     expected = torch.tensor([1.0, 1.0, 1.0, 0.0])
     torch.testing.assert_close(standardised.std(0), expected, atol=1e-3, rtol=0)
+    # what was constant by chance keeps its unit, and does not drown the others when it changes
+    changed = extractor.standardisers[0](tokens + torch.tensor([0.0, 0.0, 0.0, 2.0]))
+    torch.testing.assert_close(changed[..., 3], torch.full((500, 3), 2.0))
     torch.testing.assert_close(
         extractor.standardisers[1](speed).std(0), torch.ones(2), atol=5e-3, rtol=0
     )

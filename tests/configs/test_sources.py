@@ -40,6 +40,7 @@ def test_rollouts_are_of_all_layouts_of_a_split(
         seen.append(len(environments.unwrapped.simulation.layouts))
 
     monkeypatch.setattr("configs.sources.collect_rollouts", watch)
+    monkeypatch.setattr("configs.sources.note", lambda path, settings: None)
     rollouts = source("data=rollouts")
     assert isinstance(rollouts, Rollouts)
     rollouts.collect(split)
@@ -62,3 +63,29 @@ def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     source = video_files(f"data.path={tmp_path}", f"data.held_out={tmp_path}")
     with pytest.raises(UsageError, match="no video file in"):
         source.training_clips(2, (64, 64))
+
+
+@pytest.mark.parametrize(
+    ("settings", "other", "key"),
+    [
+        (["data=rollouts", "data.num_steps.validation=60"], "data.policy=random", "data.policy"),
+        (
+            ["data=movi_a_like", "data.num_videos.validation=1", "data.recipe.num_frames=2"],
+            "data.recipe.num_frames=3",
+            "data.recipe",
+        ),
+    ],
+)
+def test_data_made_with_other_settings_is_not_reused(
+    settings: list[str],
+    other: str,
+    key: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    settings = [*settings, f"data_dir={tmp_path}"]
+    made = source(*settings).scoring_videos()
+    assert list(source(*settings).scoring_videos().lengths) == list(made.lengths)
+    with pytest.raises(UsageError, match=rf"made with {key}=.*overwrite=true"):
+        source(*settings, other).scoring_videos()

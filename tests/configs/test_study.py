@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from agents.evaluation import evaluate
 from agents.vec_env import GymnasiumVecEnv
+from configs.environments import make_environments
 from configs.stages import episodes_to_play
 from configs.study import check_sweep
 from configs.study.cell import agent_configs, run_cell
@@ -52,7 +53,8 @@ def test_each_number_of_layouts_is_an_agent_that_plays_on_its_own_mazes() -> Non
     assert few.checkpoint == many.checkpoint
     layouts = {}
     for condition, variation in few.conditions.items():
-        _, options = episodes_to_play(few, variation)
+        envs = GymnasiumVecEnv(make_environments(few.env, variation, 1))
+        _, options = episodes_to_play(few, envs)
         assert options is not None
         layouts[condition] = [option["layout"] for option in options]
     assert layouts["train"] == layouts["texture"] == layouts["objects"] == [0, 1, 2, 0, 1]
