@@ -106,25 +106,6 @@ def load_encoder(source: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> 
     return encoder.eval().requires_grad_(False)
 
 
-def load_weights(encoder: Encoder, path: str | Path) -> None:
-    """Copy saved weights into an encoder of the same configuration, to start training from them.
-
-    Args:
-        encoder: what is filled.
-        path: what `save_encoder` wrote.
-
-    Raises:
-        UsageError: if the file cannot be read, or is of another encoder.
-    """
-    checkpoint = read_checkpoint(path)
-    saved, own = checkpoint.config.get("_target_"), class_path(type(encoder))
-    if saved != own:
-        raise UsageError(
-            f"{path} holds a {saved}, not a {own}: choose a checkpoint of the same encoder"
-        )
-    fit_weights(encoder, checkpoint.weights, str(path))
-
-
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read what `save_encoder` wrote, without building anything.
 

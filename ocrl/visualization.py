@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import imageio.v3 as iio
 import numpy as np
-import torch
 from matplotlib.colors import hsv_to_rgb
 from numpy.typing import NDArray
 from torch import Tensor
@@ -140,35 +139,6 @@ def _spread(length: int, num: int) -> list[int]:
     """Return ``num`` places from 0 to length - 1, as evenly as it goes."""
     places: list[int] = np.linspace(0, length - 1, min(num, length)).round().astype(int).tolist()
     return places
-
-
-def slot_strip(video: Tensor, masks: Tensor, *, num_frames: int = 8, height: int = 64) -> Image:
-    """Draw what each slot sees over time: a row per slot, its mask times the frame.
-
-    Args:
-        video: uint8 (T, H, W, 3).
-        masks: (T, K, h, w), between 0 and 1.
-        num_frames: columns, spread evenly over the video.
-        height: of each picture, in pixels.
-
-    Returns:
-        uint8 (height', width', 3).
-
-    Example:
-        >>> video, masks = torch.zeros(9, 64, 64, 3, dtype=torch.uint8), torch.rand(9, 5, 16, 16)
-        >>> slot_strip(video, masks, num_frames=4).shape
-        (328, 262, 3)
-    """
-    times = _spread(len(video), num_frames)
-    frames = enlarge(video[times].cpu().numpy(), height)
-    soft = torch.nn.functional.interpolate(
-        masks[times].float().cpu(), (frames.shape[1], frames.shape[2]), mode="bilinear"
-    )
-    weights = soft.numpy()[..., None]
-    names = np.arange(1, weights.shape[1] + 1)
-    backdrop = segment_colours(names)[:, None, None, None] // 3
-    seen = weights.swapaxes(0, 1) * frames + (1 - weights.swapaxes(0, 1)) * backdrop
-    return image_grid(list(seen.round().astype(np.uint8)))
 
 
 def image_grid(rows: Sequence[Iterable[Image]], gap: int = 2) -> Image:

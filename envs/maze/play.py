@@ -64,7 +64,7 @@ class Player:
         self._timer.add_callback(self.tick)
 
     def run(self) -> float:
-        """Show the window until it is closed, and return the score of the last episode."""
+        """Show the window until it is closed, and return the score of the episode that was on."""
         self._timer.start()
         plt.show()
         return self.score

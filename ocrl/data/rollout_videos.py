@@ -16,22 +16,19 @@ from ocrl.data.videos import ArrayVideos, Videos
 from ocrl.errors import UsageError
 
 
-def load_rollouts(
-    dataset_id: str, *, in_memory: bool = True, hint: str = "collect it first"
-) -> Videos:
+def load_rollouts(dataset_id: str, *, in_memory: bool = True) -> Videos:
     """Return the episodes of a Minari dataset as videos.
 
     Args:
         dataset_id: Minari's name of the dataset, below ``MINARI_DATASETS_PATH``.
         in_memory: read all frames once into one array; otherwise each piece is read from disk.
-        hint: how to get the dataset, said when it is missing.
 
     Raises:
         UsageError: there is no such dataset, or its observations are no RGB frames.
     """
     folder = dataset_folder(dataset_id)
     if not folder.exists():
-        raise UsageError(f"there is no dataset {dataset_id} in {folder.parent}: {hint}")
+        raise UsageError(f"there is no dataset {dataset_id} in {folder.parent}: collect it first")
     dataset = minari.load_dataset(dataset_id)
     image_key = _image_key(dataset.observation_space, dataset_id)
     if in_memory:

@@ -26,9 +26,6 @@ from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 
-NUM_STEPS = 32
-"""Of each environment between two updates: a rollout is one minibatch, as large as in training."""
-
 
 class Loop(NamedTuple):
     """PPO, its encoder and its settings."""
@@ -73,9 +70,9 @@ def run(budget: float, checkpoint: Path | None) -> None:
 
 
 def make_loop(*overrides: str, checkpoint: Path | None = None) -> Loop:
-    """Build PPO with the settings of ``train_agent``."""
-    cfg = compose("train_agent", f"agent.model.n_steps={NUM_STEPS}", *overrides)
-    cfg.agent.model.batch_size = NUM_STEPS * cfg.agent.num_envs
+    """Build PPO with the settings of ``train_agent``, but a rollout is a single minibatch."""
+    cfg = compose("train_agent", *overrides)
+    cfg.agent.model.n_steps = cfg.agent.model.batch_size // cfg.agent.num_envs
     encoder = load_encoder(checkpoint) if checkpoint else instantiate(cfg.encoder.model)
     encoder.eval()
     envs = make_token_environments(cfg.env, cfg.env.train, cfg.agent.num_envs, cfg, encoder)
@@ -86,7 +83,7 @@ def make_loop(*overrides: str, checkpoint: Path | None = None) -> Loop:
 
 def step_time(loop: Loop, budget: float) -> float:
     """Return CPU seconds of one step of one environment, rollout and update."""
-    steps = NUM_STEPS * int(loop.cfg.agent.num_envs)
+    steps = int(loop.cfg.agent.model.batch_size)
     learn = partial(PPO.learn, loop.model, steps, reset_num_timesteps=False)
     return seconds(learn, budget) / steps
 
@@ -131,7 +128,7 @@ def where_time_goes(loop: Loop, total: float, budget: float) -> tuple[list[list[
         "simulator": once["simulator"] / num_envs,
         "encoder": once["wrapper"] / num_envs,
         "policy, forward": seconds(act, budget) / num_envs,
-        "update": seconds(model.train, budget) / (NUM_STEPS * num_envs),
+        "update": seconds(model.train, budget) / loop.cfg.agent.model.batch_size,
     }
     parts["buffers and all else"] = total - sum(parts.values())
     rows = [

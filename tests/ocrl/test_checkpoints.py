@@ -15,7 +15,7 @@ from torch import Tensor
 
 import ocrl
 from ocrl import Encoder, EncoderOutput, UsageError
-from ocrl.checkpoints import load_weights, read_checkpoint, sha256
+from ocrl.checkpoints import read_checkpoint, sha256
 from ocrl.encoders import GridEncoder
 
 BACKBONE = {
@@ -237,18 +237,3 @@ def test_saving_needs_the_configuration_of_the_encoder(tmp_path):
     with pytest.raises(UsageError, match="not plain JSON"):
         ocrl.save_encoder(tmp_path / "x", build(), {**CONFIG, "seed": object()})
     assert list(tmp_path.iterdir()) == []
-
-
-def test_training_can_start_from_saved_weights(path):
-    encoder = build()
-    load_weights(encoder, path)
-    for key, value in read_checkpoint(path).weights.items():
-        assert torch.equal(encoder.state_dict()[key], value)
-    assert all(p.requires_grad for p in encoder.parameters())
-
-
-def test_weights_of_another_encoder_are_refused(path):
-    with pytest.raises(UsageError, match=r"holds a ocrl\.encoders\.grid\.GridEncoder, not a"):
-        load_weights(Own(8), path)
-    with pytest.raises(UsageError, match="does not fit GridEncoder"):
-        load_weights(build(token_dim=32), path)

@@ -17,7 +17,6 @@ from ocrl.visualization import (
     segment_colours,
     segmentation_strip,
     segmentation_video,
-    slot_strip,
 )
 
 
@@ -69,16 +68,6 @@ def test_video_panels_are_the_columns_of_the_strip() -> None:
         for row in range(3):
             panel = frame[:, 18 * row : 18 * row + 16]
             assert (panel == column[18 * row : 18 * row + 16]).all()
-
-
-def test_slot_strip_shows_the_frame_where_the_slot_looks() -> None:
-    video = torch.full((2, 8, 8, 3), 200, dtype=torch.uint8)
-    masks = torch.zeros(2, 2, 8, 8)
-    masks[:, 0] = 1
-    strip = slot_strip(video, masks, height=8)
-    assert strip.shape == (18, 18, 3)
-    assert (strip[:8, :8] == 200).all()
-    assert (strip[10:, :8] < 100).all()
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif"])

@@ -76,10 +76,7 @@ def test_scenes(benchmark: Run) -> None:
         assert numbers(out, row)[0] > 0
 
 
-def test_agent(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    import benchmarks.agent
-
-    monkeypatch.setattr(benchmarks.agent, "NUM_STEPS", 2)
+def test_agent(benchmark: Run) -> None:
     code, out, _ = benchmark("agent", "--seconds", "0")
     assert code == 0
     rate, ratio = numbers(out, "slotcontrast, encoded once")

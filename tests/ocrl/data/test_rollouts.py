@@ -236,5 +236,5 @@ def test_bad_input_is_one_clear_line() -> None:
     vectors = gym.make_vec("CartPole-v1", num_envs=1)
     with pytest.raises(UsageError, match="RGB frames"):
         collect_rollouts(vectors, time_policy, "pole-v0", 1, seed=0)
-    with pytest.raises(UsageError, match=r"no dataset gone-v0 .* run this"):
-        load_rollouts("gone-v0", hint="run this")
+    with pytest.raises(UsageError, match=r"no dataset gone-v0 .* collect it first"):
+        load_rollouts("gone-v0")
