@@ -6,6 +6,7 @@ import json
 import imageio.v3 as iio
 import minari
 import pytest
+from omegaconf import OmegaConf
 
 TINY_ROLLOUTS = [
     "data.num_envs=2",
@@ -124,6 +125,26 @@ def test_transfer_plays_the_same_mazes_for_every_agent(run, home):
         mazes[row["encoder"], row["condition"]].append((row["layout"], row["seed"]))
     assert len({tuple(played) for played in mazes.values()}) == 1
     assert "<img" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("total_steps", 10**6, "continue it with resume=true"),
+        ("env.train.num_layouts", 3, "agents with different env.train.num_layouts"),
+    ],
+)
+def test_agents_that_are_not_comparable_are_not_put_into_one_table(run, home, key, value, said):
+    path = home / "runs/agent/nav_maze_1/vector/seed=0/config.yaml"
+    before = path.read_text()
+    config = OmegaConf.create(before)
+    OmegaConf.update(config, key, value)
+    path.write_text(OmegaConf.to_yaml(config))
+    code, _, err = run("evaluate_transfer.py", "episodes=2", "num_envs=2")
+    path.write_text(before)
+    assert code == 2
+    assert one_line(err)
+    assert said in err
 
 
 def test_transfer_without_agents_names_the_command(run):
