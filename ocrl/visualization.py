@@ -91,6 +91,7 @@ def segmentation_strip(
         uint8 (height', width', 3).
 
     Example:
+        >>> import torch
         >>> video, masks = torch.zeros(9, 64, 64, 3, dtype=torch.uint8), torch.rand(9, 5, 16, 16)
         >>> segmentation_strip(video, masks, num_frames=4, height=64).shape
         (130, 262, 3)
@@ -115,6 +116,7 @@ def segmentation_video(
         uint8 (T, height, width', 3).
 
     Example:
+        >>> import torch
         >>> video, masks = torch.zeros(9, 64, 64, 3, dtype=torch.uint8), torch.rand(9, 5, 16, 16)
         >>> segmentation_video(video, masks, height=64).shape
         (9, 64, 130, 3)
