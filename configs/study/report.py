@@ -23,7 +23,7 @@ from configs.study.references import reference_episodes
 from configs.study.results import AgentRun, Results, slot_quality
 from configs.study.scores import UNSEEN, Scores, Table, episode_rows, estimate_rows
 
-QUALITY = "fg_ari"
+QUALITY = "mbo"
 
 
 class Report:
@@ -169,7 +169,7 @@ class Report:
             return
         beaten = ", ".join(f"{name} have {value:.2f}" for name, value in floor.items())
         self.page.figure(
-            plot_against(points, "FG-ARI of the masks", f"{self.scores.score}, {UNSEEN}"),
+            plot_against(points, "mBO of things, of the masks", f"{self.scores.score}, {UNSEEN}"),
             "slot_quality",
             f"Do better slots carry over better? Means over seeds; without learning, {beaten}.",
         )
