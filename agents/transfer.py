@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
@@ -125,13 +124,12 @@ def plot_transfer(played: Sequence[Played], score: str, label: str) -> Figure:
     figure = Figure(figsize=(1.5 + 1.6 * len(matrix), 3.2), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(conditions)
-    colours = colormaps["tab10" if len(conditions) <= 10 else "tab20"]
     for x, values in enumerate(matrix.values()):
         for c, condition in enumerate(conditions):
             if condition in values:
                 offset = (c - (len(conditions) - 1) / 2) * width
                 name = condition if x == 0 else None
-                _draw_bar(axes, x + offset, width * 0.92, values[condition], colours(c), name)
+                _draw_bar(axes, x + offset, width * 0.92, values[condition], f"C{c}", name)
     axes.set_xticks(range(len(matrix)), list(matrix))
     axes.set_ylabel(label)
     axes.spines[["top", "right"]].set_visible(False)
@@ -140,12 +138,7 @@ def plot_transfer(played: Sequence[Played], score: str, label: str) -> Figure:
 
 
 def _draw_bar(
-    axes: Axes,
-    x: float,
-    width: float,
-    seeds: NDArray[np.float64],
-    colour: tuple[float, ...],
-    name: str | None,
+    axes: Axes, x: float, width: float, seeds: NDArray[np.float64], colour: str, name: str | None
 ) -> None:
     estimate = stratified_bootstrap(iqm, seeds[:, None])
     axes.bar(x, estimate.value, width, color=colour, alpha=0.75, label=name)

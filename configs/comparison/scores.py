@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from configs.comparison.results import Cell
@@ -115,11 +116,17 @@ class Scores:
         for x, score in enumerate(columns):
             contenders = self.values(score)
             width = 0.8 / len(contenders)
+            colours = colormaps["tab10" if len(contenders) <= 10 else "tab20"]
             for c, (name, seeds) in enumerate(contenders.items()):
                 place = x + (c - (len(contenders) - 1) / 2) * width
                 label = None if x else name
                 axes.bar(
-                    place, 100 * seeds.mean(), width * 0.92, color=f"C{c}", alpha=0.75, label=label
+                    place,
+                    100 * seeds.mean(),
+                    width * 0.92,
+                    color=colours(c),
+                    alpha=0.75,
+                    label=label,
                 )
                 if name in self.encoders:
                     axes.plot([place] * len(seeds), 100 * seeds, "o", color="black", markersize=2.5)
