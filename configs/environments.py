@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import Any, cast
 
 import gymnasium
@@ -84,6 +85,21 @@ def settings(node: DictConfig) -> dict[str, Any]:
     return {
         str(key): value for key, value in cast(dict[Any, Any], OmegaConf.to_object(node)).items()
     }
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by dotted names.
+
+    >>> flatten({"env": {"name": "maze", "kwargs": {}}, "sizes": [1, 2]})
+    {'env.name': 'maze', 'sizes': [1, 2]}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def _unusable(env: DictConfig, error: Exception) -> UsageError:

@@ -20,9 +20,8 @@ from agents.transfer import (
     write_rows,
 )
 from configs.cli import script
-from configs.environments import settings
+from configs.environments import flatten, settings
 from configs.stages import play
-from configs.study.record import flatten
 from configs.tables import print_table
 from ocrl.errors import UsageError
 

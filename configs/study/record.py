@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
 from configs.cli import USAGE_ERRORS
-from configs.environments import settings
+from configs.environments import flatten, settings
 from ocrl.errors import UsageError
 from ocrl.files import write_text
 
@@ -121,21 +121,6 @@ def open_record(path: Path, name: str, cfg: DictConfig, keys: tuple[str, ...]) -
     record.error = None
     record.save(path)
     return record
-
-
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings by dotted names.
-
-    >>> flatten({"env": {"name": "maze", "kwargs": {}}, "sizes": [1, 2]})
-    {'env.name': 'maze', 'sizes': [1, 2]}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def describe_machine(device: str) -> dict[str, str]:

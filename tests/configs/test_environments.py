@@ -5,6 +5,7 @@ import hydra
 import pytest
 from gymnasium.vector import AutoresetMode
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
 from configs.environments import make_environments, settings
 from envs.dmlab.entity_layer import entity_layer
@@ -64,3 +65,9 @@ def test_encoders_see_all_training_layouts_and_agents_the_first_ten(compose):
     }
     assert len(layouts["rollouts"]) == 200
     assert layouts["train"] == layouts["rollouts"][:10]
+
+
+def test_arguments_that_an_environment_does_not_take_are_one_line(compose):
+    cfg = compose("env=custom", "env.id=CartPole-v1")
+    with pytest.raises(UsageError, match=r"CartPole-v1 cannot be made with .*conditions=custom"):
+        make_environments(cfg.env, OmegaConf.create({"shift": "layout"}), 1)
