@@ -27,6 +27,7 @@ from configs.runs import open_run
 from configs.scoreboard import baselines, make_scoreboard
 from configs.sources import Source
 from configs.tables import print_table
+from ocrl.annotations import annotated
 from ocrl.checkpoints import load_encoder, save_encoder
 from ocrl.errors import UsageError
 from ocrl.files import write_text
@@ -63,10 +64,12 @@ def pretrain_slots(cfg: DictConfig) -> Path:
     source: Source = instantiate(cfg.data)
     height, width = cfg.encoder.image_size
     size = (height, width)
-    clips = source.training_clips(cfg.clip_length, size)
-    validation = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, size)
+    training = source.training_clips(cfg.clip_length, size)
+    scored = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, size)
     torch.manual_seed(cfg.seed)
     encoder = instantiate(cfg.encoder.model)
+    clips = annotated(training, encoder, source.num_stuff)
+    validation = annotated(scored, encoder, source.num_stuff)
     number = len(cast(Sized, clips))
     print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
     pretrain(

@@ -46,7 +46,7 @@ def with_cached_features(clips: Dataset[Clip], encoder: Encoder, folder: Path) -
         return {name: value[0] for name, value in slot_encoder.loss_inputs(videos).items()}
 
     network = f"{type(encoder).__name__} {fingerprint(encoder.backbone)}"
-    return clips.with_features(VideoFeatures(folder, clips.videos, compute, network).read)
+    return clips.with_entries(VideoFeatures(folder, clips.videos, compute, network).read)
 
 
 def fingerprint(backbone: Backbone) -> str:

@@ -83,16 +83,16 @@ def score_without_truth(
         totals.setdefault(name, []).append((float(value), size))
 
     for batch in DataLoader(clips, batch_size):
-        video = batch["video"].to(encoder.device)
-        output = encoder.encode_video(video)
-        add("slot_persistence", slot_persistence(output.tokens), len(video))
+        seen, size = encoder.arguments(batch), len(batch["video"])
+        output = encoder.encode_video(**seen)
+        add("slot_persistence", slot_persistence(output.tokens), size)
         if output.masks is not None:
-            add("mask_persistence", mask_persistence(output.masks), len(video))
+            add("mask_persistence", mask_persistence(output.masks), size)
         if isinstance(encoder, SlotEncoder):
-            decoded = encoder.reconstruct(video)
+            decoded = encoder.reconstruct(**seen)
             spread = decoded.target - decoded.target.mean((0, 1, 2))
             error = (decoded.reconstruction - decoded.target).square().mean()
-            add("unexplained", error / spread.square().mean(), len(video))
+            add("unexplained", error / spread.square().mean(), size)
     return {
         name: sum(value * size for value, size in parts) / sum(size for _, size in parts)
         for name, parts in totals.items()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from ocrl.errors import UsageError
+
+BOXES, FLOW = "boxes", "flow"
+"""Entries that a clip may have besides its frames, see `ocrl.annotations`."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,11 @@ class Encoder(nn.Module, ABC):
         num_tokens: K.
         token_dim: D.
         image_size: (height, width) of the frames it takes.
+        asks_for: entries of clips besides ``video`` that it is trained with and segments by, as
+            further arguments of ``segment``, ``reconstruct`` and ``losses``.
     """
 
+    asks_for: tuple[str, ...] = ()
     num_tokens: int
     token_dim: int
     image_size: tuple[int, int]
@@ -103,6 +110,15 @@ class Encoder(nn.Module, ABC):
             videos: uint8 (B, T, H, W, 3).
         """
         return self.encode_video(videos).masks
+
+    def arguments(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what ``segment`` and ``losses`` are given of a batch of clips, where it encodes.
+
+        Args:
+            batch: with ``video`` uint8 (B, T, H, W, 3), and what it asks for.
+        """
+        entries = {"videos": batch["video"], **{name: batch[name] for name in self.asks_for}}
+        return {name: entry.to(self.device) for name, entry in entries.items()}
 
     def check_frames(self, frames: Tensor) -> None:
         """Raise UsageError unless ``frames`` is uint8 (..., H, W, 3) of this encoder's size."""

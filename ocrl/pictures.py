@@ -64,8 +64,7 @@ def spread(clips: Subset[dict[str, Tensor]], num: int) -> list[dict[str, Tensor]
 @torch.inference_mode()
 def draw_masks(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
     """Draw clips over time: frames, true segments if there are any, masks; None without masks."""
-    videos = _videos(encoder, clips)
-    masks = encoder.segment(videos)
+    masks = encoder.segment(**_seen_by(encoder, clips))
     if masks is None:
         return None
     strips = [
@@ -80,7 +79,7 @@ def draw_reconstructions(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -
     """Draw what slots are to paint above what they paint; None unless these are colours."""
     if not (isinstance(encoder, SlotEncoder) and isinstance(encoder.target, ColourTarget)):
         return None
-    decoded = encoder.reconstruct(_videos(encoder, clips))
+    decoded = encoder.reconstruct(**_seen_by(encoder, clips))
     rows = []
     for clip in range(len(clips)):
         for painted in (decoded.target, decoded.reconstruction):
@@ -89,5 +88,6 @@ def draw_reconstructions(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -
     return image_grid(rows)
 
 
-def _videos(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Tensor:
-    return torch.stack([clip["video"] for clip in clips]).to(encoder.device)
+def _seen_by(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    names = ("video", *encoder.asks_for)
+    return encoder.arguments({name: torch.stack([clip[name] for clip in clips]) for name in names})

@@ -28,7 +28,7 @@ class Pretraining(Trained):
     """Minimises an encoder's own objective; scores its masks where there is ground truth.
 
     Batches are dictionaries with ``video`` uint8 (B, T, H, W, 3) and optionally ``segments``
-    integers (B, T, H, W), for validation.
+    integers (B, T, H, W), for validation; and what the encoder ``asks_for``.
 
     Args:
         encoder: what is trained; its ``losses`` define the objective.
@@ -55,7 +55,7 @@ class Pretraining(Trained):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of the objective; what is computed of the video already is used."""
         computed = {name: value for name, value in batch.items() if name in COMPUTED}
-        losses: dict[str, Tensor] = self.objective(**{"videos": batch["video"], **computed})
+        losses: dict[str, Tensor] = self.objective(**{**self.encoder.arguments(batch), **computed})
         return losses
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -77,7 +77,7 @@ class Pretraining(Trained):
         losses = self.losses(batch)
         size = len(batch["video"])
         self.log("validation/loss", self.encoder.total_loss(losses), batch_size=size)
-        masks = self.encoder.segment(batch["video"])
+        masks = self.encoder.segment(**self.encoder.arguments(batch))
         if masks is not None:
             self.log("validation/slots_used", slots_used(masks), batch_size=size)
             if "segments" in batch:

@@ -86,7 +86,7 @@ class SegmentationScores(nn.Module):
 def score(
     encoder: Encoder, clips: Dataset[dict[str, Tensor]], num_stuff: int, batch_size: int = 8
 ) -> SegmentationScores:
-    """Score the masks of an encoder on clips with ``video`` and ``segments``.
+    """Score the masks of an encoder on clips with ``video``, ``segments`` and what it asks for.
 
     Example:
         >>> from ocrl.baselines import BlockMasks
@@ -98,7 +98,7 @@ def score(
     scores = SegmentationScores(num_stuff)
     encoder.eval()
     for batch in DataLoader(clips, batch_size):
-        masks = encoder.segment(batch["video"].to(encoder.device))
+        masks = encoder.segment(**encoder.arguments(batch))
         if masks is not None:
             scores.update(masks.cpu(), batch["segments"])
     return scores

@@ -10,6 +10,7 @@ import av
 import imageio.v3 as iio
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from ocrl.data.clips import resize
@@ -35,22 +36,27 @@ class SegmentedVideo(NamedTuple):
 
 
 @torch.inference_mode()
-def stream(encoder: Encoder, video: str | Path) -> Iterator[tuple[Image, EncoderOutput]]:
+def stream(
+    encoder: Encoder, video: str | Path, state: Tensor | None = None
+) -> Iterator[tuple[Image, EncoderOutput]]:
     """Yield each frame of a video file as it is, and what the encoder makes of it.
 
     Args:
         encoder: in eval mode; frames are resized to its image_size, antialiased.
         video: any file that FFmpeg reads.
+        state: (1, K, D), what to start from, such as `SAVi.condition` makes of boxes. None: the
+            encoder's own start.
 
     Raises:
         UsageError: the file is missing or no video.
     """
     _check_exists(video)
-    state = encoder.initial_state(1)
+    given = state is not None
+    state = state if given else encoder.initial_state(1)
     try:
         for index, frame in enumerate(iio.imiter(video, plugin="pyav", format="rgb24")):
             pixels = resize(torch.from_numpy(frame)[None], encoder.image_size)
-            is_first = torch.tensor([index == 0], device=encoder.device)
+            is_first = torch.tensor([index == 0 and not given], device=encoder.device)
             output = encoder.step(pixels.to(encoder.device), state, is_first)
             state = output.state
             yield frame, output
@@ -59,7 +65,12 @@ def stream(encoder: Encoder, video: str | Path) -> Iterator[tuple[Image, Encoder
 
 
 def segment_video(
-    encoder: Encoder, video: str | Path, folder: str | Path, *, progress: bool = True
+    encoder: Encoder,
+    video: str | Path,
+    folder: str | Path,
+    *,
+    state: Tensor | None = None,
+    progress: bool = True,
 ) -> SegmentedVideo:
     """Write the masks of a video file, and a video with the masks over its frames.
 
@@ -67,6 +78,7 @@ def segment_video(
         encoder: with masks.
         video: any file that FFmpeg reads.
         folder: gets ``<name>.overlay.mp4`` and ``<name>.masks.mkv``.
+        state: see `stream`.
         progress: show a progress bar.
 
     Raises:
@@ -85,7 +97,9 @@ def segment_video(
     ):
         overlay_file.init_video_stream("libx264", fps=rate)
         masks_file.init_video_stream("ffv1", fps=rate, pixel_format="gray")
-        for frame, output in tqdm(stream(encoder, video), unit="frame", disable=not progress):
+        for frame, output in tqdm(
+            stream(encoder, video, state), unit="frame", disable=not progress
+        ):
             if output.masks is None:
                 raise UsageError(
                     f"the tokens of {type(encoder).__name__} have no place in the image: segment "

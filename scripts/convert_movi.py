@@ -15,6 +15,7 @@ def main(cfg: DictConfig) -> None:
         cfg.folder,
         source=cfg.source,
         size=cfg.size,
+        flow=cfg.flow,
         limit=cfg.limit,
         overwrite=cfg.overwrite,
     )

@@ -12,6 +12,7 @@ from configs.cli import script
 from configs.scoreboard import baselines, make_scoreboard, truthless_table
 from configs.sources import Source
 from configs.tables import print_table
+from ocrl.annotations import annotated
 from ocrl.checkpoints import load_encoder, sha256
 from ocrl.consistency import score_without_truth
 from ocrl.files import write_text
@@ -24,7 +25,11 @@ def main(cfg: DictConfig) -> None:
     torch.set_num_threads(cfg.num_threads)
     encoder = load_encoder(cfg.checkpoint).to(cfg.device)
     source: Source = instantiate(cfg.data)
-    clips = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, encoder.image_size)
+    clips = annotated(
+        source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, encoder.image_size),
+        encoder,
+        source.num_stuff,
+    )
     name = type(encoder).__name__
     contenders = {name: encoder, **baselines(encoder.num_tokens, encoder.image_size)}
     page = Page(f"{name} on {cfg.data.run_name}")

@@ -2,9 +2,14 @@
 
 import torch
 from omegaconf import DictConfig
+from torch import Tensor
 
 from configs.cli import script
+from ocrl.annotations import box_for_each_slot
 from ocrl.checkpoints import load_encoder
+from ocrl.encoder import Encoder
+from ocrl.encoders import SAVi
+from ocrl.errors import UsageError
 from ocrl.streaming import segment_video
 
 
@@ -13,8 +18,16 @@ def main(cfg: DictConfig) -> None:
     """Stream the frames through the encoder."""
     torch.set_num_threads(cfg.num_threads)
     encoder = load_encoder(cfg.checkpoint).to(cfg.device)
-    result = segment_video(encoder, cfg.video, cfg.output)
+    state = None if cfg.boxes is None else condition(encoder, cfg.boxes)
+    result = segment_video(encoder, cfg.video, cfg.output, state=state)
     print(f"{result.num_frames} frames\noverlay: {result.overlay}\nmasks:   {result.masks}")
+
+
+def condition(encoder: Encoder, boxes: list[list[float]]) -> Tensor:
+    """Return the state in which an encoder is about to look for the objects in boxes."""
+    if not isinstance(encoder, SAVi):
+        raise UsageError(f"{type(encoder).__name__} follows no boxes: leave boxes=null")
+    return encoder.condition(box_for_each_slot(torch.tensor([*boxes]), encoder.num_tokens)[None])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from configs.runs import open_run
 from configs.stages import pretrain_slots
 from configs.study.record import open_record
 from ocrl.checkpoints import load_encoder
-from ocrl.encoder import Encoder
+from ocrl.encoder import BOXES, FLOW, Encoder
 from ocrl.encoders.slots import AttentionMasks, SlotEncoder
 from ocrl.errors import UsageError
 from ocrl.modules.decoders.flat import FlatDecoder
@@ -119,8 +119,10 @@ def cell_checkpoint(cfg: DictConfig) -> Path:
 
 def check_masks(encoder: Encoder, name: str, folder: Path) -> None:
     """Raise UsageError if the tokens of the encoder of a cell are no segments."""
+    frames = torch.zeros(1, 1, *encoder.image_size, 3, dtype=torch.uint8)
+    boxes = torch.zeros(1, encoder.num_tokens, 4)
     with torch.inference_mode():
-        masks = encoder.segment(torch.zeros(1, 1, *encoder.image_size, 3, dtype=torch.uint8))
+        masks = encoder.segment(**encoder.arguments({"video": frames, BOXES: boxes, FLOW: frames}))
     if masks is None:
         raise UsageError(
             f"encoder={name} has no masks to score, its tokens are no segments: leave it out, and "

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from configs.sources import Source
+from ocrl.annotations import annotated
 from ocrl.data.clips import Clip, evaluation_clips, resize
 from ocrl.data.videos import Videos
 from ocrl.encoder import Encoder
@@ -123,15 +124,20 @@ class AsSeen(Dataset[Clip]):
 
 def measure(encoder: Encoder, truth: Truth) -> tuple[dict[str, float], dict[str, int]]:
     """Return each score of an encoder's masks, and how many samples or occasions are behind it."""
-    scores = score(encoder, AsSeen(truth.clips, encoder.image_size), truth.num_stuff)
+    scores = score(encoder, as_seen(truth.clips, encoder, truth), truth.num_stuff)
     identity = SlotIdentity()
     with torch.inference_mode():
-        for batch in DataLoader(AsSeen(truth.long_clips, encoder.image_size), batch_size=1):
-            masks, segments = encoder.segment(batch["video"]), batch["segments"]
+        for batch in DataLoader(as_seen(truth.long_clips, encoder, truth), batch_size=1):
+            masks, segments = encoder.segment(**encoder.arguments(batch)), batch["segments"]
             assert masks is not None
             identity.update(masks, things(segments, truth.num_stuff))
     rates = {name: float(rate) for name, rate in identity.compute().items()}
     return scores.compute() | rates, scores.counts | identity.occasions
+
+
+def as_seen(clips: Subset[Clip], encoder: Encoder, truth: Truth) -> AsSeen:
+    """Return clips as an encoder sees them, with what it asks for."""
+    return AsSeen(annotated(clips, encoder, truth.num_stuff), encoder.image_size)
 
 
 def things(segments: Tensor, num_stuff: int) -> Tensor:
@@ -146,9 +152,11 @@ def things(segments: Tensor, num_stuff: int) -> Tensor:
 def picture_masks(encoder: Encoder, truth: Truth, num_clips: int) -> Image:
     """Draw the same clips for every contender: frames, true segments, masks."""
     strips = []
-    for clip in spread(truth.clips, num_clips):
+    for clip in spread(annotated(truth.clips, encoder, truth.num_stuff), num_clips):
+        seen = {**clip, "video": resize(clip["video"], encoder.image_size)}
         with torch.inference_mode():
-            masks = encoder.segment(resize(clip["video"], encoder.image_size)[None])
+            batch = {name: entry[None] for name, entry in seen.items()}
+            masks = encoder.segment(**encoder.arguments(batch))
         assert masks is not None
         strips.append([segmentation_strip(clip["video"], masks[0], clip["segments"])])
     return image_grid(strips, gap=8)

@@ -73,21 +73,23 @@ class ClipDataset(Dataset[Clip]):
         self.flip = flip
         self.segments = segments
         self._ends = np.cumsum(per_video)
-        self._read_features: ReadSpan | None = None
+        self._further: tuple[ReadSpan, ...] = ()
 
-    def with_features(self, read: ReadSpan) -> Self:
+    def with_entries(self, read: ReadSpan) -> Self:
         """Return the same clips with further entries, such as features.
 
         Args:
             read: gives them for frames ``start`` to ``stop`` of a video.
 
         Raises:
-            UsageError: the clips are mirrored as well, and features are not.
+            UsageError: the clips are mirrored as well, and such entries are not.
         """
         if self.flip:
-            raise UsageError("mirrored clips have no features: take clips with flip=False")
+            raise UsageError(
+                "mirrored clips have no features, boxes or flow: take clips with flip=False"
+            )
         clips = copy.copy(self)
-        clips._read_features = read
+        clips._further = (*self._further, read)
         return clips
 
     def __len__(self) -> int:
@@ -109,8 +111,8 @@ class ClipDataset(Dataset[Clip]):
             clip = {name: resize(value, self.image_size) for name, value in clip.items()}
         if mirrored:
             clip = {name: value.flip(2) for name, value in clip.items()}
-        if self._read_features is not None:
-            clip |= self._read_features(*span)
+        for read in self._further:
+            clip |= read(*span)
         return clip
 
 

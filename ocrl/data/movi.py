@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrl.data.shards import write_shards
-from ocrl.data.tfrecords import bytes_features, read_records
+from ocrl.data.tfrecords import bytes_features, numbers, read_records
 from ocrl.errors import UsageError
 
 PUBLISHED = "gs://kubric-public/tfds"
@@ -30,6 +30,7 @@ def convert_movi(
     *,
     source: str = PUBLISHED,
     size: int = 128,
+    flow: bool = False,
     limit: int | None = None,
     overwrite: bool = False,
     progress: bool = True,
@@ -42,6 +43,7 @@ def convert_movi(
         folder: where the shards go.
         source: folder of TensorFlow Datasets, or its ``gs://`` or ``https://`` address.
         size: height and width of the frames, of those published: 128 or 256, mostly.
+        flow: write optical flow too, which more than doubles the shards.
         limit: take the first so many videos only.
         overwrite: replace shards of this split.
         progress: show a progress bar.
@@ -52,7 +54,7 @@ def convert_movi(
     Raises:
         UsageError: an unknown name or split, or a file that cannot be read or reached.
     """
-    dataset = MoviRecords(name, split, source=source, size=size)
+    dataset = MoviRecords(name, split, source=source, size=size, flow=flow)
     total = len(dataset) if limit is None else min(limit, len(dataset))
     videos = (video for video, _ in zip(dataset, range(total), strict=False))
     return write_shards(
@@ -63,19 +65,30 @@ def convert_movi(
 class MoviRecords:
     """The videos of one split, one after another, as dictionaries of arrays.
 
-    Each has ``video`` uint8 (T, H, W, 3) and ``segmentations`` uint8 (T, H, W, 1).
+    Each has ``video`` uint8 (T, H, W, 3) and ``segmentations`` uint8 (T, H, W, 1); if wanted also
+    ``forward_flow`` float16 (T, H, W, 2), pixels right and down until the next frame.
 
     Args:
         name: ``movi_a`` to ``movi_f``.
         split: ``train``, ``validation`` or ``test``.
         source: folder of TensorFlow Datasets, or its ``gs://`` or ``https://`` address.
         size: height and width of the frames.
+        flow: whether it is wanted.
 
     Raises:
         UsageError: an unknown name or split, or a source without this dataset.
     """
 
-    def __init__(self, name: str, split: str, *, source: str = PUBLISHED, size: int = 128) -> None:
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        *,
+        source: str = PUBLISHED,
+        size: int = 128,
+        flow: bool = False,
+    ) -> None:
+        self._flow = flow
         if name not in NAMES:
             nearest = difflib.get_close_matches(name, NAMES, n=1, cutoff=0) or [NAMES[0]]
             raise UsageError(
@@ -107,10 +120,13 @@ class MoviRecords:
                 try:
                     for record in read_records(file):
                         features = bytes_features(record)
-                        yield {
+                        arrays: dict[str, NDArray[Any]] = {
                             "video": _frames(features["video"]),
                             "segmentations": _frames(features["segmentations"])[..., None],
                         }
+                        if self._flow:
+                            arrays["forward_flow"] = _forward_flow(record, arrays["video"].shape)
+                        yield arrays
                 except (EOFError, ValueError, KeyError, OSError) as error:
                     raise UsageError(
                         f"{path} is broken ({error}): copy it again, or check the connection"
@@ -119,6 +135,14 @@ class MoviRecords:
 
 def _frames(images: list[bytes]) -> NDArray[np.uint8]:
     return np.stack([iio.imread(image, extension=".png") for image in images])
+
+
+def _forward_flow(record: bytes, shape: tuple[int, ...]) -> NDArray[np.float16]:
+    # As documented with the dataset: 16 bits span a range, rows come before columns.
+    low, high = numbers(record, "metadata/forward_flow_range")
+    stored = numbers(record, "forward_flow").reshape(*shape[:3], 2)
+    flow: NDArray[np.float16] = (stored / 65535 * (high - low) + low).astype(np.float16)
+    return flow[..., ::-1]
 
 
 def _open(path: str) -> BinaryIO:

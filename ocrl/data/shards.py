@@ -1,8 +1,9 @@
 """Videos in tar shards: the WebDataset layout of the official SlotContrast data scripts.
 
 A shard ``<dataset>-<split>-000000.tar`` holds, for each video ``<i>``, ``<i>.video.npy`` uint8
-(T, H, W, 3) and, with ground truth, ``<i>.segmentations.npy`` (T, H, W, 1). Arrays lie in the
-tar as they are, so that a clip is read without reading the rest.
+(T, H, W, 3) and, with ground truth, ``<i>.segmentations.npy`` (T, H, W, 1) and
+``<i>.forward_flow.npy`` (T, H, W, 2), in pixels. Arrays lie in the tar as they are, so that a clip
+is read without reading the rest.
 """
 
 from __future__ import annotations
@@ -114,7 +115,8 @@ class ShardVideos(Videos):
     """Videos of one split in a folder of shards, read from disk clip by clip.
 
     Segments are integer ids; those with a channel per object, as in the official YouTube-VIS
-    shards, become ids 1, 2, ... with 0 where there is none.
+    shards, become ids 1, 2, ... with 0 where there is none. Flow has to be in pixels: integers, as
+    in the official shards of MOVi, lack the range that they are scaled by, and are left out.
 
     Args:
         folder: where the shards lie.
@@ -134,6 +136,7 @@ class ShardVideos(Videos):
         _check_numbers(paths)
         self._videos: list[_Entry] = []
         self._segments: list[_Entry] = []
+        self._flow: list[_Entry] = []
         for path in paths:
             for entries in _entries(path).values():
                 self._append(path, entries)
@@ -143,6 +146,7 @@ class ShardVideos(Videos):
                 "segmentations: convert the split again with all of them, or without"
             )
         self.has_segments = bool(self._segments)
+        self.has_flow = len(self._flow) == len(self._videos)
         self.lengths = np.array([video.shape[0] for video in self._videos], dtype=np.int64)
 
     def _append(self, path: Path, entries: dict[str, _Entry]) -> None:
@@ -158,6 +162,9 @@ class ShardVideos(Videos):
                     "both must have the same frames and the same size; convert them again"
                 )
             self._segments.append(segments)
+        flow = entries.get("forward_flow")
+        if flow is not None and flow.dtype.kind == "f" and flow.shape == (*video.shape[:3], 2):
+            self._flow.append(flow)
 
     def frames(self, video: int, start: int, stop: int) -> NDArray[np.uint8]:
         """Read frames of a video, uint8 (T, H, W, 3)."""
@@ -173,6 +180,12 @@ class ShardVideos(Videos):
         labelled = segments != 0
         ids: NDArray[np.integer] = np.where(labelled.any(-1), labelled.argmax(-1) + 1, 0)
         return ids
+
+    def flow(self, video: int, start: int, stop: int) -> NDArray[np.floating]:
+        """Read optical flow of a video, (T, H, W, 2)."""
+        if not self.has_flow:
+            return super().flow(video, start, stop)
+        return self._flow[video].read(start, stop)
 
 
 def _check_numbers(paths: list[Path]) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def read_records(file: BinaryIO) -> Iterator[bytes]:
@@ -29,14 +32,38 @@ def bytes_features(example: bytes) -> dict[str, list[bytes]]:
         >>> bytes_features(bytes.fromhex("0a100a0e0a01611209 0a070a01780a02797a".replace(" ", "")))
         {'a': [b'x', b'yz']}
     """
-    # Example { Features features = 1 }, Features { map<string, Feature> feature = 1 },
-    # Feature { BytesList bytes_list = 1 }, BytesList { repeated bytes value = 1 }.
     features = {}
-    for entry in _nested(_single(example, 1), 1):
-        feature = _single(entry, 2)
+    for name, feature in _features(example):
         for values in _nested(feature, 1):
-            features[_single(entry, 1).decode()] = _nested(values, 1)
+            features[name] = _nested(values, 1)
     return features
+
+
+def numbers(example: bytes, wanted: str) -> NDArray[Any]:
+    """Return the numbers of a feature, float32 (N,) or int64 (N,).
+
+    Raises:
+        KeyError: there is no such feature, or it has no numbers.
+
+    Example (one feature ``a`` with the integers 1 and 300):
+        >>> numbers(bytes.fromhex("0a0e0a0c0a016112071a050a0301ac02"), "a")
+        array([  1, 300])
+    """
+    for name, feature in _features(example):
+        if name == wanted:
+            for values in _nested(feature, 2):
+                return np.frombuffer(_single(values, 1), "<f4")
+            for values in _nested(feature, 3):
+                return _varints(_single(values, 1))
+    raise KeyError(wanted)
+
+
+def _features(example: bytes) -> Iterator[tuple[str, bytes]]:
+    # Example { Features features = 1 }, Features { map<string, Feature> feature = 1 },
+    # Feature { BytesList bytes_list = 1; FloatList float_list = 2; Int64List int64_list = 3 },
+    # each { repeated value = 1 }, numbers packed.
+    for entry in _nested(_single(example, 1), 1):
+        yield _single(entry, 1).decode(), _single(entry, 2)
 
 
 def _single(message: bytes, field: int) -> bytes:
@@ -64,6 +91,16 @@ def _nested(message: bytes, field: int) -> list[bytes]:
     if place > len(message):
         raise ValueError("no tf.train.Example: a field ends beyond its message")
     return values
+
+
+def _varints(packed: bytes) -> NDArray[np.int64]:
+    """Return numbers stored one after another, seven bits a byte."""
+    digits = np.frombuffer(packed, np.uint8)
+    starts = np.flatnonzero(np.append(True, digits < 0x80)[: len(digits)])
+    if not len(starts):
+        return np.zeros(0, np.int64)
+    place = np.arange(len(digits)) - np.repeat(starts, np.diff(starts, append=len(digits)))
+    return np.add.reduceat((digits & 0x7F).astype(np.int64) << (7 * place), starts)
 
 
 def _varint(message: bytes, place: int) -> tuple[int, int]:

@@ -16,10 +16,12 @@ class Videos(ABC):
     Attributes:
         lengths: frames of each video, int64 (V,).
         has_segments: whether there are true segments.
+        has_flow: whether there is optical flow.
     """
 
     lengths: NDArray[np.int64]
     has_segments: bool
+    has_flow: bool = False
 
     @abstractmethod
     def frames(self, video: int, start: int, stop: int) -> NDArray[np.uint8]:
@@ -28,6 +30,14 @@ class Videos(ABC):
     @abstractmethod
     def segments(self, video: int, start: int, stop: int) -> NDArray[np.integer]:
         """Return the true segment id of each pixel of these frames, integers (T, H, W)."""
+
+    def flow(self, video: int, start: int, stop: int) -> NDArray[np.floating]:
+        """Return optical flow, (T, H, W, 2): pixels right and down until the next frame.
+
+        Raises:
+            UsageError: there is none.
+        """
+        raise UsageError("these videos have no optical flow: ask for clips without it")
 
 
 class ArrayVideos(Videos):

@@ -106,7 +106,10 @@ class SlotEncoder(TrainableEncoder):
 
     def encode_video(self, videos: Tensor) -> EncoderOutput:
         """Encode videos from their first frame on, all frames at once in the backbone."""
-        slots = self.group(self.backbone_features(videos))
+        return self.output(self.group(self.backbone_features(videos)))
+
+    def output(self, slots: SlotState) -> EncoderOutput:
+        """Return slots over time as what ``encode_video`` makes of a video."""
         masks = self._to_grid(slots.attention)
         return EncoderOutput(slots.slots, masks, slots.predicted[:, -1])
 
@@ -123,18 +126,25 @@ class SlotEncoder(TrainableEncoder):
         """
         return {"features": self.backbone_features(videos)}
 
-    def group(self, features: Tensor) -> SlotState:
-        """Group features (B, T, N, F) into slots over time."""
-        state: SlotState = self.recurrence(self.projection(features))
+    def group(self, features: Tensor, initial: Tensor | None = None) -> SlotState:
+        """Group features (B, T, N, F) into slots over time.
+
+        Args:
+            features: as ``backbone_features`` returns them.
+            initial: (B, K, D), slots before the first frame. None: those of the initialiser.
+        """
+        state: SlotState = self.recurrence(self.projection(features), initial)
         return state
 
     def reconstruct(self, videos: Tensor) -> Reconstruction:
         """Decode what the slots of uint8 videos (B, T, H, W, 3) hold, for pictures and scores."""
         features = self.backbone_features(videos)
-        slots = self.group(features)
-        target = self.target(videos, features)
+        return self.decode(self.group(features), self.target(videos, features))
+
+    def decode(self, slots: SlotState, target: Tensor) -> Reconstruction:
+        """Decode slots over time, beside the target (B, T, N, F) that they are to explain."""
         decoded = self.decoder(*(x.flatten(0, 1) for x in (slots.slots, slots.attention, target)))
-        reconstruction, masks = (x.unflatten(0, videos.shape[:2]) for x in decoded)
+        reconstruction, masks = (x.unflatten(0, target.shape[:2]) for x in decoded)
         return Reconstruction(masks.unflatten(-1, self.decoder.grid_size), reconstruction, target)
 
     def segment(self, videos: Tensor) -> Tensor:
@@ -168,6 +178,7 @@ class AttentionMasks(Encoder):
         self.num_tokens = encoder.num_tokens
         self.token_dim = encoder.token_dim
         self.image_size = encoder.image_size
+        self.asks_for = encoder.asks_for
 
     def initial_state(self, batch_size: int) -> Tensor:
         """Return the encoder's own."""
@@ -177,6 +188,10 @@ class AttentionMasks(Encoder):
         """Return what the encoder does, whose masks are attention."""
         return self.encoder.step(frames, state, is_first)
 
-    def encode_video(self, videos: Tensor) -> EncoderOutput:
+    def encode_video(self, videos: Tensor, **asked: Tensor) -> EncoderOutput:
         """Return what the encoder does, all frames at once in the backbone."""
-        return self.encoder.encode_video(videos)
+        return self.encoder.encode_video(videos, **asked)
+
+    def segment(self, videos: Tensor, **asked: Tensor) -> Tensor | None:
+        """Return where slots look, (B, T, K, h, w)."""
+        return self.encode_video(videos, **asked).masks

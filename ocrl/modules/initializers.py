@@ -47,24 +47,41 @@ class LearnedInitializer(Initializer):
         return self.slots.expand(batch_size, -1, -1)
 
 
-class BoxInitializer(nn.Module):
+class BoxInitializer(Initializer):
     """Slots from the boxes of a first frame: which objects to follow (SAVi, arXiv 2111.12594).
 
     Args:
+        num_slots: K.
         slot_dim: D.
         hidden_dim: width of the hidden layer.
     """
 
-    def __init__(self, slot_dim: int, hidden_dim: int = 256) -> None:
-        super().__init__()
+    def __init__(self, num_slots: int, slot_dim: int, hidden_dim: int = 256) -> None:
+        super().__init__(num_slots, slot_dim)
         self.mlp = MLP(4, [hidden_dim], slot_dim)
 
-    def forward(self, boxes: Tensor) -> Tensor:
+    def forward(self, batch_size: int) -> Tensor:
+        """Raise UsageError: there are no slots without boxes."""
+        raise UsageError(
+            "this encoder follows the objects in boxes that it is given on a first frame, and was "
+            "given none: start with encoder.condition(boxes), or take one that finds objects by "
+            "itself"
+        )
+
+    def from_boxes(self, boxes: Tensor) -> Tensor:
         """Map boxes (B, K, 4) to slots (B, K, D).
 
         Args:
             boxes: (top, left, bottom, right) in [0, 1]; zeros for slots without an object.
+
+        Raises:
+            UsageError: there are more or fewer boxes than slots.
         """
+        if boxes.shape[1:] != (self.num_slots, 4):
+            raise UsageError(
+                f"boxes are {tuple(boxes.shape)}, expected (B, {self.num_slots}, 4): one for "
+                "each slot, zeros where there is no object"
+            )
         slots: Tensor = self.mlp(boxes)
         return slots
 

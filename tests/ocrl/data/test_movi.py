@@ -11,10 +11,12 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ocrl.data.movi import MoviRecords, convert_movi
 from ocrl.data.shards import ShardVideos
-from ocrl.data.tfrecords import bytes_features, read_records
+from ocrl.data.tfrecords import bytes_features, numbers, read_records
 from ocrl.errors import UsageError
 
 # A TFRecord file with one video of two frames of 2x3 pixels, as tensorflow-datasets 4.9 wrote it
@@ -54,11 +56,16 @@ def field(number: int, payload: bytes) -> bytes:
     return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
-def record(features: dict[str, list[bytes]]) -> bytes:
+def record(features: dict[str, list[bytes] | list[int] | list[float]]) -> bytes:
     """Encode a tf.train.Example and frame it, checksums left zero."""
     entries = b""
     for name, values in features.items():
-        feature = field(1, b"".join(field(1, value) for value in values))
+        if isinstance(values[0], bytes):
+            feature = field(1, b"".join(field(1, value) for value in values))
+        elif isinstance(values[0], float):
+            feature = field(2, field(1, np.array(values, "<f4").tobytes()))
+        else:
+            feature = field(3, field(1, b"".join(map(varint, values))))
         entries += field(1, field(1, name.encode()) + field(2, feature))
     example = field(1, entries)
     return len(example).to_bytes(8, "little") + bytes(4) + example + bytes(4)
@@ -103,6 +110,11 @@ def test_genuine_record() -> None:
     masks = np.stack([iio.imread(image) for image in features["segmentations"]])
     assert masks.tolist() == SEGMENTATIONS
     assert features["metadata/video_name"] == [b"0"]
+    assert numbers(records[0], "forward_flow").tolist() == [0] * 24
+    assert numbers(records[0], "instances/mass").tolist() == [1.0] * 3
+    assert numbers(records[0], "metadata/num_instances").tolist() == [3]
+    with pytest.raises(KeyError, match="video"):
+        numbers(records[0], "video")
 
 
 def test_conversion_keeps_everything_in_order(tmp_path: Path) -> None:
@@ -117,6 +129,34 @@ def test_conversion_keeps_everything_in_order(tmp_path: Path) -> None:
         assert (read.segments(i, 0, 4) == segments).all()
     convert_movi("movi_c", "validation", tmp_path / "few", limit=3, **options)
     assert len(ShardVideos(tmp_path / "few", "validation").lengths) == 3
+
+
+@given(st.lists(st.integers(0, 2**40), max_size=40))
+def test_packed_integers(values: list[int]) -> None:
+    data = record({"other": [b"x"], "a": values or [0]})[12:-4]
+    assert numbers(data, "a").tolist() == (values or [0])
+
+
+def test_flow_is_in_pixels_to_the_right_and_down(tmp_path: Path) -> None:
+    video, segments = random_videos(1)[0]
+    inner = write_tfds(tmp_path, [[(video, segments)]])
+    steps = np.zeros((4, 16, 16, 2), np.int64)  # (down, right), between -8 and 12 pixels
+    steps[1, 2, 3] = 65535, 0
+    steps[2] = 65535 * 2 // 5
+    features = {
+        "video": [*map(png, video)],
+        "segmentations": [*map(png, segments)],
+        "forward_flow": steps.ravel().tolist(),
+        "metadata/forward_flow_range": [-8.0, 12.0],
+    }
+    next(inner.glob("*.tfrecord*")).write_bytes(record(features))
+    options = {"source": str(tmp_path), "progress": False, "flow": True}
+    convert_movi("movi_c", "validation", tmp_path / "shards", **options)
+    flow = ShardVideos(tmp_path / "shards", "validation").flow(0, 0, 4)
+    assert flow.shape == (4, 16, 16, 2)
+    assert flow[1, 2, 3].tolist() == [-8, 12]
+    assert flow[0, 0, 0].tolist() == [-8, -8]
+    assert np.abs(flow[2]).max() < 1e-3
 
 
 def test_published_videos_are_reached_over_https(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,11 @@ def test_official_shards_are_read(tmp_path: Path) -> None:
     flow = np.zeros((5, 8, 10, 2), np.uint16)
     entries = {"0.video.npy": movi["video"], "0.segmentations.npy": movi["segmentations"]}
     write_tar(tmp_path / "movi_c-validation-000000.tar", {**entries, "0.forward_flow.npy": flow})
-    assert (ShardVideos(tmp_path, "validation").frames(0, 0, 5) == movi["video"]).all()
+    official = ShardVideos(tmp_path, "validation")
+    assert (official.frames(0, 0, 5) == movi["video"]).all()
+    assert not official.has_flow  # integers without their range
+    with pytest.raises(UsageError, match="no optical flow"):
+        official.flow(0, 0, 5)
 
     objects = np.zeros((5, 8, 10, 3), np.uint8)
     objects[:, :4, :, 0], objects[:, 4:6, :, 2] = 26, 3

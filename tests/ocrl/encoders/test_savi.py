@@ -7,8 +7,10 @@ from hydra.utils import instantiate
 
 from ocrl import UsageError
 from ocrl.encoders import SAVi
+from ocrl.encoders.slots import AttentionMasks
 
-BOXES = "encoder.boxes={_target_: ocrl.modules.initializers.BoxInitializer, slot_dim: 128}"
+BOXES = "encoder.model.initializer._target_=ocrl.modules.initializers.BoxInitializer"
+FLOW = "encoder.flow=true"
 
 
 def make(*overrides: str) -> SAVi:
@@ -42,13 +44,44 @@ def test_slots_follow_the_boxes_they_are_given():
 
 
 def test_boxes_and_flow_change_the_objective():
-    encoder = make(BOXES)
-    plain = encoder.losses(videos())["reconstruction"]
-    boxed = encoder.losses(videos(), boxes=torch.rand(2, 3, 4))["reconstruction"]
-    assert boxed != plain
-    boxed.backward()
-    assert all(p.grad is not None for p in encoder.boxes.parameters())
-    assert encoder.losses(videos(), flow=videos(seed=1))["reconstruction"] != plain
+    encoder = make(BOXES, FLOW)
+    boxes = torch.rand(2, 3, 4)
+    plain = encoder.losses(videos(), boxes=boxes)["reconstruction"]
+    plain.backward()
+    assert all(p.grad is not None for p in encoder.parameters())
+    assert encoder.losses(videos(), boxes=boxes.flip(0))["reconstruction"] != plain
+    assert encoder.losses(videos(), boxes=boxes, flow=videos(1))["reconstruction"] != plain
+    assert encoder.losses(videos(), boxes=boxes, flow=videos())["reconstruction"] == plain
+
+
+def test_what_it_asks_for():
+    assert make().asks_for == ()
+    assert make(BOXES).asks_for == ("boxes",)
+    assert make(FLOW).asks_for == ("flow",)
+    both = make(BOXES, FLOW)
+    batch = {"video": videos(), "boxes": torch.rand(2, 3, 4), "flow": videos(1), "other": videos()}
+    assert both.arguments(batch).keys() == {"videos", "boxes", "flow"}
+
+
+@torch.inference_mode()
+def test_video_equals_stream_from_boxes():
+    encoder = make(BOXES, FLOW)
+    boxes, frames = torch.rand(2, 3, 4), videos()
+    state, running = encoder.condition(boxes), torch.zeros(2, dtype=torch.bool)
+    outputs = []
+    for t in range(2):
+        outputs.append(encoder.step(frames[:, t], state, running))
+        state = outputs[-1].state
+    video = encoder.encode_video(frames, boxes=boxes)
+    torch.testing.assert_close(video.tokens, torch.stack([o.tokens for o in outputs], 1))
+    torch.testing.assert_close(video.masks, torch.stack([o.masks for o in outputs], 1))
+    torch.testing.assert_close(video.state, state)
+    attention = AttentionMasks(encoder)
+    assert attention.asks_for == encoder.asks_for
+    torch.testing.assert_close(attention.segment(frames, boxes=boxes, flow=frames), video.masks)
+    decoded = encoder.reconstruct(frames, boxes=boxes, flow=videos(1))
+    assert torch.equal(decoded.target, encoder.target(videos(1), frames))
+    assert torch.equal(encoder.segment(frames, boxes=boxes), decoded.masks)
 
 
 @torch.inference_mode()
@@ -64,3 +97,5 @@ def test_boxes_that_do_not_fit_are_refused():
         make(BOXES).condition(torch.rand(2, 4, 4))
     with pytest.raises(UsageError, match="takes no boxes"):
         make().condition(torch.rand(2, 3, 4))
+    with pytest.raises(UsageError, match="was given none"):
+        make(BOXES).encode_video(videos())
