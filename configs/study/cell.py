@@ -62,7 +62,16 @@ def record_path(cfg: DictConfig) -> Path:
 
 
 def agent_configs(cfg: DictConfig) -> Iterator[DictConfig]:
-    """Yield the configuration of each agent of the cell: one for each number of layouts."""
+    """Yield the configuration of each agent of the cell: one for each number of layouts.
+
+    Raises:
+        UsageError: numbers that the environment does not have, or that make no curve.
+    """
+    if len(cfg.num_layouts) > 1 and None in cfg.num_layouts:
+        raise UsageError(
+            f"num_layouts={list(cfg.num_layouts)}: null is no point of a curve, give all layouts "
+            "by their number"
+        )
     for number in cfg.num_layouts:
         group = Path(cfg.runs_dir) / "agent" / cfg.env.run_name
         changes: dict[str, object] = {"layouts": number}

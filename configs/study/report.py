@@ -132,20 +132,30 @@ class Report:
                 f"Performance profiles: fraction of agents and {UNSEEN} conditions above a score.",
             )
         if len(self.cfg.num_layouts) > 1:
-            self._plot_generalisation()
+            self._show_generalisation()
         self._plot_learning()
         self._plot_slot_quality()
 
-    def _plot_generalisation(self) -> None:
+    def _show_generalisation(self) -> None:
+        """Draw and tabulate scores by the number of training layouts, unnormalised."""
         score, condition = self.scores.raw, self.scores.conditions[1]
         curves: dict[str, dict[int, tuple[Array, Array]]] = {}
-        for number, agents in self.results.agents.items():
-            matrix = score_matrix([p for agent in agents for p in agent.played], score)
-            for encoder, seeds in matrix.items():
-                if number is not None:
-                    curves.setdefault(encoder, {})[number] = seeds[TRAIN], seeds[condition]
+        rows: list[list[str]] = []
+        for number, agents in sorted(self.results.agents.items(), key=lambda item: item[0] or 0):
+            played = [p for agent in agents for p in agent.played]
+            values, gaps = estimates(played, score), generalisation_gaps(played, score)
+            for encoder, seeds in score_matrix(played, score).items():
+                assert number is not None  # null makes no curve
+                curves.setdefault(encoder, {})[number] = seeds[TRAIN], seeds[condition]
+                cells = values[encoder][TRAIN], values[encoder][condition], gaps[encoder][condition]
+                rows.append([encoder, str(number), *map(str, cells)])
+        drawn = {name: points for name, points in curves.items() if len(points) > 1}
         caption = f"{score.capitalize()} on training layouts (dashed) and under {condition}."
-        self.page.figure(plot_generalisation(curves, score), "generalisation", caption)
+        self.page.figure(plot_generalisation(drawn, score), "generalisation", caption)
+        rows = [row for name in drawn for row in rows if row[0] == name]
+        header = ["", "training layouts", TRAIN, condition, f"{TRAIN} - {condition}"]
+        self.page.text(f"{score.capitalize()} by the number of training layouts.")
+        self.page.table(header, rows)
 
     def _plot_learning(self) -> None:
         curves: dict[str, list[tuple[list[float], list[float]]]] = {}

@@ -42,7 +42,7 @@ class Results:
     """What a study has come to.
 
     Attributes:
-        agents: number of training layouts -> agents, for those cells that are complete.
+        agents: number of training layouts -> agents that are complete.
         references: episodes of the policies without learning.
         records: of all cells that were started.
         missing: what is not complete, and why.
@@ -73,12 +73,16 @@ def read_results(cfg: DictConfig) -> Results:
         record = Record.load(path)
         records.append(record)
         cell = as_of(cfg, encoder, seed)
+        unfinished = False
         for agent_cfg in agent_configs(cell):
             run = _read_agent(agent_cfg)
-            if run is None:
-                missing.append(f"{record.name}: {record.error or 'not finished'}")
-                break
-            agents[agent_cfg.layouts].append(run)
+            if run is not None:
+                agents[agent_cfg.layouts].append(run)
+            # Cells of other commands need not have all points of this one's curve.
+            elif agent_cfg.layouts == cfg.num_layouts[-1] or Path(agent_cfg.run_dir).exists():
+                unfinished = True
+        if unfinished:
+            missing.append(f"{record.name}: {record.error or 'not finished'}")
     check_records(records, SHARED)
     last = list(agent_configs(cfg))[-1]
     references = [

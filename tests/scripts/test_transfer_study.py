@@ -206,6 +206,23 @@ def test_a_cell_that_fails_leaves_the_others(
         path.unlink()
 
 
+def test_cells_need_not_have_every_point_of_the_curve(study: Run, home: Path) -> None:
+    assert study("encoder=cnn", "num_layouts=[2]")[0] == 0
+    code, _, err = study("encoder=slotcontrast")
+    assert code == 0, err
+    markdown = (home / "runs/study/seekavoid_arena_1/report.md").read_text()
+    assert "Not complete" not in markdown
+    scores, curve = markdown.split("training layouts | train | layout |")
+    assert "\n| cnn | 1 |" in scores
+    rows = [line.split(" | ")[:2] for line in curve.splitlines() if line.startswith("| ")]
+    points = [[e, n] for e in ("| slotcontrast", "| vector") for n in ("1", "2")]
+    assert rows[1:5] == points
+    assert "| cnn | 2 |" not in curve
+    code, _, err = study("num_layouts=[1,null]")
+    assert code == 2
+    assert all("null is no point of a curve" in line for line in errors(err))
+
+
 class Stripes(gymnasium.Env[np.ndarray, int]):
     """An environment of somebody else: no layouts, no oracle, no scores but the return."""
 
