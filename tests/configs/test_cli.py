@@ -79,13 +79,21 @@ def test_usage_errors_show_no_traceback(run, error):
     assert run(main=main)[1:] == (cli.EXIT_USAGE, "error: what was wrong\n")
 
 
-def test_interrupt_says_how_to_continue(run):
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("pretrain_slots", "interrupted: the same command with resume=true continues\n"),
+        ("compare_encoders", "interrupted: the same command continues\n"),
+        ("collect_rollouts", "interrupted\n"),  # it leaves nothing to continue
+    ],
+)
+def test_interrupt_says_how_to_continue(run, name, expected):
     def main(cfg):
         raise KeyboardInterrupt
 
-    _, code, err = run(main=main)
+    _, code, err = run(main=main, name=name)
     assert code == cli.EXIT_INTERRUPTED
-    assert "resume=true" in err
+    assert err == expected
 
 
 def test_bugs_keep_their_traceback(run):
