@@ -85,11 +85,14 @@ def plot_generalisation(
             seeds = [points[number][0 if home else 1][:, None] for number in numbers]
             rows = [stratified_bootstrap(iqm, column) for column in seeds]
             legend = None if home else name
-            axes.plot(numbers, [r.value for r in rows], style, color=f"C{e}", label=legend)
+            axes.plot(numbers, [r.value for r in rows], f"o{style}", color=f"C{e}", label=legend)
             if not home:
                 low, high = [r.low for r in rows], [r.high for r in rows]
                 axes.fill_between(numbers, low, high, color=f"C{e}", alpha=0.2, linewidth=0)
+    ticks = sorted({number for points in curves.values() for number in points})
     axes.set_xscale("log")
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
     axes.set_xlabel("number of training layouts (dashed: scores on these)")
     axes.set_ylabel(label)
     figure.legend(loc="outside right upper", frameon=False)
