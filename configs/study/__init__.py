@@ -65,8 +65,8 @@ class TransferStudy(Study):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Play the policies without learning, and report on all cells that there are."""
         cfg = own_settings(config)
-        *_, last = agent_configs(cfg)
-        play_references(last)
+        for agent_cfg in agent_configs(cfg):
+            play_references(agent_cfg)
         results = read_results(cfg)
         report = Report(cfg, results, command("transfer_study"))
         path = report.write()

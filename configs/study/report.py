@@ -16,7 +16,7 @@ from agents.report import Page
 from agents.statistics import Array
 from agents.training import LAST
 from agents.transfer import plot_learning, plot_transfer, read_curve, score_matrix, write_rows
-from agents.verdicts import caveats, verdicts
+from agents.verdicts import BLIND, caveats, verdicts
 from configs.study.cell import agent_configs, episodes_path
 from configs.study.record import Record, machines
 from configs.study.references import reference_episodes
@@ -141,17 +141,21 @@ class Report:
         score, condition = self.scores.raw, self.scores.conditions[1]
         curves: dict[str, dict[int, tuple[Array, Array]]] = {}
         rows: list[list[str]] = []
-        for number, agents in sorted(self.results.agents.items(), key=lambda item: item[0] or 0):
-            played = [p for agent in agents for p in agent.played]
+        shown = [*self.scores.encoders, *self.scores.references]
+        for number in sorted(self.cfg.num_layouts):
+            played = self.results.agents_played[number] + self.results.references[number]
             values, gaps = estimates(played, score), generalisation_gaps(played, score)
             for encoder, seeds in score_matrix(played, score).items():
-                assert number is not None  # null makes no curve
                 curves.setdefault(encoder, {})[number] = seeds[TRAIN], seeds[condition]
                 cells = values[encoder][TRAIN], values[encoder][condition], gaps[encoder][condition]
-                rows.append([encoder, str(number), *map(str, cells)])
-        drawn = {name: points for name, points in curves.items() if len(points) > 1}
+                learned = encoder in self.scores.encoders
+                texts = (str(cell) if learned else f"{cell.value:z.2f}" for cell in cells)
+                rows.append([encoder, str(number), *texts])
+        drawn = {name: curves[name] for name in shown if len(curves[name]) > 1}
         caption = f"{score.capitalize()} on training layouts (dashed) and under {condition}."
-        self.page.figure(plot_generalisation(drawn, score), "generalisation", caption)
+        told = (*self.scores.encoders, *BLIND)
+        figure = plot_generalisation({k: v for k, v in drawn.items() if k in told}, score)
+        self.page.figure(figure, "generalisation", caption)
         rows = [row for name in drawn for row in rows if row[0] == name]
         header = ["", "training layouts", TRAIN, condition, f"{TRAIN} - {condition}"]
         self.page.text(f"{score.capitalize()} by the number of training layouts.")

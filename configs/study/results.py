@@ -43,15 +43,23 @@ class Results:
 
     Attributes:
         agents: number of training layouts -> agents that are complete.
-        references: episodes of the policies without learning.
+        references: number of training layouts -> episodes of the policies without learning, with
+            these layouts for those of training.
         records: of all cells that were started.
         missing: what is not complete, and why.
     """
 
     agents: dict[int | None, list[AgentRun]]
-    references: list[Played]
+    references: dict[int | None, list[Played]]
     records: list[Record]
     missing: list[str]
+
+    @property
+    def agents_played(self) -> dict[int | None, list[Played]]:
+        """Return the episodes of the agents, like those of ``references``."""
+        return {
+            n: [p for agent in agents for p in agent.played] for n, agents in self.agents.items()
+        }
 
 
 def read_results(cfg: DictConfig) -> Results:
@@ -84,12 +92,14 @@ def read_results(cfg: DictConfig) -> Results:
         if unfinished:
             missing.append(f"{record.name}: {record.error or 'not finished'}")
     check_records(records, SHARED)
-    last = list(agent_configs(cfg))[-1]
-    references = [
-        Played(policy, 0, condition, load_episodes(reference_episodes(last, policy, condition)))
-        for policy in reference_policies(cfg)
-        for condition in cfg.conditions
-    ]
+    references = {
+        agent_cfg.layouts: [
+            Played(policy, 0, name, load_episodes(reference_episodes(agent_cfg, policy, name)))
+            for policy in reference_policies(cfg)
+            for name in cfg.conditions
+        ]
+        for agent_cfg in agent_configs(cfg)
+    }
     return Results(agents, references, records, missing)
 
 

@@ -52,14 +52,15 @@ class Scores:
 
     def __init__(self, cfg: DictConfig, results: Results) -> None:
         agents = results.agents[cfg.num_layouts[-1]]
+        references = results.references[cfg.num_layouts[-1]]
         if not agents:
             raise UsageError(f"no cell is complete: {'; '.join(results.missing) or 'none began'}")
         self.conditions = [TRAIN, *(c for c in cfg.conditions if c != TRAIN)]
         self.encoders = list(dict.fromkeys(agent.encoder for agent in agents))
-        self.references = list(dict.fromkeys(p.encoder for p in results.references))
+        self.references = list(dict.fromkeys(p.encoder for p in references))
         counts = [len({a.seed for a in agents if a.encoder == e}) for e in self.encoders]
         self.num_seeds = min(counts), max(counts)
-        played = [p for agent in agents for p in agent.played] + results.references
+        played = [p for agent in agents for p in agent.played] + references
         self.raw = self.score = cfg.score
         if ORACLE in self.references:
             self.score = f"{NORMALISED}{cfg.score}"
@@ -140,13 +141,12 @@ def episode_rows(results: Results) -> list[dict[str, Any]]:
             for episode in p.episodes
         ]
 
-    learned = [
+    return [
         row
-        for number, agents in results.agents.items()
-        for agent in agents
-        for row in rows(agent.played, number)
+        for everyone in (results.agents_played, results.references)
+        for number, played in everyone.items()
+        for row in rows(played, number)
     ]
-    return [*learned, *rows(results.references, None)]
 
 
 def estimate_rows(scores: Scores) -> list[dict[str, Any]]:

@@ -82,7 +82,8 @@ def test_one_command_makes_the_report(study: Run, home: Path) -> None:
         rows = list(csv.DictReader(file))
     cells = {(r["encoder"], r["training_layouts"], r["condition"]) for r in rows}
     encoders = {(e, n) for e in ("slotcontrast", "vector") for n in ("1", "2")}
-    references = {(e, "") for e in ("random", "wandering", "wall_follower", "oracle")}
+    policies = ("random", "wandering", "wall_follower", "oracle")
+    references = {(e, n) for e in policies for n in ("1", "2")}
     assert cells == {(*who, c) for who in encoders | references for c in ("train", "layout")}
     of_two = [r for r in rows if r["training_layouts"] != "1"]
     mazes: dict[tuple[str, str], list[tuple[str, str]]] = {}
