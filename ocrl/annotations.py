@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import numpy as np
@@ -13,12 +14,12 @@ from torchvision.ops import masks_to_boxes
 from torchvision.utils import flow_to_image
 
 from ocrl.data.clips import Clip, ClipDataset, MixedClips, resize
+from ocrl.data.videos import Videos
 from ocrl.encoder import BOXES, FLOW, Encoder
 from ocrl.errors import UsageError
 
 # Pixels per frame below which motion is drawn paler than the fastest of a clip.
 SLOW = 1.0
-
 
 D = TypeVar("D", bound=Dataset[Clip])
 
@@ -65,17 +66,29 @@ def _annotated(clips: ClipDataset, encoder: Encoder, num_stuff: int) -> ClipData
             "encoder.flow=false"
         )
 
-    def read(video: int, start: int, stop: int) -> Clip:
-        found = {}
-        if BOXES in encoder.asks_for:
-            first = torch.from_numpy(videos.segments(video, start, start + 1).astype(np.int32))[0]
-            found[BOXES] = boxes_of_things(first, encoder.num_tokens, num_stuff)
-        if FLOW in encoder.asks_for:
-            flow = torch.from_numpy(videos.flow(video, start, stop).astype(np.float32))
-            found[FLOW] = resize(draw_flow(flow), size)
-        return found
-
+    read = _Annotations(videos, encoder.asks_for, encoder.num_tokens, num_stuff, size)
     return clips.with_entries(read)
+
+
+@dataclass(frozen=True)
+class _Annotations:
+    """Makes the entries of a span of frames; workers that load clips get a copy."""
+
+    videos: Videos
+    wanted: tuple[str, ...]
+    num_boxes: int
+    num_stuff: int
+    image_size: tuple[int, int]
+
+    def __call__(self, video: int, start: int, stop: int) -> Clip:
+        found = {}
+        if BOXES in self.wanted:
+            first = self.videos.segments(video, start, start + 1)[0].astype(np.int32)
+            found[BOXES] = boxes_of_things(torch.from_numpy(first), self.num_boxes, self.num_stuff)
+        if FLOW in self.wanted:
+            flow = self.videos.flow(video, start, stop).astype(np.float32)
+            found[FLOW] = resize(draw_flow(torch.from_numpy(flow)), self.image_size)
+        return found
 
 
 def boxes_of_things(segments: Tensor, num: int, num_stuff: int = 1) -> Tensor:

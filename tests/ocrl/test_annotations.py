@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,8 @@ def test_clips_of_scenes_have_what_is_asked_for(scenes):
     whole = annotated(ClipDataset(videos, 3), Asking((32, 32)))[5]["flow"]
     flow = truth[1].forward_flow[1:4].astype(np.float16).astype(np.float32)
     assert torch.equal(whole, draw_flow(torch.from_numpy(flow)))
+    copied = pickle.loads(pickle.dumps(clips))[5]  # as workers get them
+    assert all(torch.equal(copied[name], clip[name]) for name in clip)
 
 
 def test_parts_and_mixtures_of_clips_have_it_too(scenes):
