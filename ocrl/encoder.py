@@ -111,6 +111,10 @@ class Encoder(nn.Module, ABC):
         """
         return self.encode_video(videos).masks
 
+    def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
+        """Encode one frame of each of B running videos: ``step`` with the masks of ``segment``."""
+        return self.step(frames, state, is_first)
+
     def arguments(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what ``segment`` and ``losses`` are given of a batch of clips, where it encodes.
 

@@ -41,6 +41,9 @@ def stream(
 ) -> Iterator[tuple[Image, EncoderOutput]]:
     """Yield each frame of a video file as it is, and what the encoder makes of it.
 
+    Masks are those that segmentation is scored by, such as a decoder's; `AttentionMasks` gives
+    those of slot attention.
+
     Args:
         encoder: in eval mode; frames are resized to its image_size, antialiased.
         video: any file that FFmpeg reads.
@@ -57,7 +60,7 @@ def stream(
         for index, frame in enumerate(iio.imiter(video, plugin="pyav", format="rgb24")):
             pixels = resize(torch.from_numpy(frame)[None], encoder.image_size)
             is_first = torch.tensor([index == 0 and not given], device=encoder.device)
-            output = encoder.step(pixels.to(encoder.device), state, is_first)
+            output = encoder.segment_step(pixels.to(encoder.device), state, is_first)
             state = output.state
             yield frame, output
     except (OSError, av.error.FFmpegError) as error:

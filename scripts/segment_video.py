@@ -9,6 +9,7 @@ from ocrl.annotations import box_for_each_slot
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
 from ocrl.encoders import SAVi
+from ocrl.encoders.slots import AttentionMasks, SlotEncoder
 from ocrl.errors import UsageError
 from ocrl.streaming import segment_video
 
@@ -17,8 +18,10 @@ from ocrl.streaming import segment_video
 def main(cfg: DictConfig) -> None:
     """Stream the frames through the encoder."""
     torch.set_num_threads(cfg.num_threads)
-    encoder = load_encoder(cfg.checkpoint).to(cfg.device)
+    encoder: Encoder = load_encoder(cfg.checkpoint).to(cfg.device)
     state = None if cfg.boxes is None else condition(encoder, cfg.boxes)
+    if cfg.attention and isinstance(encoder, SlotEncoder):
+        encoder = AttentionMasks(encoder)
     result = segment_video(encoder, cfg.video, cfg.output, state=state)
     print(f"{result.num_frames} frames\noverlay: {result.overlay}\nmasks:   {result.masks}")
 

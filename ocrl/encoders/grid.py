@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -95,6 +97,10 @@ class GridEncoder(TrainableEncoder):
 
     def segment(self, videos: Tensor) -> None:
         """Return None: the cells of a grid are no segments."""
+
+    def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
+        """Encode frames as ``step``, without masks."""
+        return dataclasses.replace(self.step(frames, state, is_first), masks=None)
 
     def losses(self, videos: Tensor) -> dict[str, Tensor]:
         """Return the reconstruction error on uint8 clips (B, T, H, W, 3)."""

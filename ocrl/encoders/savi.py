@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import torch
 from torch import Tensor, nn
 
 from ocrl.encoder import BOXES, FLOW, EncoderOutput
@@ -126,8 +129,46 @@ class SAVi(SlotEncoder):
     def segment(
         self, videos: Tensor, *, boxes: Tensor | None = None, flow: Tensor | None = None
     ) -> Tensor:
-        """Return the decoder's masks (B, T, K, h, w); ``flow`` takes no part in it."""
-        return self.reconstruct(videos, boxes=boxes).masks
+        """Return the decoder's masks (B, T, K, h, w); ``flow`` takes no part in it.
+
+        Slots without an object are all alike and explain the rest together: from boxes on, the
+        first of them has the masks of all.
+        """
+        features = self.backbone_features(videos)
+        slots = self._follow(features, boxes)
+        masks = self.decode(slots, self.target(videos, features)).masks
+        return masks if boxes is None else merge_alike(slots.slots, masks)
+
+    def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
+        """Encode one frame of each of B running videos, with masks as ``segment`` has them."""
+        output = super().segment_step(frames, state, is_first)
+        if output.masks is None or BOXES not in self.asks_for:
+            return output
+        return replace(output, masks=merge_alike(output.tokens, output.masks))
 
     def _follow(self, features: Tensor, boxes: Tensor | None) -> SlotState:
         return self.group(features, None if boxes is None else self.condition(boxes))
+
+
+def merge_alike(slots: Tensor, masks: Tensor, tolerance: float = 1e-3) -> Tensor:
+    """Give the masks of slots that are alike to the first of them.
+
+    Args:
+        slots: (..., K, D).
+        masks: (..., K, h, w).
+        tolerance: distance in units of the longest slot, below which slots are alike.
+
+    Returns:
+        (..., K, h, w), zero for slots that are like an earlier one.
+
+    Example:
+        >>> slots = torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]])
+        >>> masks = torch.tensor([0.2, 0.5, 0.3]).view(3, 1, 1)
+        >>> merge_alike(slots, masks).flatten().tolist()
+        [0.5, 0.5, 0.0]
+    """
+    longest = slots.norm(dim=-1).amax(-1)[..., None, None]
+    alike = torch.cdist(slots, slots) <= tolerance * longest
+    # argmax finds the first of equals
+    first = alike.int().argmax(-1)[..., None, None].expand_as(masks)
+    return torch.zeros_like(masks).scatter_add(-3, first, masks)

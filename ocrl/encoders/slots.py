@@ -151,6 +151,16 @@ class SlotEncoder(TrainableEncoder):
         """Return the decoder's masks (B, T, K, h, w) of uint8 videos (B, T, H, W, 3)."""
         return self.reconstruct(videos).masks
 
+    def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
+        """Encode one frame of each of B running videos, with the decoder's masks."""
+        self.check_frames(frames)
+        state = self.initial_state(len(frames)) if state is None else state
+        features = self.backbone(frames)
+        slots = self.recurrence.step(self.projection(features), state, is_first)
+        decoded = self.decoder(slots.slots, slots.attention, self.target(frames, features))
+        masks = torch.unflatten(decoded.masks, -1, self.decoder.grid_size)
+        return EncoderOutput(slots.slots, masks, slots.predicted)
+
     def decoder_loss(self, slots: Tensor, attention: Tensor, target: Tensor) -> Tensor:
         """Return the decoder's loss on videos: slots (B, T, K, D), attention and target alike."""
         arguments = tuple(x.flatten(0, 1) for x in (slots, attention, target))

@@ -123,6 +123,20 @@ def test_a_video_is_its_frames_one_by_one(encoder):
 
 
 @torch.inference_mode()
+def test_a_video_is_segmented_as_its_frames_one_by_one(encoder):
+    videos = clips(encoder, 2, 3)
+    state, masks = encoder.initial_state(2), []
+    for t in range(3):
+        is_first = torch.full((2,), t == 0)
+        output = encoder.segment_step(videos[:, t], state, is_first)
+        close(output.tokens, encoder.step(videos[:, t], state, is_first).tokens)
+        state = output.state
+        masks.append(output.masks)
+    whole = encoder.segment(videos)
+    close(None if masks[0] is None else torch.stack(masks, dim=1), whole)
+
+
+@torch.inference_mode()
 def test_is_first_restarts_its_row_and_no_other(encoder, name):
     before, frame = clips(encoder, 3, 2), clips(encoder, 3, 1, seed=1)[:, 0]
     state = encoder.encode_video(before).state

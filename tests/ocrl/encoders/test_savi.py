@@ -81,7 +81,22 @@ def test_video_equals_stream_from_boxes():
     torch.testing.assert_close(attention.segment(frames, boxes=boxes, flow=frames), video.masks)
     decoded = encoder.reconstruct(frames, boxes=boxes, flow=videos(1))
     assert torch.equal(decoded.target, encoder.target(videos(1), frames))
-    assert torch.equal(encoder.segment(frames, boxes=boxes), decoded.masks)
+    torch.testing.assert_close(encoder.segment(frames, boxes=boxes), decoded.masks)
+
+
+@torch.inference_mode()
+def test_slots_without_an_object_are_one_segment():
+    encoder, frames = make(BOXES), videos()
+    boxes = torch.tensor([[0.0] * 4, [0.2, 0.3, 0.8, 0.9], [0.0] * 4]).expand(2, 3, 4)
+    masks, drawn = encoder.segment(frames, boxes=boxes), encoder.reconstruct(frames, boxes=boxes)
+    assert (masks[:, :, 2] == 0).all()
+    torch.testing.assert_close(masks[:, :, 0], drawn.masks[:, :, 0] + drawn.masks[:, :, 2])
+    torch.testing.assert_close(masks[:, :, 1], drawn.masks[:, :, 1])
+    state, running = encoder.condition(boxes), torch.zeros(2, dtype=torch.bool)
+    for t in range(2):
+        output = encoder.segment_step(frames[:, t], state, running)
+        torch.testing.assert_close(output.masks, masks[:, t])
+        state = output.state
 
 
 @torch.inference_mode()
