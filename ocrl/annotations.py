@@ -123,7 +123,7 @@ def box_for_each_slot(boxes: Tensor, num: int) -> Tensor:
     """Return boxes (N, 4) of things between boxes of zeros, (K, 4): the first is for no thing.
 
     Raises:
-        UsageError: there are no boxes of four numbers, or as many as slots.
+        UsageError: they are no boxes within the frame, or as many as slots.
 
     Example:
         >>> box_for_each_slot(torch.tensor([[0.1, 0.2, 0.5, 0.5]]), num=3)
@@ -136,6 +136,11 @@ def box_for_each_slot(boxes: Tensor, num: int) -> Tensor:
             f"boxes are {tuple(boxes.shape)}, expected (N, 4) for things and N < {num}, the number "
             "of slots, of which one is for no thing: give [[top, left, bottom, right], ...] in "
             "[0, 1]"
+        )
+    if not ((boxes >= 0).all() and (boxes <= 1).all() and (boxes[:, :2] < boxes[:, 2:]).all()):
+        raise UsageError(
+            f"boxes are {boxes.tolist()}: expected top < bottom and left < right in [0, 1], shares "
+            "of the frame's height and width"
         )
     return F.pad(boxes, (0, 0, 1, num - 1 - len(boxes)))
 

@@ -30,7 +30,13 @@ def condition(encoder: Encoder, boxes: list[list[float]]) -> Tensor:
     """Return the state in which an encoder is about to look for the objects in boxes."""
     if not isinstance(encoder, SAVi):
         raise UsageError(f"{type(encoder).__name__} follows no boxes: leave boxes=null")
-    return encoder.condition(box_for_each_slot(torch.tensor([*boxes]), encoder.num_tokens)[None])
+    try:
+        given = torch.tensor([[*box] for box in boxes], dtype=torch.float32)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"boxes={boxes}: expected [[top, left, bottom, right], ...] in [0, 1]"
+        ) from None
+    return encoder.condition(box_for_each_slot(given, encoder.num_tokens)[None])
 
 
 if __name__ == "__main__":

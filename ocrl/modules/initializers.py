@@ -64,8 +64,8 @@ class BoxInitializer(Initializer):
         """Raise UsageError: there are no slots without boxes."""
         raise UsageError(
             "this encoder follows the objects in boxes that it is given on a first frame, and was "
-            "given none: start with encoder.condition(boxes), or take one that finds objects by "
-            "itself"
+            "given none: give boxes=[[top, left, bottom, right], ...] in [0, 1], start with "
+            "encoder.condition(boxes), or take one that finds objects by itself"
         )
 
     def from_boxes(self, boxes: Tensor) -> Tensor:

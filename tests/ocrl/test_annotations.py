@@ -126,6 +126,14 @@ def test_what_videos_do_not_have_is_said():
         annotated([], Asking())
 
 
+@pytest.mark.parametrize(
+    "box", [[10, 20, 30, 40], [0.5, 0, 0.4, 1], [0, 0.5, 1, 0.5], [-0.1, 0, 1, 1]]
+)
+def test_boxes_outside_of_the_frame_are_refused(box):
+    with pytest.raises(UsageError, match="top < bottom and left < right"):
+        box_for_each_slot(torch.tensor([box], dtype=torch.float32), num=3)
+
+
 @pytest.mark.parametrize("shape", [(3, 4), (1, 3), (4,)])
 def test_boxes_that_do_not_fit_are_refused(shape):
     with pytest.raises(UsageError, match=r"expected \(N, 4\)"):

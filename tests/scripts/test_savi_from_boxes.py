@@ -34,9 +34,16 @@ def test_it_is_trained_scored_and_shown_what_to_follow(run, home):
     code, _, err = run(*script)
     assert code == 2
     assert "follows the objects in boxes" in err
-    code, _, err = run(*script, "boxes=[[0.1,0.1,0.5]]")
-    assert code == 2
-    assert "expected (N, 4)" in err
+    for boxes, expected in (
+        ("[[0.1,0.1,0.5]]", "expected (N, 4)"),
+        ("[[0.1,0.1,0.5,0.5],[0.1]]", "expected [[top, left, bottom, right], ...]"),
+        ("5", "expected [[top, left, bottom, right], ...]"),
+        ("[[10,10,50,50]]", "top < bottom and left < right in [0, 1]"),
+    ):
+        code, _, err = run(*script, f"boxes={boxes}")
+        assert code == 2
+        assert len(err.strip().splitlines()) == 1
+        assert expected in err
     code, out, err = run(*script, "boxes=[[0.1,0.1,0.5,0.5],[0.2,0.6,0.4,0.9]]")
     assert code == 0, err
     assert iio.imread(home / "runs/videos/ball.masks.mkv", plugin="pyav").shape[0] == 3
