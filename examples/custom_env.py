@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import hydra
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from agents.evaluation import evaluate, mean_scores
-from agents.training import make_ppo, train
-from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
-from agents.videos import film
 from ocrl.checkpoints import save_encoder
 from ocrl.data.clips import ClipDataset, evaluation_clips
 from ocrl.data.videos import ArrayVideos
 from ocrl.pretraining import PretrainingSettings, pretrain
 from ocrl.scoring import SegmentationScores
 from ocrl.visualization import save_image, save_video, segmentation_strip
+from ocrl_agents.evaluation import evaluate, mean_scores
+from ocrl_agents.training import make_ppo, train
+from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from ocrl_agents.videos import film
+from ocrl_studies.composition import compose
 
 MakeEnv = Callable[[], gym.Env[Any, Any]]
 IMAGE_SIZE = (64, 64)
@@ -68,8 +68,7 @@ def collect(make: MakeEnv, num_steps: int, num_envs: int = 16) -> ArrayVideos:
 
 def pretrain_encoder(videos: ArrayVideos, folder: Path, max_steps: int) -> Path:
     """2. An encoder: SlotContrast learns to find the objects, without a label."""
-    with hydra.initialize_config_module("configs", version_base="1.3"):
-        node = hydra.compose("pretrain_slots", ["env=nav_maze_1", "encoder=slotcontrast"])
+    node = compose("pretrain_slots", ["env=nav_maze_1", "encoder=slotcontrast"])
     config = OmegaConf.to_container(node.encoder.model, resolve=True)
     encoder = instantiate(config)
     clips = ClipDataset(videos, clip_length=4, image_size=IMAGE_SIZE)

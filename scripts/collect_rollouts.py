@@ -3,8 +3,8 @@
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from configs.cli import script
 from ocrl.data.rollouts import dataset_folder
+from ocrl_studies.command_line import script
 
 
 @script("collect_rollouts")

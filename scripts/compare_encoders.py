@@ -4,8 +4,8 @@ import warnings
 
 from omegaconf import DictConfig
 
-from configs.cli import script
-from configs.comparison.cell import run_cell
+from ocrl_studies.command_line import script
+from ocrl_studies.segmentation.cell import run_cell
 
 
 @script("compare_encoders")

@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
-from configs.cli import script
 from ocrl.data.movi import convert_movi
+from ocrl_studies.command_line import script
 
 
 @script("convert_movi")

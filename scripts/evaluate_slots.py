@@ -7,16 +7,16 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from agents.report import Page
-from configs.cli import script
-from configs.scoreboard import baselines, make_scoreboard, truthless_table
-from configs.sources import Source
-from configs.tables import print_table
 from ocrl.annotations import annotated
 from ocrl.checkpoints import load_encoder, sha256
 from ocrl.consistency import score_without_truth
 from ocrl.files import write_text
 from ocrl.pictures import draw_masks, spread
+from ocrl_studies.command_line import script
+from ocrl_studies.core.page import Page
+from ocrl_studies.core.terminal import print_table
+from ocrl_studies.segmentation.scoreboard import baselines, make_scoreboard, truthless_table
+from ocrl_studies.sources import Source
 
 
 @script("evaluate_slots")

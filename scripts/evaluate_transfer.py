@@ -7,10 +7,15 @@ import imageio.v3 as iio
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from agents.checkpoints import read_agent
-from agents.comparison import check_comparable
-from agents.report import Page
-from agents.transfer import (
+from ocrl.errors import UsageError
+from ocrl_agents.checkpoints import read_agent
+from ocrl_studies.command_line import script
+from ocrl_studies.core.page import Page
+from ocrl_studies.core.terminal import print_table
+from ocrl_studies.environments import flatten, settings
+from ocrl_studies.stages.stages import play
+from ocrl_studies.transfer.comparison import check_comparable
+from ocrl_studies.transfer.played import (
     Played,
     plot_learning,
     plot_transfer,
@@ -19,11 +24,6 @@ from agents.transfer import (
     write_episodes,
     write_rows,
 )
-from configs.cli import script
-from configs.environments import flatten, settings
-from configs.stages import play
-from configs.tables import print_table
-from ocrl.errors import UsageError
 
 SCORES = ("success", "goals", "return", "spl")
 

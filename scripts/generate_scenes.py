@@ -3,9 +3,9 @@
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from configs.cli import script
-from configs.sources import Scenes
 from ocrl.errors import UsageError
+from ocrl_studies.command_line import script
+from ocrl_studies.sources import Scenes
 
 
 @script("generate_scenes")

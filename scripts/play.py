@@ -4,10 +4,10 @@ import gymnasium
 import matplotlib
 from omegaconf import DictConfig
 
-from configs.cli import script
-from configs.environments import settings
-from envs.maze.play import Player
 from ocrl.errors import UsageError
+from ocrl_envs.maze.play import Player
+from ocrl_studies.command_line import script
+from ocrl_studies.environments import settings
 
 
 @script("play")

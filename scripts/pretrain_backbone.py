@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
-from configs.backbones import pretrain_backbone
-from configs.cli import script
+from ocrl_studies.command_line import script
+from ocrl_studies.stages.pretrain_backbone import pretrain_backbone
 
 
 @script("pretrain_backbone")

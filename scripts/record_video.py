@@ -8,14 +8,14 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from agents.checkpoints import read_agent
-from agents.videos import film
-from configs.cli import script
-from configs.environments import settings
-from configs.stages import load_agent
-from envs.maze.policies import make_policy
 from ocrl.errors import UsageError
 from ocrl.visualization import Image, save_video
+from ocrl_agents.checkpoints import read_agent
+from ocrl_agents.videos import film
+from ocrl_envs.maze.policies import make_policy
+from ocrl_studies.command_line import script
+from ocrl_studies.environments import settings
+from ocrl_studies.stages.stages import load_agent
 
 DECISIONS_PER_SECOND = 15
 

@@ -4,7 +4,6 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from configs.cli import script
 from ocrl.annotations import box_for_each_slot
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
@@ -12,6 +11,7 @@ from ocrl.encoders import SAVi
 from ocrl.encoders.slots import AttentionMasks, SlotEncoder
 from ocrl.errors import UsageError
 from ocrl.streaming import segment_video
+from ocrl_studies.command_line import script
 
 
 @script("segment_video")

@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
-from configs import stages
-from configs.cli import script
+from ocrl_studies.command_line import script
+from ocrl_studies.stages import stages
 
 
 @script("train_agent")

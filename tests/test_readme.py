@@ -4,15 +4,14 @@ import re
 from pathlib import Path
 
 import gymnasium
-import hydra
 import numpy as np
 import pytest
 from gymnasium import spaces
-from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from ocrl import save_encoder
+from ocrl_studies.composition import compose
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -39,9 +38,7 @@ class Stripes(gymnasium.Env):
 
 @pytest.fixture
 def encoder(tmp_path, monkeypatch):
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_module("configs", version_base="1.3"):
-        cfg = hydra.compose("pretrain_slots")
+    cfg = compose("pretrain_slots")
     model = OmegaConf.to_container(cfg.encoder.model, resolve=True)
     save_encoder(tmp_path / "encoder.safetensors", instantiate(model), model)
     monkeypatch.chdir(tmp_path)

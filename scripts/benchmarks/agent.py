@@ -14,17 +14,17 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import obs_as_tensor
 
-from agents.finetuning import EncoderExtractor
-from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from benchmarks.measuring import interleaved, seconds
-from benchmarks.settings import compose
-from configs.cli import stop
-from configs.environments import make_environments
-from configs.observations import make_token_environments
-from configs.tables import print_table
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+from ocrl_agents.finetuning import EncoderExtractor
+from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from ocrl_studies.command_line import stop
+from ocrl_studies.composition import compose
+from ocrl_studies.core.terminal import print_table
+from ocrl_studies.environments import make_environments
+from ocrl_studies.observations import make_token_environments
 
 
 class Loop(NamedTuple):
@@ -71,7 +71,7 @@ def run(budget: float, checkpoint: Path | None) -> None:
 
 def make_loop(*overrides: str, checkpoint: Path | None = None) -> Loop:
     """Build PPO with the settings of ``train_agent``, but a rollout is a single minibatch."""
-    cfg = compose("train_agent", *overrides)
+    cfg = compose("train_agent", overrides)
     cfg.agent.model.n_steps = cfg.agent.model.batch_size // cfg.agent.num_envs
     encoder = load_encoder(checkpoint) if checkpoint else instantiate(cfg.encoder.model)
     encoder.eval()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -13,12 +12,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor
 
-import configs
 from benchmarks.measuring import interleaved, peak_memory, seconds
-from benchmarks.settings import compose
-from configs.tables import print_table
 from ocrl.encoder import Encoder, TrainableEncoder
 from ocrl.encoders.slots import SlotEncoder
+from ocrl_studies.composition import compose, find_configs
+from ocrl_studies.core.terminal import print_table
 
 DEFAULT = "slotcontrast"
 SMALL = [64, 64]
@@ -81,10 +79,10 @@ def measure_small(budget: float) -> None:
 
 def small_encoders() -> list[str]:
     """Return the encoders that are pretrained on small frames, the default one first."""
-    names = sorted(path.stem for path in (Path(configs.__file__).parent / "encoder").glob("*.yaml"))
+    names = sorted(path.stem for path in (find_configs() / "encoder").glob("*.yaml"))
     found = []
     for name in names:
-        encoder = compose("pretrain_slots", f"encoder={name}").encoder
+        encoder = compose("pretrain_slots", [f"encoder={name}"]).encoder
         if encoder.pretrained_as == name and encoder.image_size == SMALL:
             found.append(name)
     return sorted(found, key=lambda name: name != DEFAULT)
@@ -92,7 +90,7 @@ def small_encoders() -> list[str]:
 
 def measure(name: str, budget: float) -> Cost:
     """Measure one encoder."""
-    cfg = compose("pretrain_slots", f"encoder={name}")
+    cfg = compose("pretrain_slots", [f"encoder={name}"])
     if "pretrained" in cfg.encoder.model.backbone:
         cfg.encoder.model.backbone.pretrained = False  # speed does not depend on weights
     encoder = instantiate(cfg.encoder.model)
@@ -105,7 +103,7 @@ def measure(name: str, budget: float) -> Cost:
 
 def measure_published(budget: float) -> None:
     """Print what SlotContrast costs in the size that the official code was measured in."""
-    cfg = compose("pretrain_slots", "encoder=slotcontrast_dinov2", "encoder.pretrained=false")
+    cfg = compose("pretrain_slots", ["encoder=slotcontrast_dinov2", "encoder.pretrained=false"])
     encoder: SlotEncoder = instantiate(cfg.encoder.model)
     clips = random_videos(encoder, 2, 4)
     cached = cached_inputs(encoder, clips)

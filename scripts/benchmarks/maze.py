@@ -12,10 +12,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from benchmarks.measuring import once, peak_memory, seconds
-from configs.tables import print_table
+from ocrl_studies.core.terminal import print_table
 
 START = "import time; t = time.perf_counter(); import gymnasium; " + (
-    "e = gymnasium.make('envs:ocrl/NavMaze-v0'); e.reset(seed=0); e.step(2); "
+    "e = gymnasium.make('ocrl_envs:ocrl/NavMaze-v0'); e.reset(seed=0); e.step(2); "
     "print(time.perf_counter() - t)"
 )
 
@@ -58,7 +58,7 @@ def run(budget: float) -> None:
 def frame_rate(budget: float, num_envs: int = 16, truth: bool = False, **kwargs: Any) -> float:
     """Return frames per CPU-second under random actions."""
     environments: Any = gymnasium.make_vec(
-        "envs:ocrl/NavMaze-v0",
+        "ocrl_envs:ocrl/NavMaze-v0",
         num_envs,
         vectorization_mode="vector_entry_point",
         autoreset_mode=AutoresetMode.SAME_STEP,
@@ -78,6 +78,6 @@ def frame_rate(budget: float, num_envs: int = 16, truth: bool = False, **kwargs:
 
 def reset_time() -> float:
     """Return CPU seconds of a reset to another layout of the largest maze, not seen before."""
-    environment = gymnasium.make("envs:ocrl/NavMaze-v0", level="nav_maze_3")
+    environment = gymnasium.make("ocrl_envs:ocrl/NavMaze-v0", level="nav_maze_3")
     times = [once(partial(environment.reset, options={"layout": layout})) for layout in range(200)]
     return float(np.median(times))

@@ -15,9 +15,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.encoders import training_step
 from benchmarks.measuring import interleaved, seconds
-from benchmarks.settings import compose
-from configs.tables import print_table
-from envs.scenes import (
+from ocrl.data.clips import Clip, ClipDataset
+from ocrl.data.shards import ShardVideos, write_shards
+from ocrl.data.videos import ArrayVideos, Videos
+from ocrl.metrics import SlotIdentity, hard_segments, segmentation_metrics
+from ocrl_envs.scenes import (
     Recipe,
     generate_scene,
     generate_scenes,
@@ -25,10 +27,8 @@ from envs.scenes import (
     movi_c_like,
     movi_e_like,
 )
-from ocrl.data.clips import Clip, ClipDataset
-from ocrl.data.shards import ShardVideos, write_shards
-from ocrl.data.videos import ArrayVideos, Videos
-from ocrl.metrics import SlotIdentity, hard_segments, segmentation_metrics
+from ocrl_studies.composition import compose
+from ocrl_studies.core.terminal import print_table
 
 RECIPES = {"movi_a_like": movi_a_like, "movi_c_like": movi_c_like, "movi_e_like": movi_e_like}
 NUM_FRAMES = 24

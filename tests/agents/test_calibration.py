@@ -8,13 +8,13 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnvWrapper
 
-from agents.calibration import calibrate
-from agents.checkpoints import load_policy, save_agent
-from agents.extractors import TransformerExtractor
-from agents.finetuning import VecFrameObservation
-from agents.previous_step import VecPreviousStep
-from agents.training import make_ppo
-from agents.vec_env import GymnasiumVecEnv
+from ocrl_agents.calibration import calibrate
+from ocrl_agents.checkpoints import load_policy, save_agent
+from ocrl_agents.extractors import TransformerExtractor
+from ocrl_agents.finetuning import VecFrameObservation
+from ocrl_agents.previous_step import VecPreviousStep
+from ocrl_agents.training import make_ppo
+from ocrl_agents.vec_env import GymnasiumVecEnv
 
 SMALL: dict[str, Any] = {"seed": 0, "n_steps": 16, "batch_size": 32}
 

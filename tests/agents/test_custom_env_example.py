@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agents.checkpoints import read_agent
 from ocrl import load_encoder
+from ocrl_agents.checkpoints import read_agent
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_env.py"
 

@@ -8,9 +8,9 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.evaluation import Episode, evaluate, mean_scores
-from agents.training import make_ppo
 from ocrl.errors import UsageError
+from ocrl_agents.evaluation import Episode, evaluate, mean_scores
+from ocrl_agents.training import make_ppo
 
 
 def sync(flicker: Any, num_envs: int) -> SyncVectorEnv:

@@ -11,7 +11,8 @@ from stable_baselines3 import PPO
 from torch import nn
 from torch.nn import functional as F
 
-from agents.extractors import (
+from ocrl.errors import UsageError
+from ocrl_agents.extractors import (
     Block,
     DeepSetsExtractor,
     MLPExtractor,
@@ -20,9 +21,8 @@ from agents.extractors import (
     TransformerExtractor,
     count_parameters,
 )
-from agents.policies import SlotPolicy
-from agents.vec_env import GymnasiumVecEnv
-from ocrl.errors import UsageError
+from ocrl_agents.policies import SlotPolicy
+from ocrl_agents.vec_env import GymnasiumVecEnv
 
 TOKENS = spaces.Box(-np.inf, np.inf, (7, 12), np.float32)
 SLOTS = spaces.Box(-np.inf, np.inf, (7, 64), np.float32)

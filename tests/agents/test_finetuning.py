@@ -10,13 +10,13 @@ import pytest
 import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.checkpoints import load_policy, save_agent
-from agents.evaluation import evaluate
-from agents.extractors import MLPExtractor, TransformerExtractor
-from agents.finetuning import EncoderExtractor, VecFrameObservation
-from agents.training import make_ppo
-from agents.vec_env import VecSlotObservation, set_seeds
 from ocrl.errors import UsageError
+from ocrl_agents.checkpoints import load_policy, save_agent
+from ocrl_agents.evaluation import evaluate
+from ocrl_agents.extractors import MLPExtractor, TransformerExtractor
+from ocrl_agents.finetuning import EncoderExtractor, VecFrameObservation
+from ocrl_agents.training import make_ppo
+from ocrl_agents.vec_env import VecSlotObservation, set_seeds
 
 SMALL: dict[str, Any] = {"seed": 0, "n_steps": 16, "batch_size": 32}
 

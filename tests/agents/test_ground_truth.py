@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from agents.evaluation import evaluate
-from agents.ground_truth import GroundTruthObservation
 from ocrl.errors import UsageError
+from ocrl_agents.evaluation import evaluate
+from ocrl_agents.ground_truth import GroundTruthObservation
 
 
 def describe(envs: Any) -> Any:

@@ -9,8 +9,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from agents.policies import SlotPolicy
-from agents.vec_env import GymnasiumVecEnv
+from ocrl_agents.policies import SlotPolicy
+from ocrl_agents.vec_env import GymnasiumVecEnv
 
 TOKENS = gym.spaces.Box(-np.inf, np.inf, (7, 12), np.float32)
 

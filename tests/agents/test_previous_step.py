@@ -7,10 +7,10 @@ import pytest
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.previous_step import VecPreviousStep
-from agents.training import make_ppo
-from agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from ocrl.errors import UsageError
+from ocrl_agents.previous_step import VecPreviousStep
+from ocrl_agents.training import make_ppo
+from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 
 
 def test_previous_action_and_reward_within_episodes_only(

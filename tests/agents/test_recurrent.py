@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.checkpoints import load_policy, save_agent
-from agents.evaluation import evaluate, mean_scores
-from agents.finetuning import VecFrameObservation
-from agents.recurrent import RecurrentPPO
-from agents.training import make_ppo, train
-from agents.vec_env import GymnasiumVecEnv
+from ocrl_agents.checkpoints import load_policy, save_agent
+from ocrl_agents.evaluation import evaluate, mean_scores
+from ocrl_agents.finetuning import VecFrameObservation
+from ocrl_agents.recurrent import RecurrentPPO
+from ocrl_agents.training import make_ppo, train
+from ocrl_agents.vec_env import GymnasiumVecEnv
 
 
 class Recall(gym.Env[Any, Any]):

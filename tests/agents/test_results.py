@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.evaluation import Episode
-from agents.results import load_episodes, save_episodes
 from ocrl.errors import UsageError
+from ocrl_agents.evaluation import Episode
+from ocrl_studies.transfer.episodes import load_episodes, save_episodes
 
 numbers = st.floats(allow_infinity=False, allow_nan=False)
 episodes = st.builds(

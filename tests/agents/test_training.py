@@ -12,11 +12,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from agents.checkpoints import load_policy, read_agent, restore, save_agent
-from agents.evaluation import evaluate, mean_scores
-from agents.training import make_ppo, train
-from agents.vec_env import GymnasiumVecEnv
 from ocrl.errors import UsageError
+from ocrl_agents.checkpoints import load_policy, read_agent, restore, save_agent
+from ocrl_agents.evaluation import evaluate, mean_scores
+from ocrl_agents.training import make_ppo, train
+from ocrl_agents.vec_env import GymnasiumVecEnv
 
 SMALL = {"seed": 0, "n_steps": 32, "batch_size": 64}
 
@@ -203,8 +203,8 @@ def test_a_file_names_no_code_but_extractors(room: Any, tmp_path: Path) -> None:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     header = json.loads(metadata["header"])
-    assert header["policy"]["extractor"] == "agents.extractors.TransformerExtractor"
-    for name in ("os.system", "agents.extractors.torch", "agents.extractors.Block"):
+    assert header["policy"]["extractor"] == "ocrl_agents.extractors.TransformerExtractor"
+    for name in ("os.system", "ocrl_agents.extractors.torch", "ocrl_agents.extractors.Block"):
         header["policy"]["extractor"] = name
         save_file(load_file(path), path, {**metadata, "header": json.dumps(header)})
         with pytest.raises(UsageError, match="no features extractor"):

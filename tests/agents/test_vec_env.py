@@ -10,9 +10,9 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
-from agents.vec_env import GymnasiumVecEnv, VecSlotObservation, environment_seeds, set_seeds
 from ocrl.errors import UsageError
 from ocrl.wrappers import VectorSlotObservation
+from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation, environment_seeds, set_seeds
 
 NUM_ENVS = 3
 

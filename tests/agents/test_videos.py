@@ -7,12 +7,12 @@ import pytest
 import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.finetuning import VecFrameObservation
-from agents.training import make_ppo
-from agents.vec_env import VecSlotObservation
-from agents.videos import film, light_up
 from ocrl.encoder import EncoderOutput
 from ocrl.errors import UsageError
+from ocrl_agents.finetuning import VecFrameObservation
+from ocrl_agents.training import make_ppo
+from ocrl_agents.vec_env import VecSlotObservation
+from ocrl_agents.videos import film, light_up
 
 SMALL: dict[str, Any] = {"seed": 0, "n_steps": 16, "batch_size": 32}
 

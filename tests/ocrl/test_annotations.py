@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from torch.utils.data import Subset
 
-from envs.scenes import generate_scene, movi_a_like
 from ocrl.annotations import annotated, box_for_each_slot, boxes_of_things, draw_flow
 from ocrl.baselines import BlockMasks
 from ocrl.data.clips import ClipDataset, MixedClips
 from ocrl.data.shards import ShardVideos, write_shards
 from ocrl.data.videos import ArrayVideos
 from ocrl.errors import UsageError
+from ocrl_envs.scenes import generate_scene, movi_a_like
 
 
 class Asking(BlockMasks):

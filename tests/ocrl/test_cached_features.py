@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from ocrl.cached_features import with_cached_features
@@ -15,6 +15,7 @@ from ocrl.data.videos import ArrayVideos
 from ocrl.errors import UsageError
 from ocrl.pretraining import PretrainingSettings, pretrain
 from ocrl.scoring import SegmentationScores
+from ocrl_studies.composition import find_configs
 
 SETTINGS = PretrainingSettings(
     max_steps=4,
@@ -34,7 +35,7 @@ SMALLER = [
 
 
 def build(name, *overrides):
-    with initialize_config_module("configs", version_base="1.3"):
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
         cfg = compose("pretrain_slots", overrides=[f"encoder={name}", *overrides])
     torch.manual_seed(0)
     return instantiate(cfg.encoder.model)

@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 
 from ocrl.baselines import BlockMasks
 from ocrl.consistency import mask_persistence, score_without_truth, slot_persistence
+from ocrl_studies.composition import find_configs
 
 
 def test_slot_persistence_equals_brute_force():
@@ -44,7 +45,7 @@ def test_blocks_stay_where_they_are_and_explain_nothing():
 
 def test_a_perfect_reconstruction_leaves_nothing_unexplained(monkeypatch):
     GlobalHydra.instance().clear()
-    with hydra.initialize_config_module("configs", version_base="1.3"):
+    with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
         encoder = instantiate(hydra.compose("pretrain_slots").encoder.model)
     video = torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8)
     clips = [{"video": video}] * 3

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import Subset
@@ -13,10 +13,11 @@ from ocrl.encoders.slots import SlotEncoder
 from ocrl.pictures import MaskPictures, draw_reconstructions
 from ocrl.pretraining import PretrainingSettings, pretrain
 from ocrl.scoring import SegmentationScores
+from ocrl_studies.composition import find_configs
 
 
 def build(name: str) -> SlotEncoder:
-    with initialize_config_module("configs", version_base="1.3"):
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
         config = compose(overrides=[f"+encoder={name}"])
     torch.manual_seed(0)
     encoder: SlotEncoder = instantiate(config.encoder.model)

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-import configs.study.cell
+import ocrl_studies.transfer.cell
 
 TINY = [
     "env=seekavoid_arena_1",
@@ -134,7 +134,7 @@ def test_interrupted_anywhere_it_comes_to_the_same(
     again = ("runs_dir=again", "encoder=slotcontrast")
     for stage in ("pretrain_slots", "train_agent", "load_agent", "save_episodes"):
         with monkeypatch.context() as patch:
-            patch.setattr(configs.study.cell, stage, interrupted)
+            patch.setattr(ocrl_studies.transfer.cell, stage, interrupted)
             assert study(*again)[0] == 130
     assert study(*again)[0] == 0
     expected = {name: text for name, text in played(home).items() if "vector" not in name}
@@ -190,19 +190,19 @@ def test_cells_of_other_settings_are_not_put_into_one_table(
 def test_a_cell_that_fails_leaves_the_others(
     study: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = configs.study.cell.pretrain_slots
+    original = ocrl_studies.transfer.cell.pretrain_slots
 
     def failing(cfg: object) -> object:
-        raise configs.study.cell.UsageError("the loss is not finite")
+        raise ocrl_studies.transfer.cell.UsageError("the loss is not finite")
 
-    monkeypatch.setattr(configs.study.cell, "pretrain_slots", failing)
+    monkeypatch.setattr(ocrl_studies.transfer.cell, "pretrain_slots", failing)
     code, out, err = study("seed=1,0")
     assert code == 2
     assert "report: " in out
     assert "slotcontrast seed=1: the loss is not finite" in errors(err)[-1]
     markdown = (home / "runs/study/seekavoid_arena_1/report.md").read_text()
     assert "left out: slotcontrast seed=1: the loss is not finite" in markdown
-    monkeypatch.setattr(configs.study.cell, "pretrain_slots", original)
+    monkeypatch.setattr(ocrl_studies.transfer.cell, "pretrain_slots", original)
     for path in (home / "runs/study/seekavoid_arena_1/cells").glob("*/seed=1.json"):
         path.unlink()
 
@@ -266,7 +266,7 @@ def test_sweeping_levels_is_refused_before_anything_is_done(study: Run, home: Pa
 
 
 def test_bugs_are_not_warnings(study: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("configs.study.read_results", lambda cfg: 1 / 0)
+    monkeypatch.setattr("ocrl_studies.transfer.study.read_results", lambda cfg: 1 / 0)
     with pytest.raises(UserWarning, match="ZeroDivisionError"):
         study()
 

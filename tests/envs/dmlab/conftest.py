@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from envs.dmlab import DeepMindLabEnv
+from ocrl_envs.dmlab import DeepMindLabEnv
 
 
 @pytest.fixture

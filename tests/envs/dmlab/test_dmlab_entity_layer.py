@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.dmlab import entity_layer
-from envs.errors import UsageError
-from envs.maze.layouts import Layout
+from ocrl_envs.dmlab import entity_layer
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.layouts import Layout
 
 
 @st.composite

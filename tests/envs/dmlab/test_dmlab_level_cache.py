@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from envs.dmlab import LevelCache
-from envs.errors import UsageError
+from ocrl_envs.dmlab import LevelCache
+from ocrl_envs.errors import UsageError
 
 SIZE = 1000
 

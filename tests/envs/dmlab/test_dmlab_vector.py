@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
-from envs.dmlab import make_vector_env
-from envs.errors import UsageError
+from ocrl_envs.dmlab import make_vector_env
+from ocrl_envs.errors import UsageError
 
 # Of this level there is no recording: its frames are another invention for every engine seed.
 LEVEL = "collect_good_objects"
@@ -61,7 +61,7 @@ def test_no_two_workers_of_neighbouring_runs_share_an_episode(vector_env):
 SCRIPT = """
 import os, sys
 import torch  # a stand-in, as empty as it is quick
-from envs.dmlab import make_vector_env
+from ocrl_envs.dmlab import make_vector_env
 
 class LevelCacheThatLooksAround:
     def fetch(self, key, pk3_path):

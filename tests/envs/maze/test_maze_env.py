@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from envs.errors import UsageError
-from envs.maze.env import MazeEnv
-from envs.maze.layouts import Layout
-from envs.maze.levels import LEVELS
-from envs.maze.objects import COLOURS, KINDS, SHAPES, is_held_out, solid_numbers
-from envs.maze.shifts import condition
-from envs.maze.splits import split_of_hash
-from envs.maze.views import OBJECT
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.levels import LEVELS
+from ocrl_envs.maze.objects import COLOURS, KINDS, SHAPES, is_held_out, solid_numbers
+from ocrl_envs.maze.shifts import condition
+from ocrl_envs.maze.splits import split_of_hash
+from ocrl_envs.maze.views import OBJECT
 
 
 @pytest.mark.parametrize("level", list(LEVELS))
 def test_gymnasium_accepts_it(level: str) -> None:
-    env = gymnasium.make("envs:ocrl/NavMaze-v0", level=level, num_layouts=2)
+    env = gymnasium.make("ocrl_envs:ocrl/NavMaze-v0", level=level, num_layouts=2)
     check_env(env.unwrapped)
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.maze.env import MazeEnv
-from envs.maze.layouts import Layout
-from envs.maze.levels import LEVELS
-from envs.maze.objects import GOOD_SHAPES, KINDS
-from envs.maze.policies import make_policy
-from envs.maze.vector import MazeVectorEnv
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.levels import LEVELS
+from ocrl_envs.maze.objects import GOOD_SHAPES, KINDS
+from ocrl_envs.maze.policies import make_policy
+from ocrl_envs.maze.vector import MazeVectorEnv
 
 FORWARD = 2
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.sparse import lil_matrix
 from scipy.sparse.csgraph import shortest_path
 
-from envs.errors import UsageError
-from envs.maze.layouts import Layout
-from envs.maze.splits import Architecture, generate_layout
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.splits import Architecture, generate_layout
 
 seeded = settings(deadline=None, derandomize=True, max_examples=50)
 sizes = st.builds(

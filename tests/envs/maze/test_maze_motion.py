@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.maze.env import MazeEnv
-from envs.maze.layouts import Layout
-from envs.maze.motion import (
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.motion import (
     ACTION_TABLE,
     CLEARANCE,
     FRAME_SECONDS,
@@ -20,9 +20,9 @@ from envs.maze.motion import (
     move_frame,
     slide,
 )
-from envs.maze.splits import Architecture, generate_layout
-from envs.maze.vector import MazeVectorEnv
-from envs.maze.world import wall_runs
+from ocrl_envs.maze.splits import Architecture, generate_layout
+from ocrl_envs.maze.vector import MazeVectorEnv
+from ocrl_envs.maze.world import wall_runs
 
 RECORDINGS = Path(__file__).parents[4] / "shared" / "dmlab"
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from matplotlib.backend_bases import KeyEvent
 
-from envs.errors import UsageError
-from envs.maze.env import MazeEnv
-from envs.maze.layouts import Layout
-from envs.maze.topdown import AGENT, GROUND, INK, draw_map
-from envs.maze.vector import MazeVectorEnv
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.topdown import AGENT, GROUND, INK, draw_map
+from ocrl_envs.maze.vector import MazeVectorEnv
 
 matplotlib.use("Agg")
 NO_TRAIL = np.empty((0, 2))
@@ -83,7 +83,7 @@ def test_render_of_a_batch_equals_single() -> None:
 
 
 def test_keys_move_the_agent() -> None:
-    from envs.maze.play import Player
+    from ocrl_envs.maze.play import Player
 
     env = MazeEnv(layouts=[Layout.from_text("*******\n*P    *\n*******")], render_mode="rgb_array")
     player = Player(env, seed=0)
@@ -114,7 +114,7 @@ def test_keys_move_the_agent() -> None:
 
 
 def test_play_needs_a_maze_with_a_render_mode() -> None:
-    from envs.maze.play import Player
+    from ocrl_envs.maze.play import Player
 
     with pytest.raises(UsageError, match="render_mode='rgb_array'"):
         Player(MazeEnv(num_layouts=1))

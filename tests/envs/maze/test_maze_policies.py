@@ -4,12 +4,12 @@ import gymnasium
 import numpy as np
 import pytest
 
-from envs.errors import UsageError
-from envs.maze.distances import fill_distances
-from envs.maze.env import MazeEnv
-from envs.maze.levels import LEVELS
-from envs.maze.policies import POLICIES, make_policy
-from envs.maze.vector import MazeVectorEnv
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.distances import fill_distances
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.levels import LEVELS
+from ocrl_envs.maze.policies import POLICIES, make_policy
+from ocrl_envs.maze.vector import MazeVectorEnv
 
 
 def visited_cells(name: str, level: str, steps: int) -> float:
@@ -93,7 +93,7 @@ def test_policies_are_seeded_and_fit_single_and_batch(name: str) -> None:
         actions.append(np.stack(taken))
     np.testing.assert_array_equal(*actions)
     assert actions[0].shape == (20, 3)
-    env = gymnasium.make("envs:ocrl/NavMaze-v0", num_layouts=1)
+    env = gymnasium.make("ocrl_envs:ocrl/NavMaze-v0", num_layouts=1)
     frame, _ = env.reset(seed=0)
     assert env.action_space.contains(make_policy(name, env)(frame[None])[0])
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.errors import UsageError
-from envs.maze.levels import LEVELS
-from envs.maze.rng import next_word, random_index, random_unit
-from envs.maze.splits import (
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.levels import LEVELS
+from ocrl_envs.maze.rng import next_word, random_index, random_unit
+from ocrl_envs.maze.splits import (
     SPLIT_SIZES,
     Architecture,
     generate_layout,

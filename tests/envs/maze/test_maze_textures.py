@@ -5,12 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from envs.maze.looks import choose_looks
-from envs.maze.mipmaps import level_offsets, mip_chain, pack_texels, shrink
-from envs.maze.noise import cells, fractal_noise
-from envs.maze.styles import make_picture, make_style
-from envs.maze.textures import FLOOR_FAMILIES, WALL_FAMILIES, Family, hsv, to_image
-from envs.maze.texturing import mix, sample
+from ocrl_envs.maze.looks import choose_looks
+from ocrl_envs.maze.mipmaps import level_offsets, mip_chain, pack_texels, shrink
+from ocrl_envs.maze.noise import cells, fractal_noise
+from ocrl_envs.maze.styles import make_picture, make_style
+from ocrl_envs.maze.textures import FLOOR_FAMILIES, WALL_FAMILIES, Family, hsv, to_image
+from ocrl_envs.maze.texturing import mix, sample
 
 FAMILIES = [
     family

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from envs.errors import UsageError
-from envs.maze.env import MazeEnv
-from envs.maze.ground_truth import GroundTruth
-from envs.maze.levels import LEVELS
-from envs.maze.vector import MazeVectorEnv, env_seeds
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.ground_truth import GroundTruth
+from ocrl_envs.maze.levels import LEVELS
+from ocrl_envs.maze.vector import MazeVectorEnv, env_seeds
 
 ARENA = {"level": "seekavoid_arena_1", "num_layouts": 10}
 
@@ -128,7 +128,7 @@ def test_disabled_autoreset_waits_for_the_mask() -> None:
 
 
 def test_made_by_gymnasium() -> None:
-    envs = gymnasium.make_vec("envs:ocrl/NavMaze-v0", num_envs=2, autoreset_mode="SAME_STEP")
+    envs = gymnasium.make_vec("ocrl_envs:ocrl/NavMaze-v0", num_envs=2, autoreset_mode="SAME_STEP")
     assert isinstance(envs, MazeVectorEnv)
     assert envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
     assert envs.observation_space.shape == (2, 64, 64, 3)

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pytest
 from scipy.spatial.transform import Rotation
 
-from envs.scenes.physics import Bodies, build_model
-from envs.scenes.rays import FAR, is_blocked, nearest
-from envs.scenes.records import SURROUNDINGS, Stage, placed
-from envs.scenes.shapes import SIMPLE, THINGS, Shape, cube, normalised, records_of
+from ocrl_envs.scenes.physics import Bodies, build_model
+from ocrl_envs.scenes.rays import FAR, is_blocked, nearest
+from ocrl_envs.scenes.records import SURROUNDINGS, Stage, placed
+from ocrl_envs.scenes.shapes import SIMPLE, THINGS, Shape, cube, normalised, records_of
 
 Array = npt.NDArray[np.float64]
 MIDDLE = np.array([0.0, 0.0, 4.0])

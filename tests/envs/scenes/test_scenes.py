@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from scipy.spatial.transform import Rotation
 
-from envs.errors import UsageError
-from envs.scenes import (
+from ocrl_envs.errors import UsageError
+from ocrl_envs.scenes import (
     Recipe,
     Scene,
     generate_scene,

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from envs.scenes.appearance import PATTERNS, linear, pattern, studio, uniform
-from envs.scenes.records import Records, Stage, placed
-from envs.scenes.shading import FLOOR, SKY, Sight, encode, look
-from envs.scenes.shapes import ball, normalised, records_of
-from envs.scenes.textures import texture_colour
+from ocrl_envs.scenes.appearance import PATTERNS, linear, pattern, studio, uniform
+from ocrl_envs.scenes.records import Records, Stage, placed
+from ocrl_envs.scenes.shading import FLOOR, SKY, Sight, encode, look
+from ocrl_envs.scenes.shapes import ball, normalised, records_of
+from ocrl_envs.scenes.textures import texture_colour
 
 Array = npt.NDArray[np.float64]
 

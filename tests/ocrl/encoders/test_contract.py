@@ -8,12 +8,13 @@ from pathlib import Path
 import hydra
 import pytest
 import torch
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import ocrl
 from ocrl import Encoder, UsageError
 from ocrl.encoder import TrainableEncoder
+from ocrl_studies.composition import find_configs
 
 # What has no objective of its own is tested elsewhere.
 WITHOUT_OBJECTIVE = {"cnn", "ground_truth", "shuffled"}
@@ -58,7 +59,7 @@ AFRESH = {
 
 
 def composed(name: str) -> DictConfig:
-    with initialize_config_module("configs", version_base="1.3"):
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
         overrides = [f"+encoder={name}", *OVERRIDES.get(name, [])]
         config: DictConfig = compose(overrides=overrides).encoder
     return config

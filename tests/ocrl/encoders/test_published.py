@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import ocrl
 from ocrl.building import build
 from ocrl.releases import RELEASES
+from ocrl_studies.composition import find_configs
 
 CONFIGS = Path(ocrl.__file__).parents[1] / "configs"
 SYSTEMS = ("slot_attention", "savi", "dinosaur", "videosaur", "slotcontrast")
@@ -23,7 +24,7 @@ NAMES = sorted(p.stem for s in SYSTEMS for p in (CONFIGS / "experiment").glob(f"
 
 
 def composed(experiment: str) -> DictConfig:
-    with initialize_config_module("configs", version_base="1.3"):
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
         return compose("pretrain_slots", overrides=[f"experiment={experiment}"])
 
 

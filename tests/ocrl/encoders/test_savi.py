@@ -2,19 +2,20 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from ocrl import UsageError
 from ocrl.encoders import SAVi
 from ocrl.encoders.slots import AttentionMasks
+from ocrl_studies.composition import find_configs
 
 BOXES = "encoder.model.initializer._target_=ocrl.modules.initializers.BoxInitializer"
 FLOW = "encoder.flow=true"
 
 
 def make(*overrides: str) -> SAVi:
-    with initialize_config_module("configs", version_base="1.3"):
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
         small = "encoder.model.decoder.channels=[4, 4, 4, 4]"
         config = compose(overrides=["+encoder=savi", "encoder.num_slots=3", small, *overrides])
     torch.manual_seed(0)

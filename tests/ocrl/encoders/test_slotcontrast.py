@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from ocrl import UsageError
 from ocrl.encoders import SlotContrast
 from ocrl.encoders.slots import AttentionMasks
 from ocrl.modules.initializers import LearnedInitializer
+from ocrl_studies.composition import find_configs
 
 
 def make(*overrides: str) -> SlotContrast:
-    with initialize_config_module("configs", version_base="1.3"):
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
         config = compose(overrides=["+encoder=slotcontrast", "encoder.num_slots=3", *overrides])
     torch.manual_seed(0)
     encoder: SlotContrast = instantiate(config.encoder.model)
@@ -57,7 +58,7 @@ def test_scores_and_pictures_are_of_the_decoder_s_masks():
 
 @torch.inference_mode()
 def test_where_slots_look_can_be_scored_in_place_of_what_a_decoder_draws():
-    with initialize_config_module("configs", version_base="1.3"):
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
         config = compose(overrides=["+encoder=slotcontrast_vit"])
     encoder = instantiate(config.encoder.model).eval()
     masks = AttentionMasks(encoder).segment(videos())

@@ -1,0 +1,284 @@
+"""Agents on disk: weights, optimiser state and settings in one safetensors file.
+
+Nothing in it is run. The file names the encoder it was trained with, by path and sha256.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
+from torch import Tensor
+
+from ocrl.building import class_path
+from ocrl.checkpoints import sha256
+from ocrl.errors import UsageError
+from ocrl.files import write_tensors
+from ocrl_agents.finetuning import EncoderExtractor, with_encoder
+from ocrl_agents.policies import SlotPolicy
+from ocrl_agents.recurrent import SlotLstmPolicy
+from ocrl_agents.reward_scale import VecScaledReward
+
+FORMAT = "ocrl-agent"
+VERSION = "1"
+
+
+class AgentFile(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        header: algorithm, policy settings, spaces, steps done, encoder and notes.
+        tensors: weights and buffers of the policy, and the optimiser's state.
+    """
+
+    header: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    @property
+    def encoder(self) -> str | None:
+        """Path of the encoder that the agent was trained with; None if it needs none."""
+        encoder = self.header["encoder"]
+        return None if encoder is None else str(encoder["path"])
+
+
+def save_agent(
+    path: str | Path,
+    model: OnPolicyAlgorithm,
+    *,
+    encoder: str | Path | None = None,
+    scores: Mapping[str, Mapping[str, float]] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an agent to one file, whole or not at all.
+
+    Args:
+        path: where to; by custom it ends in ".safetensors". A file of that name is replaced.
+        model: what is saved, with the state of its optimiser and the number of steps done.
+        encoder: checkpoint of the encoder whose tokens the agent reads. None: it reads frames.
+        scores: of its last evaluation, by name of the environments.
+        notes: anything that JSON can hold, for people, such as the configuration.
+    """
+    policy = model.policy
+    header = {
+        "algorithm": type(model).__name__,
+        "policy": _describe(policy),
+        "spaces": _spaces(model),
+        "num_timesteps": model.num_timesteps,
+        "num_updates": model._n_updates,
+        "largest_reward": scale.largest if (scale := _reward_scale(model)) else None,
+        "encoder": None if encoder is None else {"path": str(encoder), "sha256": sha256(encoder)},
+        "scores": {name: dict(values) for name, values in (scores or {}).items()},
+        "notes": dict(notes or {}),
+    }
+    tensors = {f"policy.{name}": tensor for name, tensor in _named_tensors(policy).items()}
+    for index, moments in policy.optimizer.state_dict()["state"].items():
+        for name, tensor in moments.items():
+            tensors[f"optimizer.{index}.{name}"] = tensor
+    texts = {"format": FORMAT, "version": VERSION, "header": json.dumps(header)}
+    write_tensors(path, tensors, texts)
+
+
+def read_agent(path: str | Path) -> AgentFile:
+    """Read what `save_agent` wrote, without building anything.
+
+    Raises:
+        UsageError: if the file is missing, cut short or of another kind.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
+        raise UsageError(
+            f"cannot read the agent {path} ({reason}): give a whole file that save_agent wrote"
+        ) from error
+    if (metadata.get("format"), metadata.get("version")) != (FORMAT, VERSION):
+        raise UsageError(
+            f"{path} is not an agent of format {FORMAT} {VERSION}: give a file that save_agent of "
+            "this version wrote"
+        )
+    return AgentFile(json.loads(metadata["header"]), tensors)
+
+
+def load_policy(
+    path: str | Path,
+    venv: VecEnv,
+    *,
+    encoder: str | Path | None = None,
+    device: str = "cpu",
+    trusted: Sequence[str] = ("ocrl_agents.",),
+) -> ActorCriticPolicy:
+    """Rebuild the policy of a saved agent, ready to play.
+
+    Args:
+        path: what `save_agent` wrote.
+        venv: environments that it is to play in.
+        encoder: checkpoint of the encoder that gives `venv` its tokens.
+        device: where the policy runs.
+        trusted: prefixes of the modules whose features extractors may be built. For one of your
+            own, add your package's: `("ocrl_agents.", "mypackage.")`.
+
+    Raises:
+        UsageError: if the file cannot be read, names an extractor that is not trusted, or was
+            trained with another encoder, or for other observations or actions.
+    """
+    agent = read_agent(path)
+    check_fits(agent, venv, encoder, source=str(path))
+    settings = agent.header["policy"]
+    extractor, kwargs = with_encoder(
+        venv, _extractor_class(settings["extractor"], tuple(trusted)), settings["extractor_kwargs"]
+    )
+    memory = {"lstm_dim": settings["lstm_dim"]} if settings["lstm_dim"] else {}
+    policy = (SlotLstmPolicy if memory else SlotPolicy)(
+        venv.observation_space,
+        venv.action_space,
+        lambda _: 0.0,
+        net_arch=settings["net_arch"],
+        features_extractor_class=extractor,
+        features_extractor_kwargs=kwargs,
+        **memory,
+    )
+    _fill(policy, agent, str(path))
+    policy.set_training_mode(False)
+    return policy.to(device)
+
+
+def restore(
+    path: str | Path, model: OnPolicyAlgorithm, *, encoder: str | Path | None = None
+) -> AgentFile:
+    """Put a saved agent into a model of the same settings, to go on with its training.
+
+    Args:
+        path: what `save_agent` wrote.
+        model: what is filled: weights, optimiser state, numbers of steps and updates done,
+            scale of the rewards.
+        encoder: checkpoint of the encoder that gives the model's environments their tokens.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        UsageError: as `load_policy`, or if the model has other settings.
+    """
+    agent = read_agent(path)
+    assert model.env is not None, "a model to train has environments"
+    check_fits(agent, model.env, encoder, source=str(path))
+    if agent.header["algorithm"] != type(model).__name__:
+        raise UsageError(
+            f"{path} was trained with {agent.header['algorithm']}, not {type(model).__name__}: "
+            "continue it with the same algorithm"
+        )
+    _fill(model.policy, agent, str(path))
+    optimizer = model.policy.optimizer
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in agent.tensors.items():
+        kind, _, rest = key.partition(".")
+        if kind == "optimizer":
+            index, _, name = rest.partition(".")
+            state.setdefault(int(index), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    model.num_timesteps = agent.header["num_timesteps"]
+    model._n_updates = agent.header["num_updates"]
+    if (scale := _reward_scale(model)) and agent.header["largest_reward"] is not None:
+        scale.largest = agent.header["largest_reward"]
+    return agent
+
+
+def check_fits(agent: AgentFile, venv: VecEnv, encoder: str | Path | None, *, source: str) -> None:
+    """Raise UsageError unless the agent was trained with this encoder and for these spaces."""
+    trained = agent.header["encoder"]
+    if trained is None and encoder is not None:
+        raise UsageError(
+            f"{source} was trained without an encoder, {encoder} is given: leave it out"
+        )
+    if trained is not None and encoder is None:
+        raise UsageError(
+            f"{source} was trained with the encoder {trained['path']}, none is given: give it that"
+        )
+    if trained is not None and encoder is not None and sha256(encoder) != trained["sha256"]:
+        raise UsageError(
+            f"{source} was trained with another encoder (sha256 {trained['sha256'][:12]}, then at "
+            f"{trained['path']}) than {encoder} ({sha256(encoder)[:12]}): give it that encoder"
+        )
+    for name, space in _spaces(venv).items():
+        if agent.header["spaces"][name] != space:
+            raise UsageError(
+                f"{source} was trained for {name}s {agent.header['spaces'][name]}, the environment "
+                f"has {space}: use the environment and number of slots of its training"
+            )
+
+
+def _describe(policy: ActorCriticPolicy) -> dict[str, Any]:
+    """Return what builds the policy. An encoder that is trained along comes with environments."""
+    extractor, kwargs = policy.features_extractor_class, policy.features_extractor_kwargs
+    if extractor is EncoderExtractor:
+        extractor, kwargs = kwargs["reader"], kwargs["reader_kwargs"]
+    return {
+        "extractor": class_path(extractor),
+        "extractor_kwargs": kwargs,
+        "net_arch": policy.net_arch,
+        "lstm_dim": policy.lstm_output_dim if isinstance(policy, SlotLstmPolicy) else 0,
+    }
+
+
+def _reward_scale(model: OnPolicyAlgorithm) -> VecScaledReward | None:
+    return None if model.env is None else unwrap_vec_wrapper(model.env, VecScaledReward)
+
+
+def _spaces(owner: OnPolicyAlgorithm | VecEnv) -> dict[str, str]:
+    return {"observation": str(owner.observation_space), "action": str(owner.action_space)}
+
+
+def _named_tensors(policy: ActorCriticPolicy) -> dict[str, Tensor]:
+    """Return parameters and buffers, each once: extractors shared by actor and critic have one."""
+    return {**dict(policy.named_parameters()), **dict(policy.named_buffers())}
+
+
+def _fill(policy: ActorCriticPolicy, agent: AgentFile, source: str) -> None:
+    own = _named_tensors(policy)
+    prefix = "policy."
+    saved = {
+        key.removeprefix(prefix): tensor
+        for key, tensor in agent.tensors.items()
+        if key.startswith(prefix)
+    }
+    differing = sorted(
+        name
+        for name in own.keys() | saved.keys()
+        if name not in own or name not in saved or own[name].shape != saved[name].shape
+    )
+    if differing:
+        raise UsageError(
+            f"{source} does not fit the policy: {differing[0]} differs ({len(differing)} such in "
+            "all); use the policy settings that it was trained with"
+        )
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(saved[name])
+
+
+def _extractor_class(name: str, trusted: tuple[str, ...]) -> type[BaseFeaturesExtractor]:
+    """Return the features extractor that a file names, if it is one and comes from where it may."""
+    module, _, attribute = name.rpartition(".")
+    found = None
+    if module and name.startswith(trusted):
+        found = getattr(importlib.import_module(module), attribute, None)
+    if not (isinstance(found, type) and issubclass(found, BaseFeaturesExtractor)):
+        raise UsageError(
+            f"an agent asks for {name!r}, which is no features extractor under "
+            f"{', '.join(trusted)}: name your own package with "
+            "trusted=('ocrl_agents.', 'mypackage.')"
+        )
+    return found

@@ -1,9 +1,0 @@
-"""Compilation of the simulator's inner loops."""
-
-from __future__ import annotations
-
-from pathlib import Path
-
-from envs.kernel import compiler
-
-kernel = compiler(Path(__file__).parent)

@@ -1,0 +1,217 @@
+"""One DeepMind Lab as a Gymnasium environment."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.error import ResetNeeded
+
+from ocrl_envs.dmlab.actions import NO_ACTION, action_space, engine_action
+from ocrl_envs.dmlab.entity_layer import entity_layers
+from ocrl_envs.dmlab.lab import check_installed, open_lab
+from ocrl_envs.dmlab.level_cache import LevelCache
+from ocrl_envs.dmlab.observations import (
+    EngineObservation,
+    Observation,
+    engine_names,
+    frame,
+    observation,
+    observation_names,
+    observation_space,
+)
+from ocrl_envs.errors import UsageError
+
+FRAMES_PER_SECOND = 60
+GOAL_REWARD = 10
+RENDERERS = ("software", "hardware")
+METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": FRAMES_PER_SECOND / 4}
+
+
+class DeepMindLabEnv(gymnasium.Env[Any, Any]):
+    """A level of DeepMind Lab.
+
+    Episodes end by the clock alone, so they are truncated, never terminated; the last observation
+    is the last that the engine gave. Every reset draws its seed from the environment's own
+    generator, ``np_random``. The engine starts with the first reset. Its state is global, so there
+    is one at a time in a process: ``make_vector_env`` runs several.
+
+    The ``info`` of an episode's last step has ``goals`` (rewards of +10), ``apples`` (of +1),
+    ``success`` (whether a goal was reached) and ``maze`` (the index of the maze text, else 0).
+
+    Args:
+        level: a name in ``LEVELS`` or ``GENERATED_LEVELS``, or a path below DeepMind Lab's
+            ``game_scripts/levels``.
+        image_size: side of the frames, or height and width, in pixels: multiples of 4.
+        observations: ``rgb``, and any of ``depth``, ``velocity``, ``instruction``. The frame alone
+            is a Box, more is a Dict: see ``observation_space``.
+        actions: ``navigation8``, ``impala9``, ``extended15`` or ``raw``: see ``action_space``.
+        action_repeat: engine frames, 60 a second, for which an action is held.
+        renderer: ``software`` (on the processor) or ``hardware`` (on the graphics card).
+        level_cache: where compiled maps are kept, or the folder for it; generated levels are slow
+            without.
+        maze_text: a layout of the embedded maze for a generated level, or several of which every
+            episode draws one: see ``entity_layer``.
+        mixer_seed: mixed into every seed: other ones generate other maps.
+        settings: further settings of the level, for instance ``{"episodeLengthSeconds": 30}``.
+        render_mode: None or ``rgb_array``.
+
+    Raises:
+        UsageError: ``deepmind_lab`` is not installed, or an argument is out of range.
+
+    Example:
+        >>> env = DeepMindLabEnv("nav_maze_1")  # doctest: +SKIP
+        >>> frame, info = env.reset(seed=0)  # doctest: +SKIP
+        >>> frame, reward, terminated, truncated, info = env.step(2)  # doctest: +SKIP
+    """
+
+    metadata = METADATA
+    _with_lab: ClassVar[weakref.ReferenceType[DeepMindLabEnv] | None] = None
+
+    def __init__(
+        self,
+        level: str = "nav_maze_1",
+        *,
+        image_size: int | Sequence[int] = 64,
+        observations: str | Sequence[str] = "rgb",
+        actions: str = "navigation8",
+        action_repeat: int = 4,
+        renderer: str = "software",
+        level_cache: LevelCache | str | None = None,
+        maze_text: str | Sequence[str] | None = None,
+        mixer_seed: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+        render_mode: str | None = None,
+    ):
+        check_installed(level)
+        height, width = _height_and_width(image_size)
+        if action_repeat < 1:
+            raise UsageError(f"action_repeat={action_repeat}: hold an action for 1 frame or more")
+        if renderer not in RENDERERS:
+            raise UsageError(f"renderer={renderer!r}: choose from {', '.join(RENDERERS)}")
+        if render_mode not in (None, *METADATA["render_modes"]):
+            raise UsageError(f"render_mode={render_mode!r}: choose rgb_array or none at all")
+        self.level = level
+        self.actions = actions
+        self.action_repeat = action_repeat
+        self.render_mode = render_mode
+        self.metadata = METADATA | {"render_fps": FRAMES_PER_SECOND / action_repeat}
+        self.action_space = action_space(actions)
+        self.observations = observation_names(observations)
+        self.observation_space = observation_space(self.observations, height, width)
+        self._mazes = entity_layers(level, maze_text)
+        self._settings = {"minimalUI": True, **(settings or {}), "width": width, "height": height}
+        if mixer_seed is not None:
+            self._settings["mixerSeed"] = mixer_seed
+        if self._mazes:
+            self._settings["overrideEntityLayer"] = self._mazes[0]
+        self._renderer = renderer
+        self._level_cache = LevelCache(level_cache) if isinstance(level_cache, str) else level_cache
+        self._lab: Any = None
+        self._seen: EngineObservation = {}
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode, and the engine if it is not running.
+
+        Args:
+            seed: starts the generator from which this and all later episodes are drawn.
+            options: not used.
+
+        Raises:
+            UsageError: another environment in this process has a Lab, or DeepMind Lab does not know
+                the level, an observation or a setting.
+        """
+        super().reset(seed=seed)
+        if self._lab is None:
+            self._lab = self._start_lab()
+        self._maze = 0
+        if len(self._mazes) > 1:
+            self._maze = int(self.np_random.integers(len(self._mazes)))
+            self._lab.write_property("params.overrideEntityLayer", self._mazes[self._maze])
+        self._lab.reset(seed=int(self.np_random.integers(2**31)))
+        # The first observation may still be the last one of the previous episode: one frame cures
+        # it. What that frame earns is paid with the first decision.
+        self._unpaid = self._lab.step(NO_ACTION, num_steps=1)
+        self._goals = self._apples = 0
+        self._seen = self._lab.observations()
+        return observation(self.observations, self._seen), {}
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Hold an action for ``action_repeat`` frames.
+
+        Raises:
+            ResetNeeded: no episode is running.
+            UsageError: the action is not in ``action_space``; the engine would take it silently.
+        """
+        if self._lab is None or not self._lab.is_running():
+            raise ResetNeeded("no episode is running: call reset() first")
+        if not self.action_space.contains(action):
+            raise UsageError(f"action {action!r} is not in {self.action_space}")
+        held = engine_action(self.actions, action)
+        reward = self._unpaid + self._lab.step(held, num_steps=self.action_repeat)
+        self._unpaid = 0.0
+        goals, apples = divmod(int(max(reward, 0)), GOAL_REWARD)
+        self._goals += goals
+        self._apples += apples
+        info: dict[str, Any] = {}
+        truncated = not self._lab.is_running()
+        if truncated:
+            info = {
+                "goals": self._goals,
+                "apples": self._apples,
+                "success": self._goals > 0,
+                "maze": self._maze,
+            }
+        else:
+            self._seen = self._lab.observations()
+        return observation(self.observations, self._seen), float(reward), False, truncated, info
+
+    def render(self) -> npt.NDArray[np.uint8] | None:
+        """Return the current frame, uint8 (height, width, 3), in render mode ``rgb_array``."""
+        if self.render_mode is None:
+            return None
+        if not self._seen:
+            raise ResetNeeded("nothing to render yet: call reset() first")
+        return frame(self._seen)
+
+    def close(self) -> None:
+        """Stop the engine; a later reset starts it again."""
+        if self._lab is not None:
+            self._lab.close()
+            self._lab = None
+            DeepMindLabEnv._with_lab = None
+
+    def _start_lab(self) -> Any:
+        """Return a Lab, the only one in this process."""
+        other = DeepMindLabEnv._with_lab and DeepMindLabEnv._with_lab()
+        if other:
+            raise UsageError(
+                f"this process runs a Lab already, for level={other.level}: close() that one, or "
+                "let make_vector_env give each environment a process of its own"
+            )
+        lab = open_lab(
+            self.level,
+            engine_names(self.observations),
+            self._settings,
+            self._renderer,
+            self._level_cache,
+        )
+        DeepMindLabEnv._with_lab = weakref.ref(self)
+        return lab
+
+
+def _height_and_width(image_size: int | Sequence[int]) -> tuple[int, int]:
+    """Return both sides of the frames, or raise UsageError if the engine cannot draw them."""
+    sides = [image_size, image_size] if isinstance(image_size, int) else image_size
+    if len(sides) != 2 or any(side < 4 or side % 4 for side in sides):
+        raise UsageError(
+            f"image_size={image_size}: DeepMind Lab draws frames whose height and width are "
+            "multiples of 4"
+        )
+    return sides[0], sides[1]

@@ -1,0 +1,86 @@
+"""What the agent sees: DeepMind Lab's observations under the names of this project."""
+
+from __future__ import annotations
+
+import difflib
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from ocrl_envs.errors import UsageError
+
+EngineObservation = Mapping[str, Any]
+Observation = npt.NDArray[np.uint8] | dict[str, Any]
+
+NAMES = ("rgb", "depth", "velocity", "instruction")
+
+
+def observation_names(asked_for: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names asked for, one or several, in the order of ``NAMES``.
+
+    Raises:
+        UsageError: one is unknown, or ``rgb`` is not among them.
+    """
+    asked_for = [asked_for] if isinstance(asked_for, str) else asked_for
+    for name in asked_for:
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.0)[0]
+            raise UsageError(
+                f"no observation {name!r}: choose from {', '.join(NAMES)}; the nearest is {near!r}"
+            )
+    if "rgb" not in asked_for:
+        raise UsageError(f"observations={list(asked_for)}: add 'rgb', the others only go with it")
+    return tuple(name for name in NAMES if name in asked_for)
+
+
+def engine_names(names: tuple[str, ...]) -> list[str]:
+    """Return the observations to ask DeepMind Lab for.
+
+    Example:
+        >>> engine_names(("rgb",)), engine_names(("rgb", "depth", "velocity"))
+        (['RGB_INTERLEAVED'], ['RGBD_INTERLEAVED', 'VEL.TRANS', 'VEL.ROT'])
+    """
+    engine = ["RGBD_INTERLEAVED" if "depth" in names else "RGB_INTERLEAVED"]
+    if "velocity" in names:
+        engine += ["VEL.TRANS", "VEL.ROT"]
+    if "instruction" in names:
+        engine += ["INSTR"]
+    return engine
+
+
+def observation_space(names: tuple[str, ...], height: int, width: int) -> spaces.Space[Any]:
+    """Return the space of a frame alone, or of a dictionary of all that was asked for.
+
+    ``rgb`` is uint8 (height, width, 3), ``depth`` uint8 (height, width, 1), ``velocity`` float32
+    (6,), three numbers along the agent's axes and three around them, ``instruction`` a text.
+    """
+    every: dict[str, spaces.Space[Any]] = {
+        "rgb": spaces.Box(0, 255, (height, width, 3), np.uint8),
+        "depth": spaces.Box(0, 255, (height, width, 1), np.uint8),
+        "velocity": spaces.Box(-np.inf, np.inf, (6,), np.float32),
+        "instruction": spaces.Text(1024, min_length=0, charset=string.printable),
+    }
+    return every["rgb"] if names == ("rgb",) else spaces.Dict({name: every[name] for name in names})
+
+
+def frame(engine: EngineObservation) -> npt.NDArray[np.uint8]:
+    """Return a copy of the frame in an engine observation, uint8 (height, width, 3)."""
+    return np.array(engine.get("RGB_INTERLEAVED", engine.get("RGBD_INTERLEAVED"))[..., :3])
+
+
+def observation(names: tuple[str, ...], engine: EngineObservation) -> Observation:
+    """Turn an engine observation into an element of ``observation_space``, sharing no memory."""
+    if names == ("rgb",):
+        return frame(engine)
+    seen: dict[str, Any] = {"rgb": frame(engine)}
+    if "depth" in names:
+        seen["depth"] = np.array(engine["RGBD_INTERLEAVED"][..., 3:])
+    if "velocity" in names:
+        seen["velocity"] = np.array([*engine["VEL.TRANS"], *engine["VEL.ROT"]], np.float32)
+    if "instruction" in names:
+        seen["instruction"] = engine["INSTR"]
+    return seen

@@ -1,0 +1,177 @@
+"""Policies that need no learning: to collect data, and to compare with.
+
+All act on a whole batch: ``policy(observations)`` returns one action for each maze.
+"""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import VectorEnv
+
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.driving import CAREFUL_TURN, FAST_TURN, cell_on_right, drive_towards, waypoints
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.motion import ACTION_NAMES, ACTION_TABLE
+from ocrl_envs.maze.simulation import Simulation
+from ocrl_envs.maze.vector import MazeVectorEnv
+
+Actions = npt.NDArray[np.int64]
+AnyEnv = gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]
+
+LOOK_LEFT, LOOK_RIGHT, FORWARD, BACKWARD = range(4)
+
+
+class Policy(ABC):
+    """Chooses an action for each maze of a batch.
+
+    Args:
+        simulation: the mazes, of which a policy may know more than the frames show.
+        seed: of its random choices.
+    """
+
+    def __init__(self, simulation: Simulation, seed: int) -> None:
+        self.simulation = simulation
+        self.num_envs = simulation.num_envs
+        self.rng = np.random.default_rng(np.random.SeedSequence(seed))
+
+    @abstractmethod
+    def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
+        """Return the actions, int64 (N,), for frames, uint8 (N, H, W, 3)."""
+
+
+class RandomPolicy(Policy):
+    """Every action is equally likely at every step."""
+
+    def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
+        """Return random actions."""
+        return self.rng.integers(len(ACTION_NAMES), size=self.num_envs)
+
+
+class WanderingPolicy(Policy):
+    """Keeps an action for some steps, mostly ahead, and turns away when it is stuck."""
+
+    # look left, look right, forward, backward, strafe left and right, forward and look
+    PROBABILITIES = (0.08, 0.08, 0.5, 0.02, 0.03, 0.03, 0.13, 0.13)
+    STUCK_SPEED = 0.6
+
+    def __init__(self, simulation: Simulation, seed: int) -> None:
+        super().__init__(simulation, seed)
+        self._action = np.zeros(self.num_envs, np.int64)
+        self._remaining = np.zeros(self.num_envs, np.int64)
+        self._since = np.zeros(self.num_envs, np.int64)
+
+    def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
+        """Return the actions being kept, or new ones where their time is up."""
+        speed = np.hypot(*self.simulation.state.velocity.T)
+        moves = np.any(ACTION_TABLE[self._action, 1:] != 0, axis=1)
+        stuck = moves & (self._since >= 2) & (speed < self.STUCK_SPEED)
+        fresh = self._remaining <= 0
+        drawn = self.rng.choice(len(ACTION_NAMES), self.num_envs, p=self.PROBABILITIES)
+        steps = self.rng.integers(2, 11, self.num_envs)
+        away = self.rng.integers(2, size=self.num_envs)
+        turn = self.rng.integers(5, 17, self.num_envs)
+        self._action = np.where(stuck, away, np.where(fresh, drawn, self._action))
+        self._remaining = np.where(stuck, turn, np.where(fresh, steps, self._remaining)) - 1
+        self._since = np.where(stuck | fresh, 0, self._since + 1)
+        return self._action.copy()
+
+
+class WallFollowerPolicy(Policy):
+    """Keeps a wall at its right hand, cell by cell, and sees no goal."""
+
+    def __init__(self, simulation: Simulation, seed: int) -> None:
+        super().__init__(simulation, seed)
+        self._cell = np.full((self.num_envs, 2), -1, np.int64)
+        self._target = np.full((self.num_envs, 2), -1, np.int64)
+
+    def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
+        """Return actions that drive to the next cell along the wall."""
+        cell = self.simulation.state.position[:, ::-1].astype(np.int64)
+        lost = np.abs(cell - self._cell).sum(1) > 1
+        arrived = lost | (self._target < 0).any(1) | (cell == self._target).all(1)
+        maps, state = self.simulation.maps, self.simulation.state
+        for index in np.flatnonzero(arrived):
+            layout, (x, y) = state.layout[index], state.position[index]
+            self._target[index] = cell_on_right(
+                maps.horizontal[layout], maps.vertical[layout], x, y, state.heading[index]
+            )
+        self._cell = cell
+        return drive_towards(state, self._target[:, ::-1] + 0.5)
+
+
+class OraclePolicy(Policy):
+    """Drives the shortest way to the goal.
+
+    Where there is none: to the nearest good thing that is left, around the bad ones.
+    """
+
+    def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
+        """Return actions that drive to the next corner of the way."""
+        simulation = self.simulation
+        targets = np.empty((self.num_envs, 2))
+        waypoints(simulation.maps, simulation.rules, simulation.state, targets)
+        sharp_turn = FAST_TURN if simulation.rules.has_goal else CAREFUL_TURN
+        return drive_towards(simulation.state, targets, sharp_turn)
+
+
+class MixedPolicy(Policy):
+    """Half of the mazes wander, a quarter follow walls, a quarter are driven to goals.
+
+    For data: who only wanders looks at a bare wall in a third of all frames, and at few things.
+    """
+
+    def __init__(self, simulation: Simulation, seed: int) -> None:
+        super().__init__(simulation, seed)
+        self._policies = (
+            WanderingPolicy(simulation, seed),
+            WallFollowerPolicy(simulation, seed),
+            OraclePolicy(simulation, seed),
+        )
+        # in turn, so that a small batch has all of them
+        self._choice = np.resize([0, 1, 0, 2], self.num_envs)
+
+    def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
+        """Return the action of each maze's own policy."""
+        return np.choose(self._choice, [policy(observations) for policy in self._policies])
+
+
+POLICIES: dict[str, type[Policy]] = {
+    "random": RandomPolicy,
+    "wandering": WanderingPolicy,
+    "wall_follower": WallFollowerPolicy,
+    "oracle": OraclePolicy,
+    "mixed": MixedPolicy,
+}
+
+
+def make_policy(name: str, env: AnyEnv, seed: int = 0) -> Policy:
+    """Return a policy for a maze environment, single or vector, wrapped or not.
+
+    Args:
+        name: "random", "wandering", "wall_follower", "oracle" or "mixed".
+        env: the environment whose mazes it is to act in.
+        seed: of its random choices.
+
+    Raises:
+        UsageError: there is no such policy, or the environment is not a maze.
+
+    Example:
+        >>> envs = MazeVectorEnv(num_envs=2, num_layouts=1)
+        >>> policy = make_policy("wandering", envs, seed=0)
+        >>> frames, _ = envs.reset(seed=0)
+        >>> policy(frames).shape
+        (2,)
+    """
+    if name not in POLICIES:
+        near = difflib.get_close_matches(name, POLICIES, n=1, cutoff=0.0)[0]
+        raise UsageError(f"no policy {name!r}: choose {near!r} or another of {list(POLICIES)}")
+    maze = env.unwrapped
+    if not isinstance(maze, MazeEnv | MazeVectorEnv):
+        raise UsageError(f"policy {name!r} acts in the embedded maze, not in {type(maze).__name__}")
+    return POLICIES[name](maze.simulation, seed)

@@ -1,0 +1,56 @@
+"""Shifts: which one factor of a level differs from what was trained on."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.levels import Level
+
+SHIFTS = ("layout", "size", "texture", "objects", "all")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Where the parts of a level are taken from.
+
+    Attributes:
+        level: the level, larger under a shift of size.
+        layouts: split of the layouts.
+        textures: "train" or "test" looks.
+        objects: "train" or "test" kinds of things.
+    """
+
+    level: Level
+    layouts: str
+    textures: str = "train"
+    objects: str = "train"
+
+
+def condition(level: Level, split: str, shift: str | None) -> Condition:
+    """Return where a level's parts come from under a shift.
+
+    Args:
+        level: as trained on.
+        split: of the layouts, where the shift does not say "test".
+        shift: None, "layout" (test layouts), "size" (larger test layouts), "texture" (test
+            looks), "objects" (held-out kinds) or "all" of these.
+
+    Raises:
+        UsageError: there is no such shift.
+    """
+    if shift is None:
+        return Condition(level, split)
+    if shift not in SHIFTS:
+        near = difflib.get_close_matches(shift, SHIFTS, n=1, cutoff=0.0)[0]
+        raise UsageError(
+            f"no shift {shift!r}: choose {near!r} or another of {list(SHIFTS)}, or None"
+        )
+    larger = replace(level, architecture=level.larger)
+    return Condition(
+        level=larger if shift in ("size", "all") else level,
+        layouts="test" if shift in ("layout", "size", "all") else split,
+        textures="test" if shift in ("texture", "all") else "train",
+        objects="test" if shift in ("objects", "all") else "train",
+    )

@@ -1,0 +1,145 @@
+"""The batch of mazes that both environments share: build, begin, step, draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.camera import make_camera
+from ocrl_envs.maze.episodes import begin_episode
+from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.levels import Level
+from ocrl_envs.maze.looks import Looks
+from ocrl_envs.maze.mipmaps import shrink
+from ocrl_envs.maze.objects import KINDS, pack_kinds
+from ocrl_envs.maze.raycast import render
+from ocrl_envs.maze.rng import random_state
+from ocrl_envs.maze.rules import Rules
+from ocrl_envs.maze.stepping import step_batch
+from ocrl_envs.maze.styles import TEXTURE_SIZE
+from ocrl_envs.maze.views import Views, frames_only
+from ocrl_envs.maze.world import Maps, empty_state
+
+SUPERSAMPLING = 2
+
+
+class Simulation:
+    """N mazes of one level that are stepped and drawn together.
+
+    Args:
+        level: what to do.
+        rules: the same as numbers.
+        layouts: to play in.
+        maps: the same as arrays.
+        looks: of the layouts.
+        num_envs: N.
+        image_size: height and width of the frames in pixels.
+    """
+
+    def __init__(
+        self,
+        level: Level,
+        rules: Rules,
+        layouts: Sequence[Layout],
+        maps: Maps,
+        looks: Looks,
+        num_envs: int,
+        image_size: int,
+    ) -> None:
+        self.level, self.rules = level, rules
+        self.layouts, self.maps, self.looks = tuple(layouts), maps, looks
+        self.num_envs, self.image_size = num_envs, image_size
+        self.camera = make_camera(image_size, TEXTURE_SIZE)
+        self.kinds = pack_kinds(KINDS)
+        num_things = int(rules.has_goal) + rules.num_good + rules.num_bad
+        self.state = empty_state(num_envs, num_things, layouts[0].rows, layouts[0].cols)
+        self._everyone = np.arange(num_envs)
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """Shape of one frame."""
+        return self.image_size, self.image_size, 3
+
+    def seed(self, index: int, seed: int) -> None:
+        """Start the random numbers of one maze afresh."""
+        self.state.rng[index] = random_state(seed)
+
+    def begin(self, index: int, layout: int | None = None) -> None:
+        """Begin an episode in one maze, in a layout given by number or drawn.
+
+        Raises:
+            UsageError: there is no such layout.
+        """
+        if layout is not None and not 0 <= layout < len(self.layouts):
+            raise UsageError(
+                f"no layout {layout}: this environment has layouts 0 to {len(self.layouts) - 1}"
+            )
+        begin_episode(self.maps, self.rules, self.state, index, -1 if layout is None else layout)
+
+    def step(
+        self, actions: npt.NDArray[np.int64], active: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.float64]:
+        """Take one decision in each active maze and return the rewards, float64 (N,)."""
+        rewards = np.empty(self.num_envs, np.float64)
+        step_batch(self.maps, self.rules, self.state, actions, active, rewards)
+        return rewards
+
+    @property
+    def out_of_time(self) -> npt.NDArray[np.bool_]:
+        """Which episodes have reached their end, bool (N,)."""
+        return self.state.steps >= self.level.num_steps
+
+    def draw(
+        self,
+        frames: npt.NDArray[np.uint8] | None = None,
+        which: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """Draw all mazes, or some of them into given frames, uint8 (N, H, W, 3)."""
+        if frames is None:
+            frames = np.empty((self.num_envs, *self.frame_shape), np.uint8)
+        self._render(frames_only(frames), self._everyone if which is None else which)
+        return frames
+
+    def draw_with_truth(self) -> Views:
+        """Draw all mazes with the segment and the depth of each pixel."""
+        shape = (self.num_envs, self.image_size, self.image_size)
+        views = Views(
+            np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint16), np.empty(shape, np.float32)
+        )
+        self._render(views, self._everyone)
+        return views
+
+    def picture(self, index: int, size: int) -> npt.NDArray[np.uint8]:
+        """Return what one agent sees, uint8 (size, size, 3), sharper than the frames."""
+        side = size * SUPERSAMPLING
+        frames = np.empty((self.num_envs, side, side, 3), np.uint8)
+        render(
+            self.maps,
+            self.state,
+            self.looks,
+            self.kinds,
+            make_camera(side, TEXTURE_SIZE),
+            np.array([index]),
+            frames_only(frames),
+        )
+        return shrink(frames[index], SUPERSAMPLING)
+
+    def summary(self, index: int) -> dict[str, float]:
+        """Return the scores of the episode that one maze has played so far."""
+        state = self.state
+        success = bool(state.goals[index] > 0)
+        shortest = float(state.shortest[index])
+        way = max(float(state.travelled[index]), shortest)
+        return {
+            "goals": int(state.goals[index]),
+            "apples": int(state.apples[index]),
+            "success": success,
+            "spl": shortest / way if success and way > 0 else 0.0,
+            "steps_to_goal": float(state.first_goal[index]) if success else float("nan"),
+        }
+
+    def _render(self, views: Views, which: npt.NDArray[np.int64]) -> None:
+        render(self.maps, self.state, self.looks, self.kinds, self.camera, which, views)

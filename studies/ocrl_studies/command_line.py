@@ -1,0 +1,189 @@
+"""Run a script under a Hydra configuration, with errors that a person can read."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import (
+    ConfigCompositionException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import ocrl.errors
+import ocrl_envs.errors
+from ocrl_studies.composition import compose, find_configs
+
+Main = Callable[[DictConfig], None]
+USAGE_ERRORS = (ocrl_envs.errors.UsageError, ocrl.errors.UsageError)
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
+    """Turn ``main(cfg)`` into a command line over ``configs/<config_name>.yaml``.
+
+    Bad input ends in one line on stderr and exit code 2, Ctrl-C in the way to continue; what is
+    left is a bug and shows its traceback.
+    """
+
+    def decorate(main: Main) -> Callable[[], None]:
+        def checked(cfg: DictConfig) -> None:
+            try:
+                check_missing(cfg)
+                check_types(cfg)
+                main(cfg)
+            except InstantiationException as error:
+                if not isinstance(error.__cause__, USAGE_ERRORS):
+                    raise
+                stop(str(error.__cause__))
+            except USAGE_ERRORS as error:
+                stop(str(error))
+
+        def run() -> None:
+            # Hydra would print its own many lines and swallow the exception otherwise.
+            os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+            sys.argv[1:] = [escape_path(argument) for argument in sys.argv[1:]]
+            command = hydra.main(str(find_configs()), config_name, version_base="1.3")(checked)
+            try:
+                command()
+            except KeyboardInterrupt:
+                print(f"interrupted{_way_to_continue(config_name)}", file=sys.stderr)
+                sys.exit(EXIT_INTERRUPTED)
+            except MissingConfigException as error:
+                stop(_unknown_choice(error))
+            except OverrideParseException as error:
+                stop(f"cannot read {error.override!r}: write it as key=value")
+            except ConfigCompositionException as error:
+                stop(_unknown_key(error, config_name))
+            except OmegaConfBaseException as error:
+                stop(" ".join(str(error).split()))
+
+        return run
+
+    return decorate
+
+
+def stop(line: str) -> NoReturn:
+    """Print the one line that explains bad input, and exit."""
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(EXIT_USAGE)
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Say which valid names are closest to a wrong one.
+
+    >>> nearest("nav_maze_9", ["nav_maze_1", "nav_maze_2", "seekavoid_arena_1"])
+    'did you mean nav_maze_2 or nav_maze_1?'
+    >>> nearest("x", ["a", "b"])
+    'choose from a, b'
+    """
+    choices = sorted(set(choices))
+    close = difflib.get_close_matches(name, choices, n=3)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"choose from {', '.join(choices)}"
+
+
+def escape_path(argument: str) -> str:
+    r"""Let a value hold equals signs, as the folders of runs do; Hydra wants them escaped.
+
+    >>> escape_path("checkpoint=runs/seed=0/encoder.safetensors")
+    'checkpoint=runs/seed\\=0/encoder.safetensors'
+    """
+    key, _, value = argument.partition("=")
+    if value.startswith(("'", '"', "[", "{")) or "\\=" in value:
+        return argument
+    return f"{key}={value.replace('=', chr(92) + '=')}" if "=" in value else argument
+
+
+def check_missing(cfg: DictConfig) -> None:
+    """Raise UsageError if a setting without a default was not given."""
+    for key in _leaves(cfg):
+        parent, _, name = key.rpartition(".")
+        if OmegaConf.is_missing(OmegaConf.select(cfg, parent) if parent else cfg, name):
+            raise ocrl.errors.UsageError(f"{key} is needed: add {key}=... to the command")
+
+
+def check_types(cfg: DictConfig) -> None:
+    """Raise UsageError if an override on the command line is of another type than its default."""
+    default = _compose_default(HydraConfig.get().job.config_name or "")
+    for override in HydraConfig.get().overrides.task:
+        key, _, text = override.lstrip("+~").partition("=")
+        before = OmegaConf.select(default, key, throw_on_missing=False)
+        after = OmegaConf.select(cfg, key, throw_on_missing=False)
+        expected = _expected(before)
+        if expected and after is not None and not _fits(before, after):
+            raise ocrl.errors.UsageError(
+                f"{key}={text}: {key} is {expected}, for example {key}={str(before).lower()}"
+            )
+
+
+def _expected(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int):
+        return "a whole number"
+    if isinstance(value, float):
+        return "a number"
+    return None
+
+
+def _fits(before: object, after: object) -> bool:
+    if isinstance(before, bool) or isinstance(after, bool):
+        return isinstance(before, bool) and isinstance(after, bool)
+    if isinstance(before, float):
+        return isinstance(after, int | float)
+    return isinstance(after, int)
+
+
+def _compose_default(config_name: str) -> DictConfig:
+    """Compose the configuration again with the group choices, but no single values, given."""
+    groups = [o for o in HydraConfig.get().overrides.task if _is_group(o)]
+    return hydra.compose(config_name, overrides=groups)
+
+
+def _is_group(override: str) -> bool:
+    return override.lstrip("+~").partition("=")[0] in HydraConfig.get().runtime.choices
+
+
+def _way_to_continue(config_name: str) -> str:
+    resume = compose(config_name).get("resume")
+    if resume is None:
+        return ""
+    return f": the same command{'' if resume else ' with resume=true'} continues"
+
+
+def _unknown_choice(error: MissingConfigException) -> str:
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    if not error.options:
+        return " ".join(str(error).split())
+    return f"{group}={name} does not exist: {nearest(name, error.options)}"
+
+
+def _unknown_key(error: ConfigCompositionException, config_name: str) -> str:
+    match = re.search(r"Could not override '([^']+)'", str(error))
+    if match is None:
+        return str(error).splitlines()[0]
+    key = match.group(1)
+    valid = _leaves(compose(config_name))
+    return f"there is no setting {key!r}: {nearest(key, valid)} (all settings: --help)"
+
+
+def _leaves(node: DictConfig, prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for key in node:
+        path = f"{prefix}{key!s}"
+        child = node._get_node(key)
+        keys += _leaves(child, f"{path}.") if isinstance(child, DictConfig) else [path]
+    return keys

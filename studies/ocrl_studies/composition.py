@@ -1,0 +1,36 @@
+"""Composed configurations, and the folder of YAML that they are composed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+
+def find_configs() -> Path:
+    """Return the folder of the YAML files: inside an installed package, or beside it in a clone."""
+    package = Path(__file__).parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parents[1] / "configs"
+
+
+def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """Compose a configuration as a command would, without running it.
+
+    >>> compose("pretrain_slots", ["encoder=vector"]).encoder.name
+    'vector'
+
+    Args:
+        config_name: a YAML file at the top of ``configs/``, without its ending.
+        overrides: as on the command line: ``["env=nav_maze_2", "seed=1"]``.
+    """
+    running = GlobalHydra.instance()
+    before, running.hydra = running.hydra, None
+    try:
+        with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
+            return hydra.compose(config_name, overrides=list(overrides))
+    finally:
+        running.hydra = before

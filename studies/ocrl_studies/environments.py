@@ -1,0 +1,131 @@
+"""Builds the environments that a configuration names."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, cast
+
+import gymnasium
+from gymnasium.vector import AutoresetMode, VectorEnv
+from omegaconf import DictConfig, OmegaConf
+from stable_baselines3.common.vec_env import VecEnv
+
+from ocrl.errors import UsageError
+from ocrl_agents.vec_env import GymnasiumVecEnv
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.objects import KIND_NUMBERS
+from ocrl_envs.maze.vector import MazeVectorEnv
+
+# How the things of a layout are written in its text.
+MARKS = {KIND_NUMBERS["goal"]: "G", KIND_NUMBERS["apple"]: "A"}
+
+
+def make_environments(
+    env: DictConfig,
+    variation: DictConfig,
+    num_envs: int,
+    autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+) -> VectorEnv[Any, Any, Any]:
+    """Build a batch of one variation of an environment.
+
+    ``env.vectorization`` says how: by the environment itself (``native``), one after another in
+    this process (``sync``), or in subprocesses (``async``).
+
+    Args:
+        env: the ``env`` node: ``id``, ``kwargs``, ``vectorization``.
+        variation: keyword arguments over those of the environment, such as ``env.train`` or a
+            condition of transfer.
+        num_envs: size of the batch.
+        autoreset_mode: what happens when an episode ends.
+
+    Raises:
+        UsageError: there is no environment of that id, it needs a package that is missing, or it
+            does not take the arguments of the variation.
+    """
+    kwargs = {**settings(env.kwargs), **settings(variation)}
+    module, _, _ = env.id.rpartition(":")
+    try:
+        if module:
+            importlib.import_module(module)
+        spec = gymnasium.spec(env.id.removeprefix(f"{module}:"))
+    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+        raise _unusable(env, error) from None
+    if env.vectorization == "native":
+        kwargs["autoreset_mode"] = autoreset_mode
+        return gymnasium.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
+    try:
+        return gymnasium.make_vec(
+            spec,
+            num_envs,
+            vectorization_mode=env.vectorization,
+            vector_kwargs={"autoreset_mode": autoreset_mode},
+            **kwargs,
+        )
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise _unusable(env, error) from None
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        raise UsageError(
+            f"{env.id} cannot be made with {settings(variation)} ({error}): give it what it takes, "
+            "for example conditions=custom for an environment of your own"
+        ) from None
+
+
+def num_layouts(environments: VecEnv) -> int | None:
+    """Return how many layouts a batch of mazes has to choose from; None for other environments."""
+    base = environments.unwrapped
+    mazes = base.envs.unwrapped if isinstance(base, GymnasiumVecEnv) else None
+    return len(mazes.simulation.layouts) if isinstance(mazes, MazeVectorEnv) else None
+
+
+def settings(node: DictConfig) -> dict[str, Any]:
+    """Return a node of the configuration as plain keyword arguments."""
+    return {
+        str(key): value for key, value in cast(dict[Any, Any], OmegaConf.to_object(node)).items()
+    }
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings by dotted names.
+
+    >>> flatten({"env": {"name": "maze", "kwargs": {}}, "sizes": [1, 2]})
+    {'env.name': 'maze', 'sizes': [1, 2]}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _unusable(env: DictConfig, error: Exception) -> UsageError:
+    return UsageError(f"env.id={env.id}: {' '.join(str(error).split())}")
+
+
+def maze_texts(level: str, split: str) -> list[str]:
+    """Return the layouts of a level's split as text, for ``${mazes:level,split}`` in a config.
+
+    Goal and apples are marked where the layouts put them.
+
+    Example:
+        >>> print(maze_texts("nav_maze_1", "validation")[0].splitlines()[0])
+        *********************
+    """
+    env = MazeEnv(level=level, split=split, fix_goal=True)
+    texts = []
+    for index, layout in enumerate(env.simulation.layouts):
+        env.reset(seed=0, options={"layout": index})
+        truth = env.ground_truth()
+        lines = [list(line) for line in layout.to_text().splitlines()]
+        for kind, (x, y) in zip(truth.object_kind, truth.object_position, strict=True):
+            if kind in MARKS:
+                lines[2 * int(y) + 1][2 * int(x) + 1] = MARKS[kind]
+        texts.append("\n".join("".join(line) for line in lines) + "\n")
+    return texts
+
+
+OmegaConf.register_new_resolver("mazes", maze_texts, replace=True)

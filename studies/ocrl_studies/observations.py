@@ -1,0 +1,117 @@
+"""What an agent reads: the only place where environments and encoders meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from gymnasium.vector import AutoresetMode
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from stable_baselines3.common.vec_env import VecEnv
+
+from ocrl.building import class_path
+from ocrl.checkpoints import load_encoder, save_encoder
+from ocrl.encoder import Encoder
+from ocrl.errors import UsageError
+from ocrl_agents.finetuning import VecFrameObservation
+from ocrl_agents.ground_truth import GroundTruthObservation
+from ocrl_agents.previous_step import VecPreviousStep
+from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from ocrl_studies.environments import make_environments, settings
+from ocrl_studies.runs import find_checkpoint
+
+ENCODER = "encoder.safetensors"
+"""An agent's own encoder, in its folder, where it is not simply one that was pretrained."""
+
+
+def make_token_environments(
+    env: DictConfig,
+    variation: DictConfig,
+    num_envs: int,
+    agent: DictConfig,
+    encoder: Encoder | None,
+) -> VecEnv:
+    """Build a batch of one variation of an environment that shows what an agent reads.
+
+    Args:
+        env: as `ocrl_studies.environments.make_environments` takes it.
+        variation: likewise.
+        num_envs: size of the batch.
+        agent: the configuration that the agent is trained with; its ``encoder`` and ``agent``
+            say what it reads.
+        encoder: what gives it tokens; None: the simulator does.
+    """
+    venv: VecEnv
+    if encoder is None:
+        silent = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)
+        venv = GymnasiumVecEnv(GroundTruthObservation(silent, instantiate(agent.encoder.describe)))
+    else:
+        frames = GymnasiumVecEnv(make_environments(env, variation, num_envs))
+        wrapper = VecFrameObservation if agent.encoder.finetune else VecSlotObservation
+        venv = wrapper(frames, encoder)
+    return VecPreviousStep(venv) if agent.agent.previous_step else venv
+
+
+def open_encoder(cfg: DictConfig) -> Encoder | None:
+    """Return the encoder that an agent starts with: pretrained, or random weights of its seed.
+
+    Args:
+        cfg: as ``configs/train_agent.yaml``. A run that goes on has the encoder in its folder.
+
+    Returns:
+        The encoder, None where the agent reads the simulator's truth.
+
+    Raises:
+        UsageError: there is no checkpoint, or it holds another encoder.
+    """
+    if cfg.encoder.model is None:
+        if cfg.encoder.finetune:
+            raise UsageError(
+                f"encoder={cfg.encoder.name} has no weights to train along: leave out "
+                "encoder.finetune, or choose another encoder"
+            )
+        return None
+    own = Path(cfg.run_dir) / ENCODER
+    if own.exists():
+        return load_encoder(own).to(cfg.device)
+    if cfg.encoder.pretrained_as is None:
+        torch.manual_seed(cfg.seed)
+        encoder: Encoder = instantiate(cfg.encoder.model)
+    else:
+        encoder = load_encoder(find_checkpoint(cfg))
+        check_encoder(encoder, cfg)
+    if cfg.encoder.wrapper is not None:
+        encoder = instantiate(cfg.encoder.wrapper, encoder)
+    return encoder.eval().requires_grad_(False).to(cfg.device)
+
+
+def keep_encoder(encoder: Encoder | None, cfg: DictConfig) -> Path | None:
+    """Return where the encoder of `open_encoder` is, for the agent's file to refer to.
+
+    What pretraining did not leave on disk as it is, is saved in the agent's folder.
+    """
+    if encoder is None:
+        return None
+    if cfg.encoder.pretrained_as is not None and cfg.encoder.wrapper is None:
+        return Path(cfg.checkpoint)
+    path = Path(cfg.run_dir) / ENCODER
+    if not path.exists():
+        config = settings(cfg.encoder.model)
+        if cfg.encoder.wrapper is not None:
+            config = {**settings(cfg.encoder.wrapper), "encoder": config}
+        save_encoder(path, encoder, config, {"seed": cfg.seed})
+    return path
+
+
+def check_encoder(encoder: Encoder, cfg: DictConfig) -> None:
+    """Raise UsageError unless a loaded encoder is what ``cfg.encoder`` names."""
+    for name, actual, wanted in (
+        ("is a", class_path(type(encoder)), cfg.encoder.model._target_),
+        ("takes images of", encoder.image_size, tuple(cfg.encoder.image_size)),
+    ):
+        if actual != wanted:
+            raise UsageError(
+                f"{cfg.checkpoint} {name} {actual}, encoder={cfg.encoder.name} {name} {wanted}: "
+                "name a checkpoint of that encoder, or choose the encoder of that checkpoint"
+            )

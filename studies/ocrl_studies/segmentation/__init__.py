@@ -1,0 +1,1 @@
+"""The segmentation study: encoders compared by their masks."""

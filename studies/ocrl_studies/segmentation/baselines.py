@@ -1,0 +1,69 @@
+"""What the encoders of a comparison must beat, scored once on the same clips."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from ocrl.baselines import BackboneFeatures, KMeans
+from ocrl.checkpoints import load_encoder
+from ocrl.encoder import Encoder
+from ocrl.encoders.slots import SlotEncoder
+from ocrl_studies.segmentation.cell import RECORD, TRUTH, save_scores
+from ocrl_studies.segmentation.results import Cell
+from ocrl_studies.segmentation.scoreboard import baselines
+from ocrl_studies.segmentation.scoring import SCORES, Truth
+from ocrl_studies.transfer.record import open_record
+
+
+def score_baselines(cfg: DictConfig, cells: Sequence[Cell]) -> dict[str, Path]:
+    """Score what is missing; return the folder of each baseline.
+
+    Args:
+        cfg: as ``configs/compare_encoders.yaml``.
+        cells: those that are complete.
+
+    Raises:
+        UsageError: the baselines were scored on other data before.
+    """
+    parent = Path(cfg.results_dir) / "baselines"
+    record = open_record(parent / RECORD, "the baselines", cfg, keys=TRUTH)
+    truth = Truth.of(cfg)
+    folders = {}
+    for name, contender in contenders(cells, truth.image_size).items():
+        folders[name] = parent / "_".join(re.findall(r"\w+", name))
+        if not (folders[name] / SCORES).exists():
+            print(f"scoring {name}")
+            with record.timed(name, parent / RECORD):
+                save_scores(contender, truth, cfg.scoring.num_pictures, folders[name])
+    return folders
+
+
+def contenders(cells: Sequence[Cell], image_size: tuple[int, int]) -> dict[str, Encoder]:
+    """Return block masks and k-means, with as many segments as the encoders have slots.
+
+    k-means groups colours, and the features of each frozen backbone.
+
+    Args:
+        cells: of the encoders.
+        image_size: of the videos.
+    """
+    found: dict[str, Encoder] = {
+        f"{name}, {num_slots}": baseline
+        for num_slots in sorted({cell.scored.num_slots for cell in cells})
+        for name, baseline in baselines(num_slots, image_size).items()
+    }
+    for cell in cells:
+        if not cell.scored.frozen_backbone:
+            continue
+        backbone = cell.record.settings.get("encoder.model.backbone.name", cell.encoder)
+        name = f"k-means on features of {backbone}, {cell.scored.num_slots}"
+        if name not in found:
+            encoder = load_encoder(cell.checkpoint)
+            assert isinstance(encoder, SlotEncoder)
+            features = BackboneFeatures(encoder.backbone)
+            found[name] = KMeans(encoder.num_tokens, features, image_size=encoder.image_size)
+    return found

@@ -1,0 +1,137 @@
+"""One cell of the comparison: an encoder and a seed. Each step skips what is done."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from ocrl.checkpoints import load_encoder
+from ocrl.encoder import BOXES, FLOW, Encoder
+from ocrl.encoders.slots import AttentionMasks, SlotEncoder
+from ocrl.errors import UsageError
+from ocrl.modules.decoders.flat import FlatDecoder
+from ocrl.visualization import save_image
+from ocrl_studies.command_line import USAGE_ERRORS
+from ocrl_studies.runs import open_run
+from ocrl_studies.segmentation.scoring import PICTURE, SCORES, Scored, Truth, measure, picture_masks
+from ocrl_studies.stages.stages import pretrain_slots
+from ocrl_studies.transfer.record import open_record
+
+RECORD = "record.json"
+ATTENTION = "attention"
+"""Folder within a cell for the masks of slot attention, where the decoder has others."""
+
+TRUTH = ("data", "scoring", "identity")
+"""What a score depends on besides the encoder."""
+
+CELL = ("encoder", *TRUTH, "clip_length", "pretraining", "seed")
+"""What may not change between two starts of a cell."""
+
+
+def run_cell(cfg: DictConfig) -> None:
+    """Train and score what is missing.
+
+    Bad input stops this cell alone: the others go on, and the report names those that are missing.
+
+    Args:
+        cfg: as ``configs/compare_encoders.yaml``.
+    """
+    name = f"{cfg.encoder.name} seed={cfg.seed}"
+    folder = cell_folder(cfg)
+    path = folder / RECORD
+    try:
+        record = open_record(path, name, cfg, keys=CELL)
+    except USAGE_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return
+    with record.stopped_by_bad_input(path):
+        torch.set_num_threads(cfg.num_threads)
+        untrained = instantiate(cfg.encoder.model)
+        missing = [name for name in views(untrained) if not (folder / name / SCORES).exists()]
+        if not missing:
+            return
+        # Before anything is trained: an encoder of other settings, or one without masks.
+        open_run(cfg, same=("data", "encoder", "clip_length", "pretraining", "seed"))
+        check_masks(untrained, cfg.encoder.name, folder)
+        checkpoint = cell_checkpoint(cfg)
+        if not checkpoint.exists():
+            with record.timed("pretraining", path):
+                pretrain_slots(cfg)
+        with record.timed("scoring", path):
+            trained, truth = views(load_encoder(checkpoint)), Truth.of(cfg)
+            for name in missing:
+                save_scores(
+                    trained[name],
+                    truth,
+                    cfg.scoring.num_pictures,
+                    folder / name,
+                    frozen_backbone=has_frozen_backbone(untrained),
+                )
+
+
+def views(encoder: Encoder) -> dict[str, Encoder]:
+    """Return what an encoder's masks can be taken to be, by folder within its cell.
+
+    Its own, and where slot attention looks, if a decoder draws masks of its own.
+    """
+    found = {"": encoder}
+    if isinstance(encoder, SlotEncoder) and not isinstance(encoder.decoder, FlatDecoder):
+        found[ATTENTION] = AttentionMasks(encoder)
+    return found
+
+
+def save_scores(
+    encoder: Encoder,
+    truth: Truth,
+    num_pictures: int,
+    folder: Path,
+    *,
+    frozen_backbone: bool = False,
+) -> None:
+    """Score a contender; write its picture, then its scores.
+
+    Args:
+        encoder: with masks.
+        truth: what it is scored on.
+        num_pictures: how many clips are drawn.
+        folder: where both go.
+        frozen_backbone: see `Scored`.
+    """
+    values, counts = measure(encoder, truth)
+    save_image(folder / PICTURE, picture_masks(encoder, truth, num_pictures))
+    size = sum(parameter.numel() for parameter in encoder.parameters())
+    Scored(values, counts, encoder.num_tokens, size, frozen_backbone).save(folder)
+
+
+def cell_folder(cfg: DictConfig) -> Path:
+    """Return where record, scores and picture of the cell are."""
+    return Path(cfg.results_dir) / f"cells/{cfg.encoder.name}/seed={cfg.seed}"
+
+
+def cell_checkpoint(cfg: DictConfig) -> Path:
+    """Return where the trained encoder of the cell is."""
+    return Path(cfg.run_dir) / "encoder.safetensors"
+
+
+def check_masks(encoder: Encoder, name: str, folder: Path) -> None:
+    """Raise UsageError if the tokens of the encoder of a cell are no segments."""
+    frames = torch.zeros(1, 1, *encoder.image_size, 3, dtype=torch.uint8)
+    boxes = torch.zeros(1, encoder.num_tokens, 4)
+    with torch.inference_mode():
+        masks = encoder.segment(**encoder.arguments({"video": frames, BOXES: boxes, FLOW: frames}))
+    if masks is None:
+        raise UsageError(
+            f"encoder={name} has no masks to score, its tokens are no segments: leave it out, and "
+            f"delete {folder}"
+        )
+
+
+def has_frozen_backbone(encoder: Encoder) -> bool:
+    """Say whether an encoder groups features that its training does not change."""
+    return isinstance(encoder, SlotEncoder) and not any(
+        parameter.requires_grad for parameter in encoder.backbone.parameters()
+    )

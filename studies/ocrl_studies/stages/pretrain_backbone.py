@@ -1,0 +1,144 @@
+"""Pretraining of a backbone: a stage of its own, before those of encoders and agents."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch import Tensor
+from torch.utils.data import Subset
+
+from ocrl.backbone_pretraining import BackbonePretraining, TeacherSchedule, save_backbone
+from ocrl.baselines import BackboneFeatures, ColourPosition
+from ocrl.data.clips import Clip, evaluation_clips
+from ocrl.feature_pictures import FeaturePictures
+from ocrl.files import write_text
+from ocrl.metrics.neighbours import Features, NeighbourProbe
+from ocrl.modules.backbones import TimmBackbone
+from ocrl.self_distillation import SelfDistillation
+from ocrl.training import PretrainingSettings, fit
+from ocrl_envs.maze.views import SEGMENT_KINDS, SEGMENT_STRIDE
+from ocrl_studies.core.terminal import print_table
+from ocrl_studies.environments import settings
+from ocrl_studies.rollouts import NUM_STUFF
+from ocrl_studies.runs import open_run
+from ocrl_studies.sources import Mixed, Rollouts, Source
+
+SCENE_KINDS = ("background", "thing")
+
+
+def pretrain_backbone(cfg: DictConfig) -> Path:
+    """Train a backbone on frames alone, then score its features beside simpler ones.
+
+    Args:
+        cfg: as ``configs/pretrain_backbone.yaml``.
+
+    Returns:
+        The weights.
+    """
+    torch.set_num_threads(cfg.num_threads)
+    run_dir = open_run(cfg, same=("data", "backbone", "distillation", "seed"))
+    path = run_dir / "backbone.safetensors"
+    if path.exists():
+        print(f"{path} is trained already")
+        return path
+    source: Source = instantiate(cfg.data)
+    height, width = cfg.backbone.image_size
+    size = (height, width)
+    clips = source.training_clips(1, size)
+    validation = source.scoring_clips(cfg.scoring.num_frames, 1, size)
+    parts = source.sources if isinstance(source, Mixed) else [source]
+    unseen = [part.scoring_clips(cfg.scoring.num_frames, 1, size) for part in parts]
+    probes = {
+        part.run_name: probe
+        for part, frames in zip(parts, unseen, strict=True)
+        if (probe := make_probe(part, frames, size)) is not None
+    }
+    torch.manual_seed(cfg.seed)
+    backbone, untrained = (instantiate(cfg.backbone) for _ in range(2))
+    distillation = SelfDistillation(backbone, **settings(cfg.distillation))
+    pretraining = PretrainingSettings(seed=cfg.seed, device=cfg.device, **settings(cfg.pretraining))
+    module = BackbonePretraining(
+        distillation,
+        instantiate(cfg.crops),
+        pretraining,
+        TeacherSchedule(**settings(cfg.teacher)),
+        probes,
+    )
+    each = max(1, cfg.scoring.num_pictures // len(parts))
+    drawn = [stack(frames, "video", each) for frames in unseen]
+    print(f"Training {cfg.backbone.name} on {cfg.data.run_name}, on {cfg.device}: {run_dir}")
+    fit(
+        module,
+        clips,
+        validation,
+        pretraining,
+        run_dir,
+        callbacks=[FeaturePictures(distillation.backbone, torch.cat(drawn), run_dir / "pictures")],
+        resume=cfg.resume,
+    )
+    trained = distillation.backbone.cpu().eval()
+    assert isinstance(trained, TimmBackbone)
+    contenders: dict[str, Features] = {
+        cfg.backbone.name: BackboneFeatures(trained),
+        "the same, untrained": BackboneFeatures(untrained.eval()),
+        "colours of patches": ColourPosition(trained.grid_size, position_weight=0.0),
+    }
+    scores = {
+        name: {data: probe.accuracy(features) for data, probe in probes.items()}
+        for name, features in contenders.items()
+    }
+    for data in probes:
+        kinds = list(scores[cfg.backbone.name][data])
+        rows = [[who, *(f"{100 * row[data][k]:.1f}" for k in kinds)] for who, row in scores.items()]
+        print_table([f"nearest neighbours, {data}", *kinds], rows)
+    write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
+    notes = {
+        "command": shlex.join(["python", *sys.argv]),
+        "data": cfg.data.run_name,
+        "seed": cfg.seed,
+        "steps": cfg.pretraining.max_steps,
+        "nearest neighbours": scores,
+    }
+    save_backbone(path, trained, notes)
+    print(f"backbone: {path}\nfeatures: {run_dir / 'pictures'}")
+    return path
+
+
+def make_probe(
+    source: Source, unseen: Subset[Clip], size: tuple[int, int]
+) -> NeighbourProbe | None:
+    """Return labelled frames of a source and unseen ones, or None if there are no true segments."""
+    bank = evaluation_clips(source.training_videos(), 1, 2 * len(unseen), image_size=size)
+    if "segments" not in bank[0]:
+        return None
+    names = SEGMENT_KINDS if isinstance(source, Rollouts) else SCENE_KINDS
+    frames, kinds = stack(bank, "video"), segment_kinds(stack(bank, "segments"), names)
+    unseen_kinds = segment_kinds(stack(unseen, "segments"), names)
+    return NeighbourProbe(frames, kinds, stack(unseen, "video"), unseen_kinds, names)
+
+
+def segment_kinds(segments: Tensor, names: tuple[str, ...]) -> Tensor:
+    """Return the kind of each true segment of a maze, walls merged, or of a scene.
+
+    Example:
+        >>> segment_kinds(torch.tensor([1, 2, 12290, 16385]), SEGMENT_KINDS).tolist()
+        [1, 2, 3, 4]
+        >>> segment_kinds(torch.tensor([0, 1, 5]), SCENE_KINDS).tolist()
+        [0, 1, 1]
+    """
+    if names == SCENE_KINDS:
+        return segments.clamp(max=1)
+    return torch.where(segments < NUM_STUFF, segments, segments // SEGMENT_STRIDE)
+
+
+def stack(clips: Subset[Clip], entry: str, num: int | None = None) -> Tensor:
+    """Return the first frame, or its segments, of some of the clips, spread evenly over all."""
+    num = len(clips) if num is None else num
+    places = torch.linspace(0, len(clips) - 1, num).round().int().tolist()
+    return torch.stack([clips[i][entry][0] for i in places])

@@ -1,0 +1,1 @@
+"""The transfer study: agents compared on mazes that they have not seen."""

@@ -1,0 +1,275 @@
+"""The page of a transfer study: tables, words, plots, pictures, and how it was made."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from ocrl_agents.checkpoints import read_agent
+from ocrl_agents.training import LAST
+from ocrl_studies.core.page import Page
+from ocrl_studies.core.statistics import Array
+from ocrl_studies.transfer.cell import agent_configs, episodes_path
+from ocrl_studies.transfer.comparison import ORACLE, TRAIN, estimates, generalisation_gaps
+from ocrl_studies.transfer.played import (
+    plot_learning,
+    plot_transfer,
+    read_curve,
+    score_matrix,
+    write_rows,
+)
+from ocrl_studies.transfer.plots import (
+    plot_against,
+    plot_estimates,
+    plot_generalisation,
+    plot_profiles,
+)
+from ocrl_studies.transfer.record import Record, machines
+from ocrl_studies.transfer.references import reference_episodes
+from ocrl_studies.transfer.results import AgentRun, Results, slot_quality
+from ocrl_studies.transfer.scores import UNSEEN, Scores, Table, episode_rows, estimate_rows
+from ocrl_studies.transfer.verdicts import BLIND, caveats, verdicts
+
+QUALITY = "mbo"
+
+
+class Report:
+    """Writes what a study has come to: a page, its Markdown twin, CSV files.
+
+    Args:
+        cfg: as ``configs/transfer_study.yaml``.
+        results: what was played.
+        command: that made them.
+
+    Raises:
+        UsageError: no cell is complete.
+    """
+
+    def __init__(self, cfg: DictConfig, results: Results, command: str) -> None:
+        self.cfg, self.results, self.command = cfg, results, command
+        self.scores = Scores(cfg, results)
+        self.agents = results.agents[cfg.num_layouts[-1]]
+        *_, self.last = agent_configs(cfg)
+        self.page = Page(f"Zero-shot transfer in {cfg.env.run_name}")
+
+    def write(self) -> Path:
+        """Write everything into ``study_dir``; return the page's path."""
+        folder = Path(self.cfg.study_dir)
+        write_rows(folder / "episodes.csv", episode_rows(self.results))
+        write_rows(folder / "scores.csv", estimate_rows(self.scores))
+        self._introduce()
+        self._tabulate()
+        self._plot()
+        self._show_episodes()
+        self._say_how_it_was_made()
+        return self.page.save(folder)
+
+    def _introduce(self) -> None:
+        cfg, scores, page = self.cfg, self.scores, self.page
+        fewest, most = scores.num_seeds
+        seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
+        page.text(
+            f"{len(scores.encoders)} encoders, {seeds} each: each seed has an encoder of its own, "
+            f"and a policy over its tokens that is trained for {cfg.total_steps:,} steps of "
+            f"{cfg.env.run_name}. After its last step, with nothing selected, it plays "
+            f"{cfg.episodes} episodes under each condition; mazes and episode seeds are the same "
+            f"for all. Conditions: {describe(self.last.conditions)}; {UNSEEN}: all but {TRAIN} "
+            "together."
+        )
+        if self.results.missing:
+            page.text(f"Not complete, and left out: {'; '.join(self.results.missing)}.")
+        page.heading("What the intervals allow one to say")
+        page.bullets(verdicts(scores.played, scores.score, scores.encoders, UNSEEN))
+        page.text("What they do not say:")
+        page.bullets(caveats(fewest, cfg.episodes, len(scores.encoders) - 1))
+
+    def _tabulate(self) -> None:
+        scores, page = self.scores, self.page
+        page.heading("Scores")
+        page.text(
+            f"Each agent's episodes are averaged first. A cell is the interquartile mean over "
+            f"seeds (of fewer than four: the mean) and its 95 % bootstrap interval; one without "
+            f"width means that all seeds came out the same. {self._scale()} The last column is "
+            f"what an agent loses from its training layouts to {UNSEEN} conditions, paired by "
+            f"seed. Rows without seeds are policies without learning."
+        )
+        page.table(*scores.headline(scores.score))
+        if scores.has_goal():
+            page.text("Success rate: episodes in which the goal was reached at least once.")
+            page.table(*scores.headline("success"))
+        if len(scores.encoders) > 1:
+            page.text(
+                f"{UNSEEN.capitalize()} conditions together; differences are paired by seed where "
+                "both encoders have the same seeds."
+            )
+            page.table(*scores.comparisons())
+        if ORACLE in scores.references:
+            page.text(
+                f"Each {UNSEEN} condition is a task, normalised, and each agent a run: the mean of "
+                "the middle half of all, and by how much they fall short of the oracle on average."
+            )
+            page.table(*scores.aggregates())
+
+    def _scale(self) -> str:
+        if self.scores.score == self.scores.raw:
+            return f"The score is the {self.scores.raw} per episode."
+        return (
+            f"The score is the {self.scores.raw} per episode, normalised under each condition so "
+            "that the random policy has 0 and the shortest-path oracle 1."
+        )
+
+    def _plot(self) -> None:
+        scores, page = self.scores, self.page
+        page.heading("Plots")
+        shown = [p for p in scores.played if p.encoder in scores.encoders]
+        of_conditions = [p for p in shown if p.condition != UNSEEN]
+        caption = "Bars: interquartile mean over seeds; dots: seeds; whiskers: 95 % interval."
+        if scores.has_goal():
+            figure = plot_transfer(of_conditions, "success", "success rate")
+            page.figure(figure, "success", f"Success rate. {caption}")
+        figure = plot_transfer(of_conditions, scores.score, scores.score)
+        page.figure(figure, "score", f"{scores.score.capitalize()}. {caption}")
+        gaps = generalisation_gaps(of_conditions, scores.score)
+        figure = plot_estimates(gaps, f"{TRAIN} - condition, {scores.score}")
+        page.figure(figure, "gaps", "Generalisation gap: what agents lose, with 95 % intervals.")
+        if ORACLE in scores.references:
+            page.figure(
+                plot_profiles(scores.unseen()),
+                "profiles",
+                f"Performance profiles: fraction of agents and {UNSEEN} conditions above a score.",
+            )
+        if len(self.cfg.num_layouts) > 1:
+            self._show_generalisation()
+        self._plot_learning()
+        self._plot_slot_quality()
+
+    def _show_generalisation(self) -> None:
+        """Draw and tabulate scores by the number of training layouts, unnormalised."""
+        score, condition = self.scores.raw, self.scores.conditions[1]
+        curves: dict[str, dict[int, tuple[Array, Array]]] = {}
+        rows: list[list[str]] = []
+        shown = [*self.scores.encoders, *self.scores.references]
+        for number in sorted(self.cfg.num_layouts):
+            played = self.results.agents_played[number] + self.results.references[number]
+            values, gaps = estimates(played, score), generalisation_gaps(played, score)
+            for encoder, seeds in score_matrix(played, score).items():
+                curves.setdefault(encoder, {})[number] = seeds[TRAIN], seeds[condition]
+                cells = values[encoder][TRAIN], values[encoder][condition], gaps[encoder][condition]
+                learned = encoder in self.scores.encoders
+                texts = (str(cell) if learned else f"{cell.value:z.2f}" for cell in cells)
+                rows.append([encoder, str(number), *texts])
+        drawn = {name: curves[name] for name in shown if len(curves[name]) > 1}
+        caption = f"{score.capitalize()} on training layouts (dashed) and under {condition}."
+        told = (*self.scores.encoders, *BLIND)
+        figure = plot_generalisation({k: v for k, v in drawn.items() if k in told}, score)
+        self.page.figure(figure, "generalisation", caption)
+        rows = [row for name in drawn for row in rows if row[0] == name]
+        header = ["", "training layouts", TRAIN, condition, f"{TRAIN} - {condition}"]
+        self.page.text(f"{score.capitalize()} by the number of training layouts.")
+        self.page.table(header, rows)
+
+    def _plot_learning(self) -> None:
+        curves: dict[str, list[tuple[list[float], list[float]]]] = {}
+        for agent in self.agents:
+            curve = read_curve(Path(agent.cfg.run_dir) / "progress.csv", "rollout/ep_rew_mean")
+            curves.setdefault(agent.encoder, []).append(curve)
+        caption = "Return while training, on training layouts; a line for each seed."
+        self.page.figure(plot_learning(curves), "learning", caption)
+
+    def _plot_slot_quality(self) -> None:
+        """Draw transfer against segmentation, a point for each encoder with masks."""
+        values = estimates(self.scores.played, self.scores.score)
+        points, floor = [], {}
+        for encoder in self.scores.encoders:
+            scored = [slot_quality(agent) for agent in self.agents if agent.encoder == encoder]
+            found = [scores[encoder][QUALITY] for scores in scored if encoder in scores]
+            if found:
+                points.append((encoder, float(np.mean(found)), values[encoder][UNSEEN].value))
+                floor = {name: row[QUALITY] for name, row in scored[0].items() if name != encoder}
+        if not points:
+            return
+        beaten = ", ".join(f"{name} have {value:.2f}" for name, value in floor.items())
+        self.page.figure(
+            plot_against(points, "mBO of things, of the masks", f"{self.scores.score}, {UNSEEN}"),
+            "slot_quality",
+            f"Do better slots carry over better? Means over seeds; without learning, {beaten}.",
+        )
+
+    def _show_episodes(self) -> None:
+        conditions = self.scores.conditions[:2]
+        self.page.heading("Episodes")
+        self.page.text(
+            f"The first episode under {' and '.join(conditions)}, the same for all, one agent of "
+            f"each encoder: frames {self.cfg.strip.every} decisions apart, where its slots are, "
+            "and the way that it took."
+        )
+        for encoder in self.scores.encoders:
+            agent = next(agent for agent in self.agents if agent.encoder == encoder)
+            for condition in conditions:
+                path = episodes_path(agent.cfg, condition)
+                self._show_strip(path, f"{encoder}, seed {agent.seed}: {condition}")
+        if ORACLE in self.scores.references:
+            for condition in conditions:
+                path = reference_episodes(self.agents[0].cfg, ORACLE, condition)
+                self._show_strip(path, f"{ORACLE}: {condition}")
+
+    def _show_strip(self, episodes: Path, caption: str) -> None:
+        path = episodes.with_suffix(".png")
+        if path.exists():
+            name = "_".join(re.findall(r"\w+", caption))
+            self.page.picture(iio.imread(path), name, caption)
+
+    def _say_how_it_was_made(self) -> None:
+        page, records = self.page, self.results.records
+        page.heading("How it was made")
+        page.code(self.command)
+        page.text("CPU-minutes of one cell, mean over seeds, of the start that finished it.")
+        page.table(*durations(records))
+        page.table(*policies(self.agents))
+        page.text("Where cells ran:")
+        page.bullets(machines(records))
+        page.code(OmegaConf.to_yaml(self.last, resolve=True), folded="All settings")
+
+
+def describe(conditions: DictConfig) -> str:
+    """Return conditions as a sentence has them.
+
+    >>> describe(OmegaConf.create({"train": {"split": "train"}, "all": {"shift": "all"}}))
+    'train (split=train), all (shift=all)'
+    """
+    texts = []
+    for name, variation in conditions.items():
+        given = [f"{k}={v}" for k, v in variation.items() if v is not None]
+        texts.append(f"{name!s} ({', '.join(given)})")
+    return ", ".join(texts)
+
+
+def durations(records: list[Record]) -> Table:
+    """Return CPU-minutes by encoder and stage."""
+    stages = list(dict.fromkeys(stage.split()[0] for r in records for stage in r.stages))
+    spent: dict[str, list[list[float]]] = {}
+    for record in records:
+        row = [
+            sum(t["cpu"] for name, t in record.stages.items() if name.split()[0] == stage) / 60
+            for stage in stages
+        ]
+        spent.setdefault(record.settings["encoder.name"], []).append(row)
+    rows = [
+        [name, str(len(times)), *(f"{minutes:.1f}" for minutes in np.mean(times, axis=0))]
+        for name, times in spent.items()
+    ]
+    return Table(["", "cells", *stages], rows)
+
+
+def policies(agents: list[AgentRun]) -> Table:
+    """Return what each encoder's policy reads, and how large it is."""
+    rows = []
+    for encoder, agent in {agent.encoder: agent for agent in agents}.items():
+        file = read_agent(Path(agent.cfg.run_dir) / LAST)
+        size = sum(t.numel() for name, t in file.tensors.items() if name.startswith("policy."))
+        rows.append([encoder, str(file.header["spaces"]["observation"]), f"{size:,}"])
+    return Table(["", "observations of the policy", "its parameters"], rows)

@@ -1,0 +1,104 @@
+"""Bad input on a command line ends in one line that names the nearest valid choice."""
+
+import sys
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+import ocrl.errors
+import ocrl_envs.errors
+from ocrl_studies import command_line
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a script's ``main`` with arguments; return (configs seen, exit code, stderr)."""
+
+    def call(*arguments, main=None, name="pretrain_slots"):
+        GlobalHydra.instance().clear()
+        seen = []
+        monkeypatch.setattr(sys, "argv", ["script.py", f"runs_dir={tmp_path}", *arguments])
+        try:
+            command_line.script(name)(main or seen.append)()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code
+        return seen, code, capsys.readouterr().err
+
+    return call
+
+
+def test_settings_reach_main(run, tmp_path):
+    seen, code, _ = run("seed=3", "env=nav_maze_1")
+    assert code == 0
+    assert seen[0].seed == 3
+    assert seen[0].run_dir == f"{tmp_path}/pretrain/nav_maze_1/slotcontrast/seed=3"
+
+
+def test_paths_of_runs_need_no_quotes(run):
+    seen, code, _ = run("run_dir=runs/x/seed=0", "hydra.run.dir=.")
+    assert code == 0
+    assert seen[0].run_dir == "runs/x/seed=0"
+
+
+def test_an_experiment_overrides_what_the_scripts_say(run, tmp_path):
+    seen, code, _ = run("experiment=demo", "pretraining.max_steps=7", name="train_agent")
+    assert code == 0
+    assert seen[0].total_steps == 40_000
+    assert seen[0].pretraining.max_steps == 7
+    assert seen[0].runs_dir == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("env=nav_maze_i", "nav_maze_1?"),
+        ("encoder=slotcontrst", "did you mean slotcontrast"),
+        ("pretraining.max_step=5", "did you mean pretraining.max_steps"),
+        ("sed=1", "did you mean seed"),
+        ("seed=many", "seed is a whole number"),
+        ("resume=5", "resume is true or false"),
+        ("pretraining.learning_rate=fast", "pretraining.learning_rate is a number"),
+        ("no equals sign", "key=value"),
+        ("env=custom", "env.id is needed"),
+    ],
+)
+def test_bad_input_is_one_line(run, argument, expected):
+    seen, code, err = run(argument)
+    assert not seen
+    assert code == command_line.EXIT_USAGE
+    assert len(err.strip().splitlines()) == 1
+    assert expected in err
+
+
+@pytest.mark.parametrize("error", [ocrl_envs.errors.UsageError, ocrl.errors.UsageError])
+def test_usage_errors_show_no_traceback(run, error):
+    def main(cfg):
+        raise error("what was wrong")
+
+    assert run(main=main)[1:] == (command_line.EXIT_USAGE, "error: what was wrong\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("pretrain_slots", "interrupted: the same command with resume=true continues\n"),
+        ("compare_encoders", "interrupted: the same command continues\n"),
+        ("collect_rollouts", "interrupted\n"),  # it leaves nothing to continue
+    ],
+)
+def test_interrupt_says_how_to_continue(run, name, expected):
+    def main(cfg):
+        raise KeyboardInterrupt
+
+    _, code, err = run(main=main, name=name)
+    assert code == command_line.EXIT_INTERRUPTED
+    assert err == expected
+
+
+def test_bugs_keep_their_traceback(run):
+    def main(cfg):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(main=main)

@@ -1,0 +1,74 @@
+"""Environments that configurations name: DeepMind Lab gets the layouts of the embedded maze."""
+
+import gymnasium
+import hydra
+import pytest
+from gymnasium.vector import AutoresetMode
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from ocrl.errors import UsageError
+from ocrl_envs.dmlab.entity_layer import entity_layer
+from ocrl_envs.maze.layouts import Layout
+from ocrl_studies.composition import find_configs
+from ocrl_studies.environments import make_environments, settings
+
+
+@pytest.fixture
+def compose():
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
+        yield lambda *overrides: hydra.compose("train_agent", list(overrides))
+
+
+def test_mazes_are_built_natively_for_each_split(compose):
+    cfg = compose("env=nav_maze_1")
+    hashes = {}
+    for split in ("train", "test"):
+        envs = make_environments(cfg.env, cfg.env[split], 2, AutoresetMode.DISABLED)
+        hashes[split] = {layout.canonical_hash() for layout in envs.unwrapped.simulation.layouts}
+        assert envs.num_envs == 2
+        assert envs.metadata["autoreset_mode"] is AutoresetMode.DISABLED
+    assert not hashes["train"] & hashes["test"]
+
+
+def test_deepmind_lab_gets_the_same_splits_as_text(compose):
+    cfg = compose("env=nav_maze_2", "simulator=dmlab_mazes")
+    texts = {split: settings(cfg.env[split])["maze_text"] for split in ("rollouts", "test")}
+    assert [len(mazes) for mazes in texts.values()] == [200, 200]
+    maze = compose("env=nav_maze_2")
+    for split, mazes in texts.items():
+        embedded = make_environments(maze.env, maze.env[split], 1).unwrapped.simulation.layouts
+        for text, layout in zip(mazes, embedded, strict=True):
+            assert Layout.from_text(text).canonical_hash() == layout.canonical_hash()
+    assert {(text.count("G"), text.count("A")) for text in texts["test"]} == {(1, 13)}
+    assert entity_layer(texts["test"][0]).count("\n") >= 19
+
+
+def test_other_environments_are_stacked(compose):
+    cfg = compose("env=custom", "env.id=CartPole-v1")
+    envs = make_environments(cfg.env, cfg.env.train, 3)
+    assert isinstance(envs, gymnasium.vector.SyncVectorEnv)
+
+
+@pytest.mark.parametrize("name", ["CartPolle-v1", "nowhere:Maze-v0"])
+def test_an_unknown_environment_is_one_line(compose, name):
+    cfg = compose("env=custom", f"env.id={name}")
+    with pytest.raises(UsageError, match=name.partition(":")[0]):
+        make_environments(cfg.env, cfg.env.train, 1)
+
+
+def test_encoders_see_all_training_layouts_and_agents_the_first_ten(compose):
+    env = compose("env=nav_maze_1").env
+    layouts = {
+        name: make_environments(env, env[name], 1).unwrapped.simulation.layouts
+        for name in ("rollouts", "train")
+    }
+    assert len(layouts["rollouts"]) == 200
+    assert layouts["train"] == layouts["rollouts"][:10]
+
+
+def test_arguments_that_an_environment_does_not_take_are_one_line(compose):
+    cfg = compose("env=custom", "env.id=CartPole-v1")
+    with pytest.raises(UsageError, match=r"CartPole-v1 cannot be made with .*conditions=custom"):
+        make_environments(cfg.env, OmegaConf.create({"shift": "layout"}), 1)

@@ -1,0 +1,181 @@
+"""What agents read: encoders that need no pretraining, and those that are trained along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gymnasium
+import hydra
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from ocrl.checkpoints import load_encoder, read_checkpoint, save_encoder
+from ocrl.errors import UsageError
+from ocrl_agents.checkpoints import read_agent
+from ocrl_agents.evaluation import evaluate
+from ocrl_agents.extractors import (
+    DeepSetsExtractor,
+    MLPExtractor,
+    RelationNetworkExtractor,
+    TokenExtractor,
+    count_parameters,
+)
+from ocrl_agents.finetuning import VecFrameObservation
+from ocrl_studies.composition import find_configs
+from ocrl_studies.environments import settings
+from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
+from ocrl_studies.stages.stages import load_agent, pretrain_slots, train_agent
+
+TINY = [
+    "total_steps=128",
+    "eval_every=0",
+    "agent.num_envs=2",
+    "agent.model.n_steps=32",
+    "agent.model.batch_size=64",
+    "+agent.model.calibration_steps=4",
+]
+
+
+def compose(home: Path, *overrides: str, name: str = "train_agent") -> DictConfig:
+    GlobalHydra.instance().clear()
+    tiny = TINY if name == "train_agent" else []
+    with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
+        return hydra.compose(name, [f"runs_dir={home}", *tiny, *overrides])
+
+
+def pretrained(cfg: DictConfig) -> Path:
+    """Save an encoder where pretraining would have."""
+    torch.manual_seed(5)
+    path = Path(cfg.checkpoint)
+    save_encoder(path, instantiate(cfg.encoder.model), settings(cfg.encoder.model))
+    return path
+
+
+@pytest.mark.parametrize("name", ["cnn", "untrained"])
+def test_random_weights_come_from_the_seed_and_stay_with_the_agent(
+    tmp_path: Path, name: str
+) -> None:
+    cfg = compose(tmp_path, f"encoder={name}")
+    encoder = open_encoder(cfg)
+    path = keep_encoder(encoder, cfg)
+    assert path == Path(cfg.run_dir) / "encoder.safetensors"
+    kept = read_checkpoint(path).weights
+    for weights in (encoder.state_dict(), open_encoder(cfg).state_dict()):
+        torch.testing.assert_close(weights, kept, rtol=0, atol=0)
+    other = open_encoder(compose(tmp_path, f"encoder={name}", "seed=1")).state_dict()
+    assert any(not torch.equal(other[key], kept[key]) for key in kept)
+
+
+def test_training_along_starts_from_the_checkpoint_and_is_kept(tmp_path: Path) -> None:
+    cfg = compose(tmp_path, "encoder=vector", "encoder.finetune=true")
+    before = read_checkpoint(pretrained(cfg)).weights
+    encoder = open_encoder(cfg)
+    venv = make_token_environments(cfg.env, cfg.env.train, 2, cfg, encoder)
+    model = instantiate(cfg.agent.model, venv, seed=0)
+    start = model.policy.features_extractor.encoder.state_dict()
+    torch.testing.assert_close(dict(start), before, rtol=0, atol=0)
+
+    path = train_agent(cfg)
+    torch.testing.assert_close(read_checkpoint(cfg.checkpoint).weights, before, rtol=0, atol=0)
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    policy, venv = load_agent(path, playing, playing.conditions.layout)
+    assert isinstance(venv, VecFrameObservation)
+    assert venv.encoder is policy.features_extractor.encoder
+    after = venv.encoder.state_dict()
+    used = [key for key in before if key.startswith(("backbone.layers", "reduce", "to_vector"))]
+    assert len(used) == 12
+    assert not any(torch.equal(before[key], after[key]) for key in used)
+
+
+def test_frozen_random_slots_are_the_same_after_training(tmp_path: Path) -> None:
+    cfg = compose(tmp_path, "encoder=untrained")
+    before = open_encoder(cfg).state_dict()
+    path = train_agent(cfg)
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    _, venv = load_agent(path, playing, playing.conditions.layout)
+    torch.testing.assert_close(venv.stream.encoder.state_dict(), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("cnn", "train_agent.py encoder=cnn"), ("ground_truth", "nothing to pretrain")],
+)
+def test_nothing_to_pretrain_is_one_line(tmp_path: Path, name: str, advice: str) -> None:
+    cfg = compose(tmp_path, f"encoder={name}", name="pretrain_slots")
+    with pytest.raises(UsageError, match=advice):
+        pretrain_slots(cfg)
+    assert not Path(cfg.run_dir).exists()
+
+
+def test_another_encoder_is_refused(tmp_path: Path) -> None:
+    path = pretrained(compose(tmp_path, "encoder=vector"))
+    assert load_encoder(path).num_tokens == 1
+    with pytest.raises(UsageError, match=r"is a ocrl\.encoders\.vector\.VectorEncoder"):
+        open_encoder(compose(tmp_path, "encoder=grid", f"checkpoint='{path}'"))
+
+
+def test_the_truth_needs_no_encoder_and_is_played_with_alone(tmp_path: Path) -> None:
+    cfg = compose(tmp_path, "encoder=ground_truth")
+    path = train_agent(cfg)
+    assert read_agent(path).encoder is None
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    policy, venv = load_agent(path, playing, playing.conditions.layout)
+    assert venv.observation_space.shape == (7, 32)
+    (episode,) = evaluate(policy, venv, [4], options=[{"layout": 0}])
+    assert episode.length == 900
+    elsewhere = compose(tmp_path, "encoder=ground_truth", "env=custom", "env.id=CartPole-v1")
+    with pytest.raises(UsageError, match="simulator=maze"):
+        train_agent(elsewhere)
+    along = compose(tmp_path, "encoder=ground_truth", "encoder.finetune=true")
+    with pytest.raises(UsageError, match="no weights to train along"):
+        train_agent(along)
+
+
+def test_shuffled_slots_are_those_of_the_pretrained_encoder(tmp_path: Path) -> None:
+    cfg = compose(tmp_path, "encoder=shuffled")
+    with pytest.raises(UsageError, match="env=nav_maze_1 encoder=slotcontrast"):
+        open_encoder(cfg)
+    plain = load_encoder(pretrained(compose(tmp_path, "encoder=slotcontrast")))
+    path = train_agent(cfg)
+    shuffled = load_encoder(str(read_agent(path).encoder))
+    videos = torch.randint(0, 256, (2, 3, 64, 64, 3), dtype=torch.uint8)
+    expected, tokens = (e.encode_video(videos).tokens for e in (plain, shuffled))
+    torch.testing.assert_close(tokens.sort(2).values, expected.sort(2).values)
+    assert not torch.equal(tokens, expected)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "pooling", "kind"),
+    [
+        ("cnn", "mlp", MLPExtractor),
+        ("untrained", "deep_sets", DeepSetsExtractor),
+        ("ground_truth", "relation_network", RelationNetworkExtractor),
+    ],
+)
+def test_any_pooling_reads_any_tokens_and_the_previous_step(
+    tmp_path: Path, encoder: str, pooling: str, kind: type[TokenExtractor]
+) -> None:
+    chosen = [f"encoder={encoder}", f"agent/extractor={pooling}", "agent.previous_step=true"]
+    path = train_agent(compose(tmp_path, *chosen))
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    policy, venv = load_agent(path, playing, playing.conditions.train)
+    reader = policy.features_extractor
+    assert isinstance(reader.reader if encoder == "cnn" else reader, kind)
+    observations = venv.reset()
+    assert not observations["previous_action"].any()
+    observations, *_ = venv.step(policy.predict(observations)[0])
+    assert (observations["previous_action"].sum(1) == 1).all()
+
+
+def test_poolings_are_of_one_size(tmp_path: Path) -> None:
+    space = gymnasium.spaces.Box(-1, 1, (7, 64))
+    sizes = {}
+    for name in ("transformer", "mlp", "deep_sets", "relation_network"):
+        model = compose(tmp_path, f"agent/extractor={name}").agent.model
+        extractor = instantiate(model.extractor)(space, **model.extractor_kwargs)
+        sizes[type(extractor)] = count_parameters(extractor)
+    assert len(sizes) == 4
+    assert max(sizes.values()) < 1.01 * min(sizes.values())

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from ocrl.errors import UsageError
+from ocrl_studies.composition import find_configs
+from ocrl_studies.sources import Rollouts, Source
+
+
+def source(*overrides: str) -> Source:
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
+        made: Source = instantiate(compose("pretrain_slots", [*overrides]).data)
+    return made
+
+
+def video_files(*overrides: str) -> Source:
+    return source("data=video_files", *overrides)
+
+
+def write_video(path: Path, num_frames: int, grey: int) -> None:
+    path.parent.mkdir(exist_ok=True)
+    iio.imwrite(
+        path, np.full((num_frames, 48, 64, 3), grey, np.uint8), plugin="pyav", codec="mpeg4", fps=10
+    )
+
+
+@pytest.mark.parametrize(("split", "num_layouts"), [("train", 200), ("validation", 50)])
+def test_rollouts_are_of_all_layouts_of_a_split(
+    split: str, num_layouts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def watch(environments: Any, *args: Any, **kwargs: Any) -> None:
+        seen.append(len(environments.unwrapped.simulation.layouts))
+
+    monkeypatch.setattr("ocrl_studies.sources.collect_rollouts", watch)
+    monkeypatch.setattr("ocrl_studies.sources.note", lambda path, settings: None)
+    rollouts = source("data=rollouts")
+    assert isinstance(rollouts, Rollouts)
+    rollouts.collect(split)
+    assert seen == [num_layouts]
+
+
+def test_video_files_come_in_the_size_of_the_encoder(tmp_path: Path) -> None:
+    write_video(tmp_path / "train/a.mp4", 6, 200)
+    write_video(tmp_path / "validation/b.mp4", 5, 50)
+    folders = f"data.path={tmp_path}/train", f"data.held_out={tmp_path}/validation"
+    source = video_files(*folders, "encoder.image_size=[32,40]", "data.every=2")
+    clips = source.training_clips(2, (32, 40))
+    assert [clips[i]["video"].shape for i in range(2)] == [(2, 32, 40, 3)] * 2
+    scored = source.scoring_clips(1, 3, (32, 40))
+    assert scored[0].keys() == {"video"}
+    assert abs(scored[0]["video"].float().mean() - 50) < 3
+
+
+def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
+    source = video_files(f"data.path={tmp_path}", f"data.held_out={tmp_path}")
+    with pytest.raises(UsageError, match="no video file in"):
+        source.training_clips(2, (64, 64))
+
+
+@pytest.mark.parametrize(
+    ("settings", "other", "key"),
+    [
+        (["data=rollouts", "data.num_steps.validation=60"], "data.policy=random", "data.policy"),
+        (
+            ["data=movi_a_like", "data.num_videos.validation=1", "data.recipe.num_frames=2"],
+            "data.recipe.num_frames=3",
+            "data.recipe",
+        ),
+    ],
+)
+def test_data_made_with_other_settings_is_not_reused(
+    settings: list[str],
+    other: str,
+    key: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    settings = [*settings, f"data_dir={tmp_path}"]
+    made = source(*settings).scoring_videos()
+    assert list(source(*settings).scoring_videos().lengths) == list(made.lengths)
+    with pytest.raises(UsageError, match=rf"made with {key}=.*overwrite=true"):
+        source(*settings, other).scoring_videos()

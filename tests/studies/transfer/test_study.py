@@ -1,0 +1,166 @@
+"""Parts of the transfer study: records, what is watched, which cells there are, presets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gymnasium
+import hydra
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from ocrl.errors import UsageError
+from ocrl_agents.evaluation import evaluate
+from ocrl_agents.vec_env import GymnasiumVecEnv
+from ocrl_studies.composition import find_configs
+from ocrl_studies.environments import make_environments
+from ocrl_studies.stages.stages import episodes_to_play
+from ocrl_studies.transfer.cell import agent_configs, run_cell
+from ocrl_studies.transfer.record import Record, open_record
+from ocrl_studies.transfer.strips import Watched
+from ocrl_studies.transfer.study import check_sweep
+
+
+def compose(*overrides: str, name: str = "transfer_study") -> DictConfig:
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
+        return hydra.compose(name, overrides=list(overrides))
+
+
+def test_the_study_has_the_defaults_of_the_scripts_it_stands_for() -> None:
+    study = compose()
+    for name in ("pretrain_slots", "train_agent", "evaluate_transfer"):
+        alone = compose(name=name)
+        for key in set(alone) - {"run_dir", "resume", "conditions"}:
+            assert study[key] == alone[key], (name, key)
+
+
+@pytest.mark.parametrize("experiment", ["smoke", "quick", "full"])
+def test_presets_hold_nothing_that_the_study_does_not_know(experiment: str) -> None:
+    default, preset = compose(), compose(f"experiment={experiment}")
+    assert set(preset) == set(default)
+    assert preset.runs_dir == f"runs/{experiment}"
+    for group in ("data", "pretraining", "scoring", "agent"):
+        assert set(preset[group]) == set(default[group])
+
+
+def test_each_number_of_layouts_is_an_agent_that_plays_on_its_own_mazes() -> None:
+    few, many = agent_configs(compose("num_layouts=[3,200]", "episodes=5"))
+    assert few.run_dir != many.run_dir
+    assert few.checkpoint == many.checkpoint
+    layouts = {}
+    for condition, variation in few.conditions.items():
+        envs = GymnasiumVecEnv(make_environments(few.env, variation, 1))
+        _, options = episodes_to_play(few, envs)
+        assert options is not None
+        layouts[condition] = [option["layout"] for option in options]
+    assert layouts["train"] == layouts["texture"] == layouts["objects"] == [0, 1, 2, 0, 1]
+    assert layouts["layout"] == layouts["size"] == layouts["all"] == [0, 1, 2, 3, 4]
+    assert few.conditions.train == few.env.train == {"split": "train", "num_layouts": 3}
+
+
+def test_numbers_of_layouts_are_for_mazes() -> None:
+    cfg = compose("env=custom", "env.id=CarRacing-v3", "conditions=custom", "num_layouts=[10]")
+    with pytest.raises(UsageError, match="num_layouts=10 is for mazes"):
+        list(agent_configs(cfg))
+    (agent,) = agent_configs(OmegaConf.merge(cfg, {"num_layouts": [None]}))
+    assert "num_layouts" not in agent.env.train
+
+
+def test_only_encoders_and_seeds_make_cells() -> None:
+    check_sweep(["encoder=slotcontrast,vector", "seed=range(0,3)", "episodes=8", "env=nav_maze_2"])
+    with pytest.raises(UsageError, match="one study for each env"):
+        check_sweep(["env=nav_maze_1,nav_maze_2"])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "pretrained"),
+    [("cnn", None), ("ground_truth", None), ("shuffled", "slotcontrast"), ("vae", "vae")],
+)
+def test_cells_pretrain_what_their_agents_need_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str, pretrained: str | None
+) -> None:
+    calls: list[DictConfig] = []
+    monkeypatch.setattr("ocrl_studies.transfer.cell.pretrain_slots", calls.append)
+    monkeypatch.setattr("ocrl_studies.transfer.cell.train_agent", lambda cfg: None)
+    cfg = compose(f"encoder={encoder}", f"runs_dir={tmp_path}")
+    cfg.conditions = {}
+    run_cell(cfg)
+    assert [call.encoder.name for call in calls] == [pretrained] * (pretrained is not None)
+    for call in calls:
+        assert call.encoder == compose(f"encoder={pretrained}").encoder
+        assert call.run_dir == str(Path(cfg.checkpoint).parent)
+
+
+class TestRecord:
+    CFG = OmegaConf.create({"device": "cpu", "env": {"name": "a"}, "episodes": 8, "seed": 0})
+    KEYS = ("env", "episodes")
+
+    def test_a_cell_goes_on_with_the_same_settings_alone(self, tmp_path: Path) -> None:
+        path = tmp_path / "cells" / "seed=0.json"
+        record = open_record(path, "slots", self.CFG, self.KEYS)
+        with record.timed("training", path):
+            pass
+        assert set(open_record(path, "slots", self.CFG, self.KEYS).stages) == {"training"}
+        other = OmegaConf.merge(self.CFG, {"env": {"name": "b"}})
+        with pytest.raises(UsageError, match=r"slots was started with env\.name=a, now it is b"):
+            open_record(path, "slots", other, self.KEYS)
+        assert open_record(path, "slots", OmegaConf.merge(self.CFG, {"seed": 3}), self.KEYS)
+
+    def test_a_stage_that_fails_is_not_noted(self, tmp_path: Path) -> None:
+        record = Record("slots", {})
+        with (
+            pytest.raises(KeyboardInterrupt),
+            record.timed("training", tmp_path / "record.json"),
+        ):
+            raise KeyboardInterrupt
+        assert not record.stages
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("text", ["", "[]", json.dumps({"name": "a"}), '{"a": 1}'])
+    def test_another_file_is_one_line(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "record.json").write_text(text)
+        with pytest.raises(UsageError, match="no record of a cell"):
+            Record.load(tmp_path / "record.json")
+
+
+def mazes() -> GymnasiumVecEnv:
+    return GymnasiumVecEnv(
+        gymnasium.make_vec(
+            "ocrl_envs:ocrl/NavMaze-v0",
+            2,
+            vectorization_mode="vector_entry_point",
+            autoreset_mode=AutoresetMode.SAME_STEP,
+            level="seekavoid_arena_1",
+        )
+    )
+
+
+def forward(observations: object) -> np.ndarray:
+    return np.array([2, 0])
+
+
+def test_watching_changes_nothing_and_keeps_the_first_episode() -> None:
+    seeds = [1, 2, 3, 4]
+    watched = Watched(mazes(), num_frames=3, every=100)
+    assert str(evaluate(forward, watched, seeds)) == str(evaluate(forward, mazes(), seeds))
+    picture = watched.picture()
+    again = Watched(mazes(), num_frames=3, every=100)
+    evaluate(forward, again, seeds[:1])
+    np.testing.assert_array_equal(picture, again.picture())
+    assert picture is not None
+    assert picture.shape[1] == 3 * 128 + 2 * 2 + 8 + 192
+    assert 128 < picture.shape[0] <= 192  # as high as the map is without its margin
+
+
+def test_watching_ends_with_the_episode() -> None:
+    watched = Watched(mazes(), num_frames=50, every=100)
+    evaluate(forward, watched, [1, 2])
+    picture = watched.picture()
+    assert picture is not None
+    frames = 3  # of 300 decisions
+    assert picture.shape[1] == frames * 128 + (frames - 1) * 2 + 8 + 192

@@ -1,0 +1,78 @@
+"""Words say no more than the intervals."""
+
+from __future__ import annotations
+
+from ocrl_agents.evaluation import Episode
+from ocrl_studies.transfer.played import Played
+from ocrl_studies.transfer.verdicts import caveats, verdicts
+
+
+def play(encoder: str, condition: str, *means: float) -> list[Played]:
+    return [
+        Played(encoder, seed, condition, [Episode(0, {}, mean, 9)])
+        for seed, mean in enumerate(means)
+    ]
+
+
+BLIND = [*play("random", "train", 0.0), *play("wandering", "train", 0.1)]
+
+
+def said(*played: list[Played], encoders: tuple[str, ...] = ("slots", "grid")) -> list[str]:
+    return list(verdicts(sum(played, BLIND), "return", encoders, "unseen"))
+
+
+def test_who_has_learned_who_loses_and_who_carries_over() -> None:
+    slots, grid, comparison = said(
+        play("slots", "train", 0.6, 0.7, 0.8),
+        play("slots", "unseen", 0.5, 0.6, 0.7),
+        play("grid", "train", 0.0, 0.1, 0.3),
+        play("grid", "unseen", 0.1, 0.1, 0.2),
+    )
+    assert "slots: 0.70" in slots
+    assert "has learned to play" in slots
+    assert "it loses 0.10 [0.10, 0.10]" in slots
+    assert "hardly learned to play" in grid
+    assert "(0.10)" in grid  # wandering, not random
+    assert "No loss" in grid
+    assert comparison.startswith("unseen: slots scores more return than grid")
+
+
+def test_a_gain_is_no_loss() -> None:
+    (sentence,) = said(
+        play("slots", "train", 0.6, 0.7, 0.8),
+        play("slots", "unseen", 0.7, 0.9, 0.9),
+        encoders=("slots",),
+    )
+    assert "scores more, by 0.13 [0.10, 0.20]" in sentence
+
+
+def test_two_seeds_allow_no_verdict() -> None:
+    slots, grid, comparison = said(
+        play("slots", "train", 0.9, 0.9),
+        play("slots", "unseen", 0.9, 0.9),
+        play("grid", "train", 0.1, 0.1),
+        play("grid", "unseen", 0.0, 0.0),
+    )
+    for sentence in (slots, grid):
+        assert "too few seeds" in sentence
+        assert "[unknown]" in sentence
+        assert "has learned" not in sentence
+    assert "too few to compare" in comparison
+
+
+def test_equal_agents_are_not_told_apart() -> None:
+    *_, comparison = said(
+        play("slots", "train", 0.5, 0.6, 0.7),
+        play("slots", "unseen", 0.5, 0.6, 0.7),
+        play("grid", "train", 0.6, 0.5, 0.7),
+        play("grid", "unseen", 0.7, 0.6, 0.5),
+    )
+    assert "cannot be told apart" in comparison
+
+
+def test_caveats_depend_on_how_much_there_is() -> None:
+    assert any("nothing can be said" in line for line in caveats(2, 32, 3))
+    assert not any("comparisons" in line for line in caveats(2, 32, 3))
+    assert any("narrower" in line for line in caveats(4, 32, 1))
+    assert len(list(caveats(5, 200, 1))) == 1
+    assert any("7 comparisons" in line for line in caveats(5, 200, 7))
