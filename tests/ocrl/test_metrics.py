@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
+import goldens
 import numpy as np
 import pytest
 import torch
@@ -25,7 +25,6 @@ from ocrl.metrics import (
     segmentation_metrics,
 )
 
-GOLDEN = Path(__file__).parents[2] / "../shared/golden"
 METRICS = [AdjustedRandIndex, MeanBestOverlap, MeanIoU, JAndF]
 
 
@@ -131,10 +130,7 @@ def test_boundary_is_two_percent_of_the_diagonal_wide() -> None:
     "name", ["slotcontrast_mini", "videosaur_mini_movi", "videosaur_mini_ytvis"]
 )
 def test_recorded_scores_of_the_official_code(name: str) -> None:
-    path = GOLDEN / f"{name}.pt"
-    if not path.exists():
-        pytest.skip("shared/golden is absent")
-    golden = torch.load(path, weights_only=True)
+    golden = goldens.load(name)
     masks = golden["decoder_masks"]
     side = round(masks.shape[-1] ** 0.5)
     masks = masks.view(*masks.shape[:-1], side, side)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import goldens
 import huggingface_hub
 import pytest
 import torch
@@ -19,7 +20,6 @@ from ocrl.building import build
 from ocrl.released import identify, load_released, read_weights
 from ocrl.releases import RELEASES, Release, dinosaur, slotcontrast, videosaur
 
-GOLDEN = Path(__file__).parents[2] / "../shared/golden"
 OFFICIAL = {
     "slotcontrast-movi-c": ("keys_slotcontrast_movi_c.txt", ""),
     "videosaur-movi-c": ("keys_videosaur.txt", "videosaur/movi_c"),
@@ -32,10 +32,8 @@ VIDEO_PARTS = ("encoder", "processor", "decoder")
 
 def official_shapes(name: str) -> dict[str, tuple[int, ...]]:
     """Return name and shape of every parameter of an official model."""
-    if not GOLDEN.exists():
-        pytest.skip("no golden folder beside the repository")
     file, title = OFFICIAL[name]
-    lines = iter((GOLDEN / file).read_text().splitlines())
+    lines = iter((goldens.FOLDER / file).read_text().splitlines())
     if title:
         next(line for line in lines if line.startswith(f"##### {title}"))
     shapes = {}

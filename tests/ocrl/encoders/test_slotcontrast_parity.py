@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import golden
+import goldens
+import official_names as official
 import pytest
 import torch
 
@@ -20,7 +21,7 @@ from ocrl.modules.transformer import Transformer
 
 @pytest.fixture(scope="module")
 def reference() -> dict[str, Any]:
-    return golden.load("slotcontrast_mini")
+    return goldens.load("slotcontrast_mini")
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def encoder(reference: dict[str, Any]) -> SlotContrast:
         MLPDecoder(16, 32, [64, 64, 64], (5, 5)),
         FeatureTarget(),
     )
-    golden.fill(encoder, reference["state_dict_fp16"])
+    official.fill(encoder, reference["state_dict_fp16"])
     return encoder
 
 
@@ -77,7 +78,7 @@ def test_losses(encoder, reference):
 
 def test_gradients(encoder, reference):
     encoder.total_loss(encoder.losses(reference["video_uint8"])).backward()
-    actual, expected = golden.gradients(encoder), golden.renamed(reference["grads"])
+    actual, expected = official.gradients(encoder), official.renamed(reference["grads"])
     assert actual.keys() == expected.keys()
     for key, gradient in expected.items():
         close(actual[key], gradient, 2e-5)
@@ -99,7 +100,7 @@ def test_three_steps_of_adam(encoder, reference, run):
             reference[run]["grad_norms_before_clip"][step], rel=1e-4
         )
     trained = dict(encoder.named_parameters())
-    for key, value in golden.renamed(reference[run]["params_after"]).items():
+    for key, value in official.renamed(reference[run]["params_after"]).items():
         close(trained[key].detach(), value, 2e-5)
 
 
@@ -112,9 +113,9 @@ def test_cached_features_change_nothing(encoder, reference):
 def test_checkpointing_the_decoder_changes_nothing(encoder, reference):
     videos = reference["video_uint8"]
     encoder.total_loss(encoder.losses(videos)).backward()
-    plain = golden.gradients(encoder)
+    plain = official.gradients(encoder)
     encoder.zero_grad()
     encoder.checkpoint_decoder = True
     encoder.total_loss(encoder.losses(videos)).backward()
-    for key, gradient in golden.gradients(encoder).items():
+    for key, gradient in official.gradients(encoder).items():
         close(gradient, plain[key], 1e-7)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import golden
+import goldens
+import official_names as official
 import pytest
 import torch
 
@@ -32,7 +33,7 @@ class GivenInitializer(RandomInitializer):
 
 @pytest.fixture(scope="module", params=["movi", "ytvis"])
 def reference(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return golden.load(f"videosaur_mini_{request.param}")
+    return goldens.load(f"videosaur_mini_{request.param}")
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def encoder(reference: dict[str, Any]) -> VideoSAUR:
         reconstruction_weight=1.0 if both else 0.0,
         temperature=0.25 if both else 0.075,
     )
-    golden.fill(encoder, reference["state_dict_fp16"])
+    official.fill(encoder, reference["state_dict_fp16"])
     encoder.recurrence.initializer.drawn = reference["slots_initial"]
     return encoder
 
@@ -93,7 +94,7 @@ def test_losses(encoder, reference):
 
 def test_gradients(encoder, reference):
     encoder.total_loss(encoder.losses(reference["video_uint8"])).backward()
-    actual, expected = golden.gradients(encoder), golden.renamed(reference["grads"])
+    actual, expected = official.gradients(encoder), official.renamed(reference["grads"])
     assert actual.keys() == expected.keys()
     for key, gradient in expected.items():
         close(actual[key], gradient, 2e-5 * min(1.0, gradient.abs().max().item()) + 1e-7)
@@ -113,7 +114,7 @@ def test_three_steps_of_adam(encoder, reference, run):
         optimizer.step()
         assert loss.item() == pytest.approx(reference[run]["losses"][step], abs=1e-5)
     trained = dict(encoder.named_parameters())
-    for key, value in golden.renamed(reference[run]["params_after"]).items():
+    for key, value in official.renamed(reference[run]["params_after"]).items():
         if key != INERT:
             close(trained[key].detach(), value, 2e-5)
 

@@ -1,15 +1,8 @@
-"""Reference outputs of the official code, and its parameter names in ours."""
+"""Parameter names of the official code in ours."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import pytest
-import torch
 from torch import Tensor, nn
-
-FOLDER = Path(__file__).parents[3] / "../shared/golden"
 
 PREFIXES = {
     "initializer.": "recurrence.initializer.",
@@ -19,13 +12,6 @@ PREFIXES = {
     "processor.module.predictor.": "recurrence.predictor.",
     "decoder.module.": "decoder.",
 }
-
-
-def load(name: str) -> dict[str, Any]:
-    path = FOLDER / f"{name}.pt"
-    if not path.exists():
-        pytest.skip(f"no {path.name} beside the repository")
-    return torch.load(path, weights_only=True)
 
 
 def rename(key: str) -> str:
