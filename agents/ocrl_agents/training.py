@@ -121,7 +121,8 @@ def make_ppo(
         "net_arch": {"pi": list(head_dims), "vf": list(head_dims)},
     }
     settings: dict[str, Any] = {
-        "learning_rate": (lambda left: learning_rate * left)
+        # the last rollout may run past the end: what is left is then below zero
+        "learning_rate": (lambda left: learning_rate * max(left, 0.0))
         if anneal_learning_rate
         else learning_rate,
         "n_steps": n_steps,

@@ -40,6 +40,14 @@ def test_learns_to_go_for_the_goal(room: Any) -> None:
     assert after["length"] < 8
 
 
+@pytest.mark.parametrize("total_steps", [256, 300])
+def test_learning_rate_falls_to_zero_and_no_further(room: Any, total_steps: int) -> None:
+    model = make_ppo(room(4), **SMALL)
+    model.learn(total_steps)
+    assert model.num_timesteps in (256, 384)  # whole rollouts, beyond what was asked for
+    assert [group["lr"] for group in model.policy.optimizer.param_groups] == [0]
+
+
 def test_folder_of_a_run(room: Any, tmp_path: Path) -> None:
     model = make_ppo(room(4), **SMALL)
     train(
