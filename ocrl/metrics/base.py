@@ -113,7 +113,8 @@ class SegmentationMetric(Metric, ABC):
 
     ``update(predictions, targets)`` takes soft masks (B, T, K, h, w) or segment ids (B, T, H, W),
     and true segment ids (B, T, H, W), integers. True id 0 is the background; pixels with a
-    negative true id have no label. ``count`` says how many samples were scored.
+    negative true id, such as PASCAL VOC's borders or where COCO's instances overlap, are left out
+    of every count. ``count`` says how many samples were scored.
 
     In a ``MetricCollection``, pass ``compute_groups=False``: torchmetrics merges metrics whose
     states happen to agree after the first batch, and perfect scores do.

@@ -76,9 +76,10 @@ class JAndF(SegmentationMetric):
         videos = segments.shape[:2]
         true, true_ids = consecutive_ids(targets.flatten(0, 1))
         predicted = segments.flatten(0, 1)
-        shape = (len(true_ids), int(predicted.max()) + 1)
-        tables, contours = overlaps_and_contours(true, predicted, *shape)
-
+        tables, contours = overlaps_and_contours(
+            true, predicted, int(predicted.max()) + 1, kept=true_ids >= 0
+        )
+        true_ids = true_ids[true_ids >= 0]
         rows = self.scored_rows(true_ids)
         sizes = tables[:, rows].sum(2).view(*videos, -1)
         frame_scores = (pairwise_iou(tables) + contours)[:, rows] / 2
@@ -88,15 +89,15 @@ class JAndF(SegmentationMetric):
 
 
 def overlaps_and_contours(
-    true: Tensor, predicted: Tensor, num_true: int, num_predicted: int
+    true: Tensor, predicted: Tensor, num_predicted: int, kept: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Compare each true with each predicted segment, and their boundaries.
 
     Args:
-        true: int64 (N, H, W) in [0, num_true).
+        true: int64 (N, H, W) numbers of true segments.
         predicted: int64 (N, H, W) in [0, num_predicted).
-        num_true: C.
         num_predicted: K.
+        kept: bool, which true segments take part; pixels of the others count nowhere. C of them.
 
     Returns:
         Contingency tables int64 (N, C, K); and the F-measure of each pair of boundaries,
@@ -105,8 +106,8 @@ def overlaps_and_contours(
     edges = 2 * boundary_pixels(true).byte() + boundary_pixels(predicted).byte()
     # One count of (true, predicted, on which boundary) gives all.
     columns = (4 * predicted + edges).flatten(1)
-    counts = count_pairs(true.flatten(1), columns, num_true, 4 * num_predicted)
-    counts = counts.view(-1, num_true, num_predicted, 4)
+    counts = count_pairs(true.flatten(1), columns, len(kept), 4 * num_predicted)
+    counts = counts.view(-1, len(kept), num_predicted, 4)[:, kept]
     both = counts[..., 3]
     in_true = counts[..., 2:].sum((2, 3))[:, :, None]
     in_predicted = counts[..., 1::2].sum((1, 3))[:, None]

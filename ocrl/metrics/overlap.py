@@ -15,7 +15,7 @@ def pairwise_iou(tables: Tensor) -> Tensor:
     """Return intersection over union of each true with each predicted segment.
 
     Args:
-        tables: counts (S, C, K) over all pixels, those without a label included.
+        tables: counts (S, C, K) over all pixels that take part, the background included.
 
     Returns:
         float64 (S, C, K), 0 where both are empty.
@@ -51,6 +51,7 @@ class _MeanOverlap(SegmentationMetric):
     def scores(self, segments: Tensor, targets: Tensor) -> Tensor:
         """Return the mean overlap of each sample, float64 (S,), NaN where nothing is true."""
         tables, true_ids = contingency_tables(segments.flatten(1), targets.flatten(1))
+        tables, true_ids = tables[:, true_ids >= 0], true_ids[true_ids >= 0]
         rows = self.scored_rows(true_ids)
         overlaps = self.matched(pairwise_iou(tables)[:, rows])
         num_present = (tables[:, rows].sum(2) > 0).sum(1)

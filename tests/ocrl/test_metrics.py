@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import goldens
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import ndimage
 from torch import Tensor
 from torchmetrics.functional.clustering import adjusted_rand_score
 
+from ocrl.data.overlapping import exclusive_ids
 from ocrl.errors import UsageError
 from ocrl.metrics import (
     AdjustedRandIndex,
@@ -21,6 +23,7 @@ from ocrl.metrics import (
     MeanBestOverlap,
     MeanIoU,
     SegmentationMetric,
+    functional,
     hard_segments,
     segmentation_metrics,
 )
@@ -53,8 +56,8 @@ def contour(mask: np.ndarray) -> np.ndarray:
     return mask & ~ndimage.binary_erosion(mask, square, border_value=0)
 
 
-def f_measure(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = contour(a), contour(b)
+def f_measure(a: np.ndarray, b: np.ndarray, kept: np.ndarray | bool = True) -> float:
+    a, b = contour(a) & kept, contour(b) & kept
     precision = (a & b).sum() / b.sum() if b.any() else 0.0
     recall = (a & b).sum() / a.sum() if a.any() else 0.0
     return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
@@ -91,7 +94,8 @@ def test_overlaps_equal_brute_force(seed: int, ignore_background: bool) -> None:
     for p, t in zip(predicted.numpy(), true.numpy(), strict=True):
         things = [i for i in np.unique(t) if i >= (1 if ignore_background else 0)]
         slots = range(p.max() + 1)
-        table = np.array([[iou(t == i, p == k) for k in slots] for i in things])
+        kept = t >= 0
+        table = np.array([[iou(t == i, (p == k) & kept) for k in slots] for i in things])
         best.append(table.max(1).mean())
         matched.append(best_assignment(table) / len(things))
         frames = np.array(
@@ -99,8 +103,8 @@ def test_overlaps_equal_brute_force(seed: int, ignore_background: bool) -> None:
                 [
                     np.mean(
                         [
-                            (iou(tf == i, pf == k) + f_measure(tf == i, pf == k)) / 2
-                            for tf, pf in zip(t, p, strict=True)
+                            (iou(tf == i, (pf == k) & o) + f_measure(tf == i, pf == k, o)) / 2
+                            for tf, pf, o in zip(t, p, kept, strict=True)
                         ]
                     )
                     for k in slots
@@ -113,6 +117,23 @@ def test_overlaps_equal_brute_force(seed: int, ignore_background: bool) -> None:
     assert score(MeanBestOverlap(**options), predicted, true) == pytest.approx(np.mean(best))
     assert score(MeanIoU(**options), predicted, true) == pytest.approx(np.mean(matched))
     assert score(JAndF(**options), predicted, true) == pytest.approx(np.mean(contours))
+
+
+def test_recorded_scores_of_images_with_overlapping_instances() -> None:
+    golden = goldens.load("coco_metrics")
+    recorded = json.loads(golden["scores"])
+    overlapping = golden["true"][0].bool()
+    true = torch.from_numpy(exclusive_ids(overlapping.numpy()))[None, None]
+    predicted = golden["pred_ids"][:, None]
+    assert score(AdjustedRandIndex(), predicted, true) == pytest.approx(
+        recorded["image_ari"], abs=1e-6
+    )
+    assert score(MeanBestOverlap(), predicted, true) == pytest.approx(
+        recorded["image_mbo"], abs=1e-6
+    )
+    functions = (functional.fg_ari, functional.mbo)
+    values = [float(function(predicted, true)) for function in functions]
+    assert values == pytest.approx([recorded["image_ari"], recorded["image_mbo"]], abs=1e-6)
 
 
 def test_boundary_is_two_percent_of_the_diagonal_wide() -> None:
