@@ -34,7 +34,7 @@ def compiler(package: Path, **options: Any) -> Compile:
         package: folder of the package.
         **options: further ones of ``numba.njit``.
     """
-    sources = b"".join(source.read_bytes() for source in sorted(package.glob("*.py")))
+    sources = b"".join(source.read_bytes() for source in sorted(package.rglob("*.py")))
     base = os.environ.get("NUMBA_CACHE_DIR") or str(package / "__pycache__")
     folder = os.path.join(base, f"{package.name}-{hashlib.sha256(sources).hexdigest()[:16]}")
     jit = numba.njit(cache=True, nogil=True, error_model="numpy", **options)

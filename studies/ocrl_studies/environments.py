@@ -13,8 +13,8 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.errors import UsageError
 from ocrl_agents.vec_env import GymnasiumVecEnv
+from ocrl_envs.maze.appearance.objects import KIND_NUMBERS
 from ocrl_envs.maze.env import MazeEnv
-from ocrl_envs.maze.objects import KIND_NUMBERS
 from ocrl_envs.maze.vector import MazeVectorEnv
 
 # How the things of a layout are written in its text.

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
 from ocrl.errors import UsageError
+from ocrl_envs.maze.appearance.objects import DIAMOND, KINDS, pack_kinds
+from ocrl_envs.maze.dynamics.motion import TOP_SPEED
 from ocrl_envs.maze.ground_truth import GroundTruth
-from ocrl_envs.maze.motion import TOP_SPEED
-from ocrl_envs.maze.objects import DIAMOND, KINDS, pack_kinds
 from ocrl_envs.maze.vector import MazeVectorEnv
 
 Array = npt.NDArray[np.float32]

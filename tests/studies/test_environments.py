@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
 from ocrl_envs.dmlab.entity_layer import entity_layer
-from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.layout.layout import Layout
 from ocrl_studies.composition import find_configs
 from ocrl_studies.environments import make_environments, settings
 

@@ -10,7 +10,7 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from ocrl.errors import UsageError
-from ocrl_envs.maze.views import OBJECT
+from ocrl_envs.maze.rendering.views import OBJECT
 from ocrl_studies.maze_truth import describe_maze
 
 RAYS = 16

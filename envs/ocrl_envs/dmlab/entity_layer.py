@@ -9,7 +9,7 @@ import numpy as np
 
 from ocrl_envs.dmlab.levels import GENERATED_LEVELS, takes_maze_text
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.layout.layout import Layout
 
 
 def entity_layer(maze_text: str) -> str:

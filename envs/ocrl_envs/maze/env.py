@@ -10,10 +10,10 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.dynamics.motion import ACTION_NAMES
 from ocrl_envs.maze.ground_truth import GroundTruth, observe_truth
-from ocrl_envs.maze.motion import ACTION_NAMES
 from ocrl_envs.maze.options import MazeOptions, build_simulation
-from ocrl_envs.maze.topdown import Trails
+from ocrl_envs.maze.rendering.topdown import Trails
 
 METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 15}
 
@@ -24,8 +24,8 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
     """A maze seen from inside; find the goal, collect apples.
 
     Observations are frames, uint8 (image_size, image_size, 3); actions are the 8 of
-    ``motion.ACTION_NAMES``, each lasting 4 engine frames. An episode ends by the clock alone
-    (``truncated``); ``info`` is empty until then, and then holds ``goals``, ``apples``,
+    ``dynamics.motion.ACTION_NAMES``, each lasting 4 engine frames. An episode ends by the clock
+    alone (``truncated``); ``info`` is empty until then, and then holds ``goals``, ``apples``,
     ``success``, ``spl`` and ``steps_to_goal``.
 
     ``reset`` takes ``options={"layout": number}`` to play in a given layout; together with a seed

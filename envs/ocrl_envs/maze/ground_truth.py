@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from ocrl_envs.maze.rendering.views import OBJECT
 from ocrl_envs.maze.simulation import Simulation
-from ocrl_envs.maze.views import OBJECT
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class GroundTruth:
         heading: float32 (N,), radians in [0, 2 pi); 0 looks east, pi / 2 south.
         cell: int64 (N, 2), (row, column) of the agent.
         goal_distance: float32 (N,), steps between cells to the goal; nan without a goal.
-        object_kind: int64 (N, K), place in ``objects.KINDS``; -1: no such thing.
+        object_kind: int64 (N, K), place in ``appearance.objects.KINDS``; -1: no such thing.
         object_position: float32 (N, K, 2), (x, y).
         object_present: bool (N, K), False once taken.
         object_pixels: int64 (N, K), pixels of the frame that show the thing; 0: not visible.

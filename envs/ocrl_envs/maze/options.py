@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TypedDict
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.layouts import Layout
-from ocrl_envs.maze.levels import get_level
-from ocrl_envs.maze.looks import NUM_PICTURES, choose_looks
-from ocrl_envs.maze.rules import make_rules
-from ocrl_envs.maze.shifts import condition
+from ocrl_envs.maze.appearance.looks import NUM_PICTURES, choose_looks
+from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.layout.maps import build_maps
+from ocrl_envs.maze.layout.splits import split_layouts
 from ocrl_envs.maze.simulation import Simulation
-from ocrl_envs.maze.splits import split_layouts
-from ocrl_envs.maze.world import build_maps
+from ocrl_envs.maze.task.levels import get_level
+from ocrl_envs.maze.task.rules import make_rules
+from ocrl_envs.maze.task.shifts import condition
 
 MIN_IMAGE_SIZE = 8
 CELLS_PER_PICTURE = 8
@@ -25,12 +25,12 @@ class MazeOptions(TypedDict, total=False):
     """Keyword arguments of ``MazeEnv`` and ``MazeVectorEnv``; all have defaults.
 
     Attributes:
-        level: a name of ``levels.LEVELS``; "nav_maze_1".
+        level: a name of ``task.levels.LEVELS``; "nav_maze_1".
         split: "train", "validation" or "test" layouts; "train".
         num_layouts: how many layouts of the split to use, the first ones; None: all.
         image_size: height and width of the observations in pixels; 64.
         shift: None, or the factor that differs from training: "layout", "size", "texture",
-            "objects" or "all", see ``shifts.condition``.
+            "objects" or "all", see ``task.shifts.condition``.
         fix_layout: play all episodes in the first layout; False.
         fix_goal: goal and things are where the layout, not the episode, puts them; None: as the
             level has it.

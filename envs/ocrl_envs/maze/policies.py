@@ -15,9 +15,15 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.driving import CAREFUL_TURN, FAST_TURN, cell_on_right, drive_towards, waypoints
+from ocrl_envs.maze.dynamics.driving import (
+    CAREFUL_TURN,
+    FAST_TURN,
+    cell_on_right,
+    drive_towards,
+    waypoints,
+)
+from ocrl_envs.maze.dynamics.motion import ACTION_NAMES, ACTION_TABLE
 from ocrl_envs.maze.env import MazeEnv
-from ocrl_envs.maze.motion import ACTION_NAMES, ACTION_TABLE
 from ocrl_envs.maze.simulation import Simulation
 from ocrl_envs.maze.vector import MazeVectorEnv
 

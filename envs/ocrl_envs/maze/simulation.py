@@ -8,20 +8,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.camera import make_camera
-from ocrl_envs.maze.episodes import begin_episode
-from ocrl_envs.maze.layouts import Layout
-from ocrl_envs.maze.levels import Level
-from ocrl_envs.maze.looks import Looks
-from ocrl_envs.maze.mipmaps import shrink
-from ocrl_envs.maze.objects import KINDS, pack_kinds
-from ocrl_envs.maze.raycast import render
+from ocrl_envs.maze.appearance.looks import Looks
+from ocrl_envs.maze.appearance.objects import KINDS, pack_kinds
+from ocrl_envs.maze.appearance.styles import TEXTURE_SIZE
+from ocrl_envs.maze.dynamics.episodes import begin_episode
+from ocrl_envs.maze.dynamics.state import empty_state
+from ocrl_envs.maze.dynamics.stepping import step_batch
+from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.layout.maps import Maps
+from ocrl_envs.maze.rendering.camera import make_camera
+from ocrl_envs.maze.rendering.mipmaps import shrink
+from ocrl_envs.maze.rendering.raycast import render
+from ocrl_envs.maze.rendering.views import Views, frames_only
 from ocrl_envs.maze.rng import random_state
-from ocrl_envs.maze.rules import Rules
-from ocrl_envs.maze.stepping import step_batch
-from ocrl_envs.maze.styles import TEXTURE_SIZE
-from ocrl_envs.maze.views import Views, frames_only
-from ocrl_envs.maze.world import Maps, empty_state
+from ocrl_envs.maze.task.levels import Level
+from ocrl_envs.maze.task.rules import Rules
 
 SUPERSAMPLING = 2
 

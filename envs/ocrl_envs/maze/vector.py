@@ -13,11 +13,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.dynamics.motion import ACTION_NAMES
 from ocrl_envs.maze.env import METADATA, check_render_mode
 from ocrl_envs.maze.ground_truth import GroundTruth, observe_truth
-from ocrl_envs.maze.motion import ACTION_NAMES
 from ocrl_envs.maze.options import MazeOptions, build_simulation
-from ocrl_envs.maze.topdown import Trails
+from ocrl_envs.maze.rendering.topdown import Trails
 
 Frames = npt.NDArray[np.uint8]
 Batch = npt.NDArray[Any]

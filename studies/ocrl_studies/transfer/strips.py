@@ -14,8 +14,8 @@ from ocrl.token_stream import TokenStream
 from ocrl.visualization import Image, enlarge, image_grid, segmentation_strip
 from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from ocrl_envs.maze.rendering.topdown import draw_map
 from ocrl_envs.maze.simulation import Simulation
-from ocrl_envs.maze.topdown import draw_map
 from ocrl_envs.maze.vector import MazeVectorEnv
 
 HEIGHT = 128

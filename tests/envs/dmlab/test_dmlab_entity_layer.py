@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ocrl_envs.dmlab import entity_layer
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.layout.layout import Layout
 
 
 @st.composite

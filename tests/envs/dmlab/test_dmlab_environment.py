@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 
 from ocrl_envs.dmlab import LEVELS, DeepMindLabEnv, LevelCache
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.levels import LEVELS as EMBEDDED_LEVELS
+from ocrl_envs.maze.task.levels import LEVELS as EMBEDDED_LEVELS
 
 SHORT = {"episodeLengthSeconds": 2}  # 120 frames: 30 decisions of 4
 GENERATED = "explore_goal_locations_small"

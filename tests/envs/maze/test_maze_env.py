@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import subprocess
 import sys
@@ -12,13 +13,13 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.appearance.objects import COLOURS, KINDS, SHAPES, is_held_out, solid_numbers
 from ocrl_envs.maze.env import MazeEnv
-from ocrl_envs.maze.layouts import Layout
-from ocrl_envs.maze.levels import LEVELS
-from ocrl_envs.maze.objects import COLOURS, KINDS, SHAPES, is_held_out, solid_numbers
-from ocrl_envs.maze.shifts import condition
-from ocrl_envs.maze.splits import split_of_hash
-from ocrl_envs.maze.views import OBJECT
+from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.layout.splits import split_of_hash
+from ocrl_envs.maze.rendering.views import OBJECT
+from ocrl_envs.maze.task.levels import LEVELS
+from ocrl_envs.maze.task.shifts import condition
 
 
 @pytest.mark.parametrize("level", list(LEVELS))
@@ -50,7 +51,12 @@ def test_same_bytes_in_another_process_and_with_other_threads() -> None:
         capture_output=True,
         text=True,
         check=True,
-        env={"NUMBA_NUM_THREADS": "2", "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "5"},
+        env={
+            "NUMBA_NUM_THREADS": "2",
+            "OMP_NUM_THREADS": "2",
+            "PYTHONHASHSEED": "5",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
     )
     ours = rollout_digest(MazeEnv(level="seekavoid_arena_1", num_layouts=3), 7, 1000)
     assert result.stdout.strip() == ours

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ocrl_envs.maze.appearance.objects import GOOD_SHAPES, KINDS
 from ocrl_envs.maze.env import MazeEnv
-from ocrl_envs.maze.layouts import Layout
-from ocrl_envs.maze.levels import LEVELS
-from ocrl_envs.maze.objects import GOOD_SHAPES, KINDS
+from ocrl_envs.maze.layout.layout import Layout
 from ocrl_envs.maze.policies import make_policy
+from ocrl_envs.maze.task.levels import LEVELS
 from ocrl_envs.maze.vector import MazeVectorEnv
 
 FORWARD = 2

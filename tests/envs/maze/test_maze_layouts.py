@@ -10,8 +10,8 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.csgraph import shortest_path
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.layouts import Layout
-from ocrl_envs.maze.splits import Architecture, generate_layout
+from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.layout.splits import Architecture, generate_layout
 
 seeded = settings(deadline=None, derandomize=True, max_examples=50)
 sizes = st.builds(

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocrl_envs.maze.env import MazeEnv
-from ocrl_envs.maze.layouts import Layout
-from ocrl_envs.maze.motion import (
+from ocrl_envs.maze.dynamics.motion import (
     ACTION_TABLE,
     CLEARANCE,
     FRAME_SECONDS,
@@ -20,9 +18,11 @@ from ocrl_envs.maze.motion import (
     move_frame,
     slide,
 )
-from ocrl_envs.maze.splits import Architecture, generate_layout
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.layout.maps import wall_runs
+from ocrl_envs.maze.layout.splits import Architecture, generate_layout
 from ocrl_envs.maze.vector import MazeVectorEnv
-from ocrl_envs.maze.world import wall_runs
 
 RECORDINGS = Path(__file__).parents[4] / "shared" / "dmlab"
 

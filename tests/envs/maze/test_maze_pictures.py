@@ -11,8 +11,8 @@ from matplotlib.backend_bases import KeyEvent
 
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.env import MazeEnv
-from ocrl_envs.maze.layouts import Layout
-from ocrl_envs.maze.topdown import AGENT, GROUND, INK, draw_map
+from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.rendering.topdown import AGENT, GROUND, INK, draw_map
 from ocrl_envs.maze.vector import MazeVectorEnv
 
 matplotlib.use("Agg")

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.distances import fill_distances
 from ocrl_envs.maze.env import MazeEnv
-from ocrl_envs.maze.levels import LEVELS
+from ocrl_envs.maze.layout.distances import fill_distances
 from ocrl_envs.maze.policies import POLICIES, make_policy
+from ocrl_envs.maze.task.levels import LEVELS
 from ocrl_envs.maze.vector import MazeVectorEnv
 
 

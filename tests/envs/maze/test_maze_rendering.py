@@ -6,14 +6,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ocrl_envs.maze.camera import EYE_HEIGHT, make_camera
+from ocrl_envs.maze.appearance.objects import KIND_NUMBERS
 from ocrl_envs.maze.env import MazeEnv
-from ocrl_envs.maze.layouts import Layout
-from ocrl_envs.maze.mipmaps import mip_chain
-from ocrl_envs.maze.objects import KIND_NUMBERS
-from ocrl_envs.maze.paint_things import enter_kind
-from ocrl_envs.maze.raycast import PICTURE_HIGH, PICTURE_LOW
-from ocrl_envs.maze.views import FLOOR, OBJECT, PICTURE, SEGMENT_KINDS, SEGMENT_STRIDE, SKY, WALL
+from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.rendering.camera import EYE_HEIGHT, make_camera
+from ocrl_envs.maze.rendering.mipmaps import mip_chain
+from ocrl_envs.maze.rendering.raycast import PICTURE_HIGH, PICTURE_LOW
+from ocrl_envs.maze.rendering.things import enter_kind
+from ocrl_envs.maze.rendering.views import (
+    FLOOR,
+    OBJECT,
+    PICTURE,
+    SEGMENT_KINDS,
+    SEGMENT_STRIDE,
+    SKY,
+    WALL,
+)
 
 SIZE = 48
 HALL = Layout.from_text("\n".join(["*" * 11] + ["*" + " " * 9 + "*"] * 5 + ["*" * 11]))

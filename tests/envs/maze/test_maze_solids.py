@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from ocrl_envs.maze.objects import BOX, CONE, CYLINDER, DIAMOND, ELLIPSOID
-from ocrl_envs.maze.solids import enter_solid
+from ocrl_envs.maze.appearance.objects import BOX, CONE, CYLINDER, DIAMOND, ELLIPSOID
+from ocrl_envs.maze.rendering.solids import enter_solid
 
 # depth below the surface, positive inside, of each unit solid
 INSIDE: dict[int, Callable[[np.ndarray], float]] = {

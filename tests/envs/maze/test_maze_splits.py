@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.levels import LEVELS
-from ocrl_envs.maze.rng import next_word, random_index, random_unit
-from ocrl_envs.maze.splits import (
+from ocrl_envs.maze.layout.splits import (
     SPLIT_SIZES,
     Architecture,
     generate_layout,
     split_layouts,
     split_of_hash,
 )
+from ocrl_envs.maze.rng import next_word, random_index, random_unit
+from ocrl_envs.maze.task.levels import LEVELS
 
 seeded = settings(deadline=None, derandomize=True, max_examples=50)
 ARCHITECTURES = {level.architecture for level in LEVELS.values()} | {

@@ -5,12 +5,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ocrl_envs.maze.looks import choose_looks
-from ocrl_envs.maze.mipmaps import level_offsets, mip_chain, pack_texels, shrink
-from ocrl_envs.maze.noise import cells, fractal_noise
-from ocrl_envs.maze.styles import make_picture, make_style
-from ocrl_envs.maze.textures import FLOOR_FAMILIES, WALL_FAMILIES, Family, hsv, to_image
-from ocrl_envs.maze.texturing import mix, sample
+from ocrl_envs.maze.appearance.looks import choose_looks
+from ocrl_envs.maze.appearance.noise import cells, fractal_noise
+from ocrl_envs.maze.appearance.styles import make_picture, make_style
+from ocrl_envs.maze.appearance.texture_families import (
+    FLOOR_FAMILIES,
+    WALL_FAMILIES,
+    Family,
+    hsv,
+    to_image,
+)
+from ocrl_envs.maze.rendering.mipmaps import level_offsets, mip_chain, pack_texels, shrink
+from ocrl_envs.maze.rendering.texels import mix, sample
 
 FAMILIES = [
     family

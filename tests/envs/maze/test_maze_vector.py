@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.env import MazeEnv
 from ocrl_envs.maze.ground_truth import GroundTruth
-from ocrl_envs.maze.levels import LEVELS
+from ocrl_envs.maze.task.levels import LEVELS
 from ocrl_envs.maze.vector import MazeVectorEnv, env_seeds
 
 ARENA = {"level": "seekavoid_arena_1", "num_layouts": 10}

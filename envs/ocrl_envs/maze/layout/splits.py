@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.generator import carve_maze, carve_rooms
-from ocrl_envs.maze.layouts import Layout
+from ocrl_envs.maze.layout.generator import carve_maze, carve_rooms
+from ocrl_envs.maze.layout.layout import Layout
 from ocrl_envs.maze.rng import random_state
 
 SPLIT_SIZES = {"train": 200, "validation": 50, "test": 200}

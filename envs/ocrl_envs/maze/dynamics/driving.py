@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ocrl_envs.maze.distances import WAYS, fill_distances, is_open
+from ocrl_envs.maze.dynamics.motion import FRAMES_PER_STEP, TURN_PER_FRAME, slide
+from ocrl_envs.maze.dynamics.state import State
 from ocrl_envs.maze.kernel import kernel
-from ocrl_envs.maze.motion import FRAMES_PER_STEP, TURN_PER_FRAME, slide
-from ocrl_envs.maze.rules import Rules
-from ocrl_envs.maze.world import Maps, State
+from ocrl_envs.maze.layout.distances import WAYS, fill_distances, is_open
+from ocrl_envs.maze.layout.maps import Maps
+from ocrl_envs.maze.task.rules import Rules
 
 TURN_PER_STEP = FRAMES_PER_STEP * TURN_PER_FRAME
 # an agent that is further off turns on the spot: to be fast, and to stay on its line

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ocrl_envs.maze.distances import fill_distances
+from ocrl_envs.maze.dynamics.state import State
 from ocrl_envs.maze.kernel import kernel
+from ocrl_envs.maze.layout.distances import fill_distances
+from ocrl_envs.maze.layout.maps import MAY_APPLE, MAY_GOAL, MAY_START, Maps
 from ocrl_envs.maze.rng import random_index, random_unit
-from ocrl_envs.maze.rules import Rules
-from ocrl_envs.maze.world import MAY_APPLE, MAY_GOAL, MAY_START, Maps, State
+from ocrl_envs.maze.task.rules import Rules
 
 _START_STREAM = np.uint64(0x5354415254)
 

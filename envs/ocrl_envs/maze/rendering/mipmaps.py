@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ocrl_envs.maze.textures import Image
+from ocrl_envs.maze.appearance.texture_families import Image
 
 
 def level_offsets(size: int) -> npt.NDArray[np.int64]:

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, replace
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.splits import Architecture
+from ocrl_envs.maze.layout.splits import Architecture
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ocrl_envs.maze.noise import Plane, cells, coordinates, fractal_noise, value_noise
+from ocrl_envs.maze.appearance.noise import Plane, cells, coordinates, fractal_noise, value_noise
 
 Image = npt.NDArray[np.uint8]
 Colour = npt.NDArray[np.floating[Any]]

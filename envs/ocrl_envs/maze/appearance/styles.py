@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from ocrl_envs.maze.noise import coordinates
-from ocrl_envs.maze.pictures import picture
-from ocrl_envs.maze.textures import (
+from ocrl_envs.maze.appearance.noise import coordinates
+from ocrl_envs.maze.appearance.pictures import picture
+from ocrl_envs.maze.appearance.texture_families import (
     FLOOR_FAMILIES,
     WALL_FAMILIES,
     Colour,

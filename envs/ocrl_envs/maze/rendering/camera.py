@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrl_envs.maze.kernel import kernel
-from ocrl_envs.maze.mipmaps import level_offsets
+from ocrl_envs.maze.rendering.mipmaps import level_offsets
 
 FIELD_OF_VIEW = math.radians(90)
 EYE_HEIGHT = 0.51

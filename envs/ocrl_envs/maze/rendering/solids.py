@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ocrl_envs.maze.appearance.objects import BOX, CONE, CYLINDER, ELLIPSOID
 from ocrl_envs.maze.kernel import kernel
-from ocrl_envs.maze.objects import BOX, CONE, CYLINDER, ELLIPSOID
 
 Hit = tuple[float, float, float, float]
 

@@ -7,17 +7,18 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ocrl_envs.maze.episodes import put_agent
-from ocrl_envs.maze.kernel import kernel
-from ocrl_envs.maze.motion import (
+from ocrl_envs.maze.dynamics.episodes import put_agent
+from ocrl_envs.maze.dynamics.motion import (
     ACTION_TABLE,
     FRAME_SECONDS,
     FRAMES_PER_STEP,
     TURN_PER_FRAME,
     move_frame,
 )
-from ocrl_envs.maze.rules import Rules
-from ocrl_envs.maze.world import Maps, State
+from ocrl_envs.maze.dynamics.state import State
+from ocrl_envs.maze.kernel import kernel
+from ocrl_envs.maze.layout.maps import Maps
+from ocrl_envs.maze.task.rules import Rules
 
 GOAL_REWARD = 10.0
 THING_REWARD = 1.0

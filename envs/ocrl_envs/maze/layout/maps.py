@@ -1,4 +1,4 @@
-"""What the simulator knows: the walls of all layouts and the state of all mazes."""
+"""Layouts as arrays: what stands where, for the compiled inner loops."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.layouts import Layout
-from ocrl_envs.maze.views import SEGMENT_STRIDE
+from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.rendering.views import SEGMENT_STRIDE
 
 MAY_START, MAY_GOAL, MAY_APPLE = 1, 2, 4
 
@@ -34,65 +34,6 @@ class Maps(NamedTuple):
     vertical_picture: npt.NDArray[np.int16]
     marks: npt.NDArray[np.uint8]
     seed: npt.NDArray[np.uint64]
-
-
-class State(NamedTuple):
-    """N mazes with K things each; lengths in cells, x to the east, y to the south.
-
-    Attributes:
-        rng: uint64 (N, 1), of the random numbers.
-        layout: int64 (N,).
-        position: float32 (N, 2), (x, y).
-        velocity: float32 (N, 2), cells per second.
-        heading: float32 (N,), radians, 0 is east, growing to the right (clockwise on a map).
-        distance: int16 (N, R, C), steps between cells to the goal.
-        kind: int64 (N, K), -1: no such thing.
-        place: float32 (N, K, 2), where each thing is.
-        present: bool (N, K), whether it is there or has been taken.
-        steps: int64 (N,), decisions since the episode began.
-        goals: int64 (N,), reached.
-        apples: int64 (N,), good things taken.
-        shortest: float32 (N,), steps between cells from the first start to the goal.
-        travelled: float32 (N,), way to the first goal, or so far, in cells.
-        first_goal: int64 (N,), decisions to the first goal, -1: not reached.
-    """
-
-    rng: npt.NDArray[np.uint64]
-    layout: npt.NDArray[np.int64]
-    position: npt.NDArray[np.float32]
-    velocity: npt.NDArray[np.float32]
-    heading: npt.NDArray[np.float32]
-    distance: npt.NDArray[np.int16]
-    kind: npt.NDArray[np.int64]
-    place: npt.NDArray[np.float32]
-    present: npt.NDArray[np.bool_]
-    steps: npt.NDArray[np.int64]
-    goals: npt.NDArray[np.int64]
-    apples: npt.NDArray[np.int64]
-    shortest: npt.NDArray[np.float32]
-    travelled: npt.NDArray[np.float32]
-    first_goal: npt.NDArray[np.int64]
-
-
-def empty_state(num_envs: int, num_things: int, rows: int, cols: int) -> State:
-    """Return the state of mazes in which no episode has begun."""
-    return State(
-        rng=np.zeros((num_envs, 1), np.uint64),
-        layout=np.zeros(num_envs, np.int64),
-        position=np.zeros((num_envs, 2), np.float32),
-        velocity=np.zeros((num_envs, 2), np.float32),
-        heading=np.zeros(num_envs, np.float32),
-        distance=np.zeros((num_envs, rows, cols), np.int16),
-        kind=np.full((num_envs, num_things), -1, np.int64),
-        place=np.zeros((num_envs, num_things, 2), np.float32),
-        present=np.zeros((num_envs, num_things), np.bool_),
-        steps=np.zeros(num_envs, np.int64),
-        goals=np.zeros(num_envs, np.int64),
-        apples=np.zeros(num_envs, np.int64),
-        shortest=np.zeros(num_envs, np.float32),
-        travelled=np.zeros(num_envs, np.float32),
-        first_goal=np.zeros(num_envs, np.int64),
-    )
 
 
 def wall_runs(layout: Layout) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:

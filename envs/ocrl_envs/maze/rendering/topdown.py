@@ -7,8 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ocrl_envs.maze.mipmaps import shrink
-from ocrl_envs.maze.objects import KINDS
+from ocrl_envs.maze.appearance.objects import KINDS
+from ocrl_envs.maze.rendering.mipmaps import shrink
 from ocrl_envs.maze.simulation import Simulation
 
 Image = npt.NDArray[np.uint8]

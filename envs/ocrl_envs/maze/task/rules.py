@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ocrl_envs.maze.levels import Level
-from ocrl_envs.maze.objects import KIND_NUMBERS, solid_numbers
+from ocrl_envs.maze.appearance.objects import KIND_NUMBERS, solid_numbers
+from ocrl_envs.maze.task.levels import Level
 
 
 class Rules(NamedTuple):

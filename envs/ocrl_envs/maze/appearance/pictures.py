@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ocrl_envs.maze.noise import Plane, coordinates, fractal_noise
-from ocrl_envs.maze.textures import Image, hsv, soft_step, to_image
+from ocrl_envs.maze.appearance.noise import Plane, coordinates, fractal_noise
+from ocrl_envs.maze.appearance.texture_families import Image, hsv, soft_step, to_image
 
 FRAME_WIDTH = 0.06
 

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, replace
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.levels import Level
+from ocrl_envs.maze.task.levels import Level
 
 SHIFTS = ("layout", "size", "texture", "objects", "all")
 

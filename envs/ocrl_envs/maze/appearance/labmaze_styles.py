@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.mipmaps import shrink
-from ocrl_envs.maze.styles import TEXTURE_SIZE, Style
-from ocrl_envs.maze.textures import Colour, Image
+from ocrl_envs.maze.appearance.styles import TEXTURE_SIZE, Style
+from ocrl_envs.maze.appearance.texture_families import Colour, Image
+from ocrl_envs.maze.rendering.mipmaps import shrink
 
 STYLES = {"train": ("style_01", "style_02", "style_03"), "test": ("style_04", "style_05")}
 

@@ -8,14 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ocrl_envs.maze.camera import EYE_HEIGHT, Camera, covered, light_at
+from ocrl_envs.maze.appearance.looks import Looks
+from ocrl_envs.maze.appearance.objects import PackedKinds
+from ocrl_envs.maze.dynamics.state import State
 from ocrl_envs.maze.kernel import kernel
-from ocrl_envs.maze.looks import Looks
-from ocrl_envs.maze.objects import PackedKinds
-from ocrl_envs.maze.paint_things import paint_things
-from ocrl_envs.maze.texturing import Strip, mix, paint_upright, sample, write
-from ocrl_envs.maze.views import FLOOR, PICTURE, SKY, WALL, Views
-from ocrl_envs.maze.world import Maps, State
+from ocrl_envs.maze.layout.maps import Maps
+from ocrl_envs.maze.rendering.camera import EYE_HEIGHT, Camera, covered, light_at
+from ocrl_envs.maze.rendering.texels import Strip, mix, paint_upright, sample, write
+from ocrl_envs.maze.rendering.things import paint_things
+from ocrl_envs.maze.rendering.views import FLOOR, PICTURE, SKY, WALL, Views
 
 PICTURE_LOW, PICTURE_HIGH = 0.22, 0.78
 # light on wall faces that look south, north, east and west

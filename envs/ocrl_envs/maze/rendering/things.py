@@ -7,12 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ocrl_envs.maze.camera import EYE_HEIGHT, Camera, covered, light_at
+from ocrl_envs.maze.appearance.objects import PackedKinds
+from ocrl_envs.maze.dynamics.state import State
 from ocrl_envs.maze.kernel import kernel
-from ocrl_envs.maze.objects import PackedKinds
-from ocrl_envs.maze.solids import enter_solid
-from ocrl_envs.maze.views import OBJECT, Views
-from ocrl_envs.maze.world import State
+from ocrl_envs.maze.rendering.camera import EYE_HEIGHT, Camera, covered, light_at
+from ocrl_envs.maze.rendering.solids import enter_solid
+from ocrl_envs.maze.rendering.views import OBJECT, Views
 
 NEAR = 0.05
 # towards the light: east, south, up

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.labmaze_styles import make_labmaze_style
-from ocrl_envs.maze.mipmaps import mip_chain, pack_texels
-from ocrl_envs.maze.styles import Style, make_picture, make_style
+from ocrl_envs.maze.appearance.labmaze_styles import make_labmaze_style
+from ocrl_envs.maze.appearance.styles import Style, make_picture, make_style
+from ocrl_envs.maze.rendering.mipmaps import mip_chain, pack_texels
 
 NUM_STYLES = {"train": 24, "test": 12}
 NUM_PICTURES = 48

@@ -1,0 +1,1 @@
+"""Appearance: what walls, floors, skies, pictures and objects look like."""

@@ -1,0 +1,1 @@
+"""Rendering: what the agents see, from rays to texels, and the map from above."""

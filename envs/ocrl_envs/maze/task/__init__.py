@@ -1,0 +1,1 @@
+"""Tasks: levels, their rules, and the factors that shift between training and test."""
