@@ -88,7 +88,8 @@ def pretrain_encoder(videos: ArrayVideos, folder: Path, max_steps: int) -> Path:
     save_encoder(path, encoder, config)
     clip = watched[0]["video"]
     save_image(
-        folder / "masks.png", segmentation_strip(clip, encoder.eval().segment(clip[None])[0])
+        folder / "masks.png",
+        segmentation_strip(clip, encoder.eval().segment({"video": clip[None]})[0]),
     )
     return path
 

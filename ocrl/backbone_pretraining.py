@@ -16,12 +16,13 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from ocrl.baselines import BackboneFeatures
 from ocrl.data.crops import MultiCrop
+from ocrl.encoder import Batch
 from ocrl.errors import UsageError
 from ocrl.files import write_tensors
 from ocrl.metrics.neighbours import NeighbourProbe
 from ocrl.modules.backbones import TimmBackbone
 from ocrl.self_distillation import Distilled, SelfDistillation
-from ocrl.training import Batch, PretrainingSettings, Trained
+from ocrl.training import PretrainingSettings, Trained
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Training on the features of a frozen backbone without computing them in every step."""
+"""Training on what a frozen network makes of frames without computing it in every step."""
 
 from __future__ import annotations
 
@@ -6,53 +6,55 @@ import hashlib
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ocrl.data.clips import Clip, ClipDataset, MixedClips, resize
 from ocrl.data.features import VideoFeatures
-from ocrl.encoder import Encoder
-from ocrl.encoders.slots import SlotEncoder
+from ocrl.encoder import Batch, TrainableEncoder
 from ocrl.errors import UsageError
-from ocrl.modules.backbones import Backbone
 
 
-def with_cached_features(clips: Dataset[Clip], encoder: Encoder, folder: Path) -> Dataset[Clip]:
-    """Return the same clips with what the frozen backbone of an encoder makes of them.
+def with_cached_features(
+    clips: Dataset[Batch], encoder: TrainableEncoder, folder: Path
+) -> Dataset[Clip]:
+    """Return the same clips with the frozen features of an encoder.
 
     Args:
         clips: to train on, not mirrored.
-        encoder: a slot encoder with a frozen backbone; what it is given when it is trained on these
-            clips equals what it would compute, but for rounding to float16.
-        folder: where features are kept: two bytes for each of N x F numbers of a frame.
+        encoder: with ``frozen_features``; what its ``losses`` find in these clips equals what they
+            would compute, but for rounding to float16.
+        folder: where features are kept: two bytes for each number of a frame.
 
     Raises:
-        UsageError: the backbone is trained, or the clips are of another kind.
+        UsageError: all of the encoder is trained, or the clips are of another kind.
     """
-    if not isinstance(encoder, SlotEncoder) or not encoder.backbone.frozen:
+    frozen = encoder.frozen_features()
+    if frozen is None:
         raise UsageError(
-            "features of a backbone that is trained change: take pretraining.feature_cache=null"
+            f"all of {type(encoder).__name__} is trained, and what it makes of frames changes: "
+            "take pretraining.feature_cache=null"
         )
     if isinstance(clips, MixedClips):
         parts = [with_cached_features(part, encoder, folder) for part in clips.datasets]
         return MixedClips([part for part in parts if isinstance(part, ClipDataset)])
     if not isinstance(clips, ClipDataset):
         raise UsageError("features are kept for clips of videos: take a ClipDataset or MixedClips")
-    slot_encoder, device = encoder, encoder.backbone.mean.device
 
     @torch.inference_mode()
     def compute(frames: Tensor) -> dict[str, Tensor]:
-        videos = resize(frames, slot_encoder.image_size)[None].to(device)
-        return {name: value[0] for name, value in slot_encoder.loss_inputs(videos).items()}
+        videos = resize(frames, encoder.image_size)[None].to(encoder.device)
+        return {name: value[0] for name, value in frozen.compute(videos).items()}
 
-    network = f"{type(encoder).__name__} {fingerprint(encoder.backbone)}"
+    network = f"{type(encoder).__name__} {encoder.image_size} {fingerprint(frozen.network)}"
     return clips.with_entries(VideoFeatures(folder, clips.videos, compute, network).read)
 
 
-def fingerprint(backbone: Backbone) -> str:
-    """Return a hash of everything that a frozen backbone's features depend on."""
-    digest = hashlib.sha256(f"{type(backbone).__name__} {backbone.image_size}".encode())
-    tensors = {**backbone.state_dict(), "mean": backbone.mean, "std": backbone.std}
+def fingerprint(network: nn.Module) -> str:
+    """Return a hash of a network: what its layers are, and all of its numbers."""
+    digest = hashlib.sha256(repr(network).encode())
+    tensors = dict(network.state_dict())
+    tensors |= dict(network.named_buffers())  # those too that a state_dict leaves out
     for name, tensor in tensors.items():
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())

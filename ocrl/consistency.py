@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ocrl.encoder import Encoder
-from ocrl.encoders.slots import SlotEncoder
 
 
 def slot_persistence(tokens: Tensor) -> Tensor:
@@ -66,7 +65,7 @@ def score_without_truth(
     """Score an encoder on clips without true segments.
 
     Returns:
-        ``slot_persistence``; ``mask_persistence`` if the tokens have a place; and for slot encoders
+        ``slot_persistence``; ``mask_persistence`` if the tokens have a place; and with a decoder
         ``unexplained``, the squared error of the reconstruction over the variance of its target:
         0 is perfect, 1 no better than the target's mean.
 
@@ -83,13 +82,13 @@ def score_without_truth(
         totals.setdefault(name, []).append((float(value), size))
 
     for batch in DataLoader(clips, batch_size):
-        seen, size = encoder.arguments(batch), len(batch["video"])
-        output = encoder.encode_video(**seen)
+        seen, size = encoder.to_device(batch), len(batch["video"])
+        output = encoder.encode_video(seen["video"], encoder.first_state(seen))
         add("slot_persistence", slot_persistence(output.tokens), size)
         if output.masks is not None:
             add("mask_persistence", mask_persistence(output.masks), size)
-        if isinstance(encoder, SlotEncoder):
-            decoded = encoder.reconstruct(**seen)
+        decoded = encoder.reconstruct(seen)
+        if decoded is not None:
             spread = decoded.target - decoded.target.mean((0, 1, 2))
             error = (decoded.reconstruction - decoded.target).square().mean()
             add("unexplained", error / spread.square().mean(), size)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ocrl.errors import UsageError
 
+Batch = Mapping[str, Tensor]
+"""Clips: ``video`` uint8 (B, T, H, W, 3), what an encoder ``asks_for``, and further entries."""
+
 BOXES, FLOW = "boxes", "flow"
-"""Entries that a clip may have besides its frames, see `ocrl.annotations`."""
+"""Entries that a batch may have besides its video, see `ocrl.annotations`."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class EncoderOutput:
         tokens: float (B, K, D), the set of tokens a policy reads.
         masks: float (B, K, h, w), non-negative, summing to one over K: where each token looks.
             None for encoders whose tokens have no place in the image.
-        state: float (B, K, D), what the next ``step`` is to be given. None for encoders
+        state: float (B, K, S), what the next ``step`` is to be given. None for encoders
             that carry nothing between frames. ``encode_video`` returns the state after the
             last frame, without a time axis.
     """
@@ -31,6 +35,33 @@ class EncoderOutput:
     tokens: Tensor
     masks: Tensor | None
     state: Tensor | None
+
+
+class Reconstruction(NamedTuple):
+    """Videos as their tokens explain them.
+
+    Attributes:
+        reconstruction: float (B, T, N, F).
+        target: float (B, T, N, F), what was to be reconstructed.
+        masks: float (B, T, K, h, w), summing to one over K: which token explains what. None where
+            all tokens explain everything together.
+    """
+
+    reconstruction: Tensor
+    target: Tensor
+    masks: Tensor | None = None
+
+
+class FrozenFeatures(NamedTuple):
+    """What training does not change: the same for a frame in every step.
+
+    Attributes:
+        network: all that the features depend on besides the frames.
+        compute: videos uint8 (B, T, H, W, 3) to features (B, T, ...) by name.
+    """
+
+    network: nn.Module
+    compute: Callable[[Tensor], dict[str, Tensor]]
 
 
 class Encoder(nn.Module, ABC):
@@ -42,15 +73,20 @@ class Encoder(nn.Module, ABC):
     ``step`` is a pure function of its arguments: deterministic in eval mode, and free of the
     decoder. ``encode_video`` equals ``step`` frame by frame.
 
+    An encoder of one's own defines ``step`` and the three sizes. The rest has defaults: override
+    ``segment`` and ``reconstruct`` where a decoder says more than the tokens' masks do,
+    ``first_state`` where an encoder is told what to look for.
+
     Attributes:
         num_tokens: K.
         token_dim: D.
         image_size: (height, width) of the frames it takes.
-        asks_for: entries of clips besides ``video`` that it is trained with and segments by, as
-            further arguments of ``segment``, ``reconstruct`` and ``losses``.
+        asks_for: entries of a batch besides ``video`` that it is trained with and segments by.
+        has_decoder_masks: whether ``segment`` gives other masks than where the tokens look.
     """
 
     asks_for: tuple[str, ...] = ()
+    has_decoder_masks: bool = False
     num_tokens: int
     token_dim: int
     image_size: tuple[int, int]
@@ -62,7 +98,14 @@ class Encoder(nn.Module, ABC):
         return torch.device("cpu") if parameter is None else parameter.device
 
     def initial_state(self, batch_size: int) -> Tensor | None:
-        """Return the state before a first frame, (B, K, D), or None if nothing is carried."""
+        """Return the state before a first frame, (B, K, S), or None if nothing is carried."""
+        return None
+
+    def first_state(self, batch: Batch) -> Tensor | None:
+        """Return the state (B, K, S) that a batch tells its videos to start from.
+
+        None, as by default: they start from ``initial_state``, told nothing.
+        """
         return None
 
     @abstractmethod
@@ -71,27 +114,30 @@ class Encoder(nn.Module, ABC):
 
         Args:
             frames: uint8 (B, H, W, 3).
-            state: what the last step returned, or ``initial_state(B)``.
+            state: what the last step returned, ``first_state(batch)`` or ``initial_state(B)``.
             is_first: bool (B,). Rows that are True start afresh, whatever their state holds.
 
         Returns:
-            Tokens (B, K, D), masks (B, K, h, w) or None, state (B, K, D) or None.
+            Tokens (B, K, D), masks (B, K, h, w) or None, state (B, K, S) or None.
         """
 
-    def encode_video(self, videos: Tensor) -> EncoderOutput:
-        """Encode videos from their first frame on.
+    def encode_video(self, videos: Tensor, state: Tensor | None = None) -> EncoderOutput:
+        """Encode videos.
 
         Args:
             videos: uint8 (B, T, H, W, 3).
+            state: (B, K, S) to go on from, as ``first_state`` or a step before returned it. None:
+                the videos start afresh.
 
         Returns:
             Tokens (B, T, K, D), masks (B, T, K, h, w) or None, and the state after frame T.
         """
         batch_size, num_frames = videos.shape[:2]
-        state = self.initial_state(batch_size)
+        afresh = state is None
+        state = self.initial_state(batch_size) if afresh else state
         outputs = []
         for t in range(num_frames):
-            is_first = torch.full((batch_size,), t == 0, device=videos.device)
+            is_first = torch.full((batch_size,), afresh and t == 0, device=videos.device)
             outputs.append(self.step(videos[:, t], state, is_first))
             state = outputs[-1].state
         masks = [output.masks for output in outputs if output.masks is not None]
@@ -101,28 +147,31 @@ class Encoder(nn.Module, ABC):
             state=state,
         )
 
-    def segment(self, videos: Tensor) -> Tensor | None:
+    def segment(self, batch: Batch) -> Tensor | None:
         """Return the masks that segmentation is scored by, (B, T, K, h, w), or None.
 
         By default where the tokens look; encoders whose decoder segments better override it.
-
-        Args:
-            videos: uint8 (B, T, H, W, 3).
         """
-        return self.encode_video(videos).masks
+        return self.encode_video(batch["video"], self.first_state(batch)).masks
 
     def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode one frame of each of B running videos: ``step`` with the masks of ``segment``."""
         return self.step(frames, state, is_first)
 
-    def arguments(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return what ``segment`` and ``losses`` are given of a batch of clips, where it encodes.
+    def reconstruct(self, batch: Batch) -> Reconstruction | None:
+        """Decode what the tokens hold, for pictures and scores; None without a decoder."""
+        return None
 
-        Args:
-            batch: with ``video`` uint8 (B, T, H, W, 3), and what it asks for.
+    def to_images(self, values: Tensor) -> Tensor | None:
+        """Return a reconstruction or its target (..., N, F) as uint8 images (..., h, w, 3).
+
+        None, as by default, if these are no colours.
         """
-        entries = {"videos": batch["video"], **{name: batch[name] for name in self.asks_for}}
-        return {name: entry.to(self.device) for name, entry in entries.items()}
+        return None
+
+    def to_device(self, batch: Batch) -> dict[str, Tensor]:
+        """Return a batch where it encodes."""
+        return {name: entry.to(self.device) for name, entry in batch.items()}
 
     def check_frames(self, frames: Tensor) -> None:
         """Raise UsageError unless ``frames`` is uint8 (..., H, W, 3) of this encoder's size."""
@@ -145,14 +194,22 @@ class TrainableEncoder(Encoder):
     loss_weights: dict[str, float]
 
     @abstractmethod
-    def losses(self, videos: Tensor) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return each term of the objective, unweighted scalars, keyed as ``loss_weights``.
 
         Args:
-            videos: uint8 (B, T, H, W, 3), clips to train on.
+            batch: clips to train on. Where it holds what ``frozen_features`` computes of them, by
+                the same names, that is taken in place of computing it.
         """
 
-    def total_loss(self, losses: dict[str, Tensor]) -> Tensor:
+    def total_loss(self, losses: Mapping[str, Tensor]) -> Tensor:
         """Return the weighted sum of the terms."""
         terms = [self.loss_weights[name] * value for name, value in losses.items()]
         return torch.stack(terms).sum()
+
+    def frozen_features(self) -> FrozenFeatures | None:
+        """Return what of ``losses`` training does not change, to be computed once and cached.
+
+        None, as by default: training changes all of it.
+        """
+        return None

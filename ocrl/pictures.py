@@ -13,8 +13,6 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from ocrl.encoder import Encoder
-from ocrl.encoders.slots import SlotEncoder
-from ocrl.modules.targets import ColourTarget
 from ocrl.pretraining import Pretraining
 from ocrl.visualization import Image, enlarge, image_grid, save_image, segmentation_strip
 
@@ -22,8 +20,8 @@ from ocrl.visualization import Image, enlarge, image_grid, save_image, segmentat
 class MaskPictures(Callback):
     """Draws frames, true segments and masks of the same clips after each validation.
 
-    The pictures go to TensorBoard and, as ``step=<n>.png``, into a folder. Encoders whose tokens
-    have no place in the image get none. Those that paint colours also show TensorBoard what.
+    The pictures go to TensorBoard and, as ``step=<n>.png``, into a folder. Encoders that paint
+    colours also show TensorBoard what; those without masks show that alone, in the folder too.
 
     Args:
         clips: what to draw from.
@@ -41,14 +39,16 @@ class MaskPictures(Callback):
         """Draw."""
         if not (trainer.is_global_zero and isinstance(pl_module, Pretraining)):
             return
-        picture = draw_masks(pl_module.encoder, self.clips)
-        if picture is None:
+        encoder = pl_module.encoder
+        drawn = {
+            "masks": draw_masks(encoder, self.clips),
+            "reconstructions": draw_reconstructions(encoder, self.clips),
+        }
+        pictures = {name: picture for name, picture in drawn.items() if picture is not None}
+        if not pictures:
             return
-        save_image(self.folder / f"step={trainer.global_step:06d}.png", picture)
-        pictures = {"masks": picture}
-        painted = draw_reconstructions(pl_module.encoder, self.clips)
-        if painted is not None:
-            pictures["reconstructions"] = painted
+        first = next(iter(pictures.values()))
+        save_image(self.folder / f"step={trainer.global_step:06d}.png", first)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 for name, image in pictures.items():
@@ -64,7 +64,7 @@ def spread(clips: Subset[dict[str, Tensor]], num: int) -> list[dict[str, Tensor]
 @torch.inference_mode()
 def draw_masks(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
     """Draw clips over time: frames, true segments if there are any, masks; None without masks."""
-    masks = encoder.segment(**_seen_by(encoder, clips))
+    masks = encoder.segment(_batch(encoder, clips))
     if masks is None:
         return None
     strips = [
@@ -76,18 +76,20 @@ def draw_masks(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | 
 
 @torch.inference_mode()
 def draw_reconstructions(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
-    """Draw what slots are to paint above what they paint; None unless these are colours."""
-    if not (isinstance(encoder, SlotEncoder) and isinstance(encoder.target, ColourTarget)):
+    """Draw what tokens are to paint above what they paint; None unless these are colours."""
+    decoded = encoder.reconstruct(_batch(encoder, clips))
+    if decoded is None:
         return None
-    decoded = encoder.reconstruct(**_seen_by(encoder, clips))
-    rows = []
-    for clip in range(len(clips)):
-        for painted in (decoded.target, decoded.reconstruction):
-            images = encoder.target.to_images(painted[clip]).cpu().numpy()
-            rows.append(list(enlarge(images, height=64)))
-    return image_grid(rows)
+    pictures = [encoder.to_images(values) for values in (decoded.target, decoded.reconstruction)]
+    rows = [
+        list(enlarge(images[clip].cpu().numpy(), height=64))
+        for clip in range(len(clips))
+        for images in pictures
+        if images is not None
+    ]
+    return image_grid(rows) if rows else None
 
 
-def _seen_by(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+def _batch(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     names = ("video", *encoder.asks_for)
-    return encoder.arguments({name: torch.stack([clip[name] for clip in clips]) for name in names})
+    return encoder.to_device({name: torch.stack([clip[name] for clip in clips]) for name in names})

@@ -13,22 +13,19 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
 
 from ocrl.cached_features import with_cached_features
-from ocrl.encoder import TrainableEncoder
+from ocrl.encoder import Batch, TrainableEncoder
 from ocrl.errors import UsageError
 from ocrl.scoring import SegmentationScores
-from ocrl.training import Batch, PretrainingSettings, Trained, fit
+from ocrl.training import PretrainingSettings, Trained, fit
 
 __all__ = ["Pretraining", "PretrainingSettings", "pretrain"]
-
-# Entries of a batch that `with_cached_features` puts there.
-COMPUTED = ("features", "keys")
 
 
 class Pretraining(Trained):
     """Minimises an encoder's own objective; scores its masks where there is ground truth.
 
     Batches are dictionaries with ``video`` uint8 (B, T, H, W, 3) and optionally ``segments``
-    integers (B, T, H, W), for validation; and what the encoder ``asks_for``.
+    integers (B, T, H, W), for validation; what the encoder ``asks_for``; cached features.
 
     Args:
         encoder: what is trained; its ``losses`` define the objective.
@@ -52,15 +49,9 @@ class Pretraining(Trained):
         self.factor = factor
         self.scores = scores
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms of the objective; what is computed of the video already is used."""
-        computed = {name: value for name, value in batch.items() if name in COMPUTED}
-        losses: dict[str, Tensor] = self.objective(**{**self.encoder.arguments(batch), **computed})
-        return losses
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the weighted sum of the encoder's losses."""
-        losses = self.losses(batch)
+        losses = self.objective(batch)
         total = self.encoder.total_loss(losses)
         if not torch.isfinite(total):
             terms = ", ".join(f"{name} {value.item():.3g}" for name, value in losses.items())
@@ -74,10 +65,10 @@ class Pretraining(Trained):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the losses on unseen clips, and collect the scores of the masks."""
-        losses = self.losses(batch)
+        losses = self.objective(batch)
         size = len(batch["video"])
         self.log("validation/loss", self.encoder.total_loss(losses), batch_size=size)
-        masks = self.encoder.segment(**self.encoder.arguments(batch))
+        masks = self.encoder.segment(batch)
         if masks is not None:
             self.log("validation/slots_used", slots_used(masks), batch_size=size)
             if "segments" in batch:

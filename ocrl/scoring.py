@@ -98,7 +98,7 @@ def score(
     scores = SegmentationScores(num_stuff)
     encoder.eval()
     for batch in DataLoader(clips, batch_size):
-        masks = encoder.segment(**encoder.arguments(batch))
+        masks = encoder.segment(encoder.to_device(batch))
         if masks is not None:
             scores.update(masks.cpu(), batch["segments"])
     return scores

@@ -47,8 +47,8 @@ def stream(
     Args:
         encoder: in eval mode; frames are resized to its image_size, antialiased.
         video: any file that FFmpeg reads.
-        state: (1, K, D), what to start from, such as `SAVi.condition` makes of boxes. None: the
-            encoder's own start.
+        state: (1, K, D), what to start from, such as ``encoder.first_state`` makes of boxes. None:
+            the encoder's own start.
 
     Raises:
         UsageError: the file is missing or no video.

@@ -12,12 +12,10 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ocrl.data.sampler import EpochSampler
-
-Batch = dict[str, Tensor]
+from ocrl.encoder import Batch
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from torch import Tensor
 
 from ocrl.annotations import box_for_each_slot
 from ocrl.checkpoints import load_encoder
-from ocrl.encoder import Encoder
-from ocrl.encoders import SAVi
-from ocrl.encoders.slots import AttentionMasks, SlotEncoder
+from ocrl.encoder import BOXES, Encoder
+from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.errors import UsageError
 from ocrl.streaming import segment_video
 from ocrl_studies.command_line import script
@@ -20,15 +19,15 @@ def main(cfg: DictConfig) -> None:
     torch.set_num_threads(cfg.num_threads)
     encoder: Encoder = load_encoder(cfg.checkpoint).to(cfg.device)
     state = None if cfg.boxes is None else condition(encoder, cfg.boxes)
-    if cfg.attention and isinstance(encoder, SlotEncoder):
+    if cfg.attention:
         encoder = AttentionMasks(encoder)
     result = segment_video(encoder, cfg.video, cfg.output, state=state)
     print(f"{result.num_frames} frames\noverlay: {result.overlay}\nmasks:   {result.masks}")
 
 
-def condition(encoder: Encoder, boxes: list[list[float]]) -> Tensor:
+def condition(encoder: Encoder, boxes: list[list[float]]) -> Tensor | None:
     """Return the state in which an encoder is about to look for the objects in boxes."""
-    if not isinstance(encoder, SAVi):
+    if BOXES not in encoder.asks_for:
         raise UsageError(f"{type(encoder).__name__} follows no boxes: leave boxes=null")
     try:
         given = torch.tensor([[*box] for box in boxes], dtype=torch.float32)
@@ -36,7 +35,7 @@ def condition(encoder: Encoder, boxes: list[list[float]]) -> Tensor:
         raise UsageError(
             f"boxes={boxes}: expected [[top, left, bottom, right], ...] in [0, 1]"
         ) from None
-    return encoder.condition(box_for_each_slot(given, encoder.num_tokens)[None])
+    return encoder.first_state({BOXES: box_for_each_slot(given, encoder.num_tokens)[None]})
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import dataclasses
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from ocrl.encoder import EncoderOutput, TrainableEncoder
+from ocrl.encoder import Batch, EncoderOutput, Reconstruction, TrainableEncoder
 from ocrl.errors import UsageError
 from ocrl.modules.backbones import Backbone
 from ocrl.modules.mlp import MLP
 from ocrl.modules.position import fourier_features, grid_coordinates
+from ocrl.modules.targets import Target
 from ocrl.objectives import feature_reconstruction
 
 
@@ -40,7 +41,7 @@ class GridEncoder(TrainableEncoder):
     def __init__(
         self,
         backbone: Backbone,
-        target: nn.Module,
+        target: Target,
         *,
         token_dim: int,
         target_dim: int,
@@ -83,8 +84,9 @@ class GridEncoder(TrainableEncoder):
         tokens = self._tokens(self.backbone(frames))
         return EncoderOutput(tokens, self.masks.expand(len(frames), -1, -1, -1), None)
 
-    def reconstruct(self, videos: Tensor) -> tuple[Tensor, Tensor]:
-        """Return reconstruction and target, (B, T, N, F) each, of uint8 videos (B, T, H, W, 3)."""
+    def reconstruct(self, batch: Batch) -> Reconstruction:
+        """Decode each token's block, beside the target."""
+        videos = batch["video"]
         self.check_frames(videos)
         frames = videos.flatten(0, 1)
         features = self.backbone(frames)
@@ -93,18 +95,24 @@ class GridEncoder(TrainableEncoder):
         cells = F.pixel_shuffle(channels, self.block_size).flatten(2).transpose(1, 2)
         reconstruction = torch.unflatten(cells, 0, videos.shape[:2])
         target: Tensor = self.target(frames, features).unflatten(0, videos.shape[:2])
-        return reconstruction, target
+        return Reconstruction(
+            reconstruction, target, self.masks.expand(*videos.shape[:2], -1, -1, -1)
+        )
 
-    def segment(self, videos: Tensor) -> None:
+    def segment(self, batch: Batch) -> None:
         """Return None: the cells of a grid are no segments."""
 
     def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode frames as ``step``, without masks."""
         return dataclasses.replace(self.step(frames, state, is_first), masks=None)
 
-    def losses(self, videos: Tensor) -> dict[str, Tensor]:
-        """Return the reconstruction error on uint8 clips (B, T, H, W, 3)."""
-        reconstruction, target = self.reconstruct(videos)
+    def to_images(self, values: Tensor) -> Tensor | None:
+        """Return a reconstruction or its target as images, if the target is made of colours."""
+        return self.target.to_images(values)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the reconstruction error."""
+        reconstruction, target, _ = self.reconstruct(batch)
         return {"reconstruction": feature_reconstruction(reconstruction, target)}
 
     def _tokens(self, features: Tensor) -> Tensor:

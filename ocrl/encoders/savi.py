@@ -7,14 +7,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ocrl.encoder import BOXES, FLOW, EncoderOutput
-from ocrl.encoders.slots import Reconstruction, SlotEncoder
-from ocrl.errors import UsageError
+from ocrl.encoder import BOXES, FLOW, Batch, EncoderOutput
+from ocrl.encoders.slots import SlotEncoder
 from ocrl.modules.backbones import Backbone
 from ocrl.modules.decoders import Decoder
 from ocrl.modules.initializers import BoxInitializer, Initializer
-from ocrl.modules.recurrence import SlotState
 from ocrl.modules.slot_attention import SlotAttention
+from ocrl.modules.targets import Target
 
 
 class SAVi(SlotEncoder):
@@ -27,8 +26,8 @@ class SAVi(SlotEncoder):
     follows the objects whose boxes it is given on the first frame: that is ``flow=True`` and a
     `BoxInitializer`. Without, it reconstructs the video itself, and finds objects on its own.
 
-    To stream a video from given boxes, start with ``state = encoder.condition(boxes)`` and let
-    ``is_first`` be False.
+    To stream a video from given boxes, start with ``state = encoder.first_state({"boxes": boxes})``
+    and let ``is_first`` be False.
 
     Args:
         backbone: frames to features.
@@ -51,7 +50,7 @@ class SAVi(SlotEncoder):
         corrector: SlotAttention,
         predictor: nn.Module,
         decoder: Decoder,
-        target: nn.Module,
+        target: Target,
         *,
         flow: bool = False,
         iterations: int = 1,
@@ -73,71 +72,46 @@ class SAVi(SlotEncoder):
         self.asks_for = (*boxes, FLOW) if flow else boxes
         self.loss_weights = {"reconstruction": 1.0}
 
-    def condition(self, boxes: Tensor) -> Tensor:
+    def first_state(self, batch: Batch) -> Tensor | None:
         """Return the state (B, K, D) in which slots are about to look for the objects in boxes.
 
         Args:
-            boxes: (B, K, 4), each (top, left, bottom, right) in [0, 1] on the first frame; zeros
-                for slots without an object.
+            batch: with a `BoxInitializer`, ``boxes`` (B, K, 4), each (top, left, bottom, right) in
+                [0, 1] on the first frame; zeros for slots without an object.
 
         Raises:
-            UsageError: if the encoder was built without a `BoxInitializer`, or for another number
-                of boxes.
+            UsageError: if the encoder was built for another number of boxes.
         """
         initializer = self.recurrence.initializer
-        if not isinstance(initializer, BoxInitializer):
-            raise UsageError("this SAVi takes no boxes: build it with a BoxInitializer")
-        return initializer.from_boxes(boxes)
+        if not isinstance(initializer, BoxInitializer) or BOXES not in batch:
+            return None
+        return initializer.from_boxes(batch[BOXES])
 
-    def losses(
-        self,
-        videos: Tensor,
-        features: Tensor | None = None,
-        *,
-        boxes: Tensor | None = None,
-        flow: Tensor | None = None,
-    ) -> dict[str, Tensor]:
-        """Return the squared error, summed over a clip.
+    def target_of(self, batch: Batch, features: Tensor) -> Tensor:
+        """Return what is to be reconstructed: the video or, if that is asked for, its flow."""
+        target: Tensor = self.target(batch[FLOW if FLOW in self.asks_for else "video"], features)
+        return target
 
-        Args:
-            videos: uint8 (B, T, H, W, 3).
-            features: what ``backbone_features(videos)`` gave, if it is at hand.
-            boxes: of the first frame, as `condition` takes them; with a `BoxInitializer` alone.
-            flow: uint8 (B, T, H, W, 3), optical flow drawn in colours, to be reconstructed in
-                place of the videos.
-        """
-        features = self.backbone_features(videos) if features is None else features
-        slots = self._follow(features, boxes)
-        target = self.target(videos if flow is None else flow, features)
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the squared error, summed over a clip."""
+        features = self.features_of(batch)
+        slots = self.group(features, self.first_state(batch))
+        target = self.target_of(batch, features)
         mean_error = self.decoder_loss(slots.slots, slots.attention, target)
         return {"reconstruction": mean_error * target[0].numel()}
 
-    def encode_video(
-        self, videos: Tensor, *, boxes: Tensor | None = None, flow: Tensor | None = None
-    ) -> EncoderOutput:
-        """Encode videos from their first frame on; ``flow`` takes no part in it."""
-        return self.output(self._follow(self.backbone_features(videos), boxes))
-
-    def reconstruct(
-        self, videos: Tensor, *, boxes: Tensor | None = None, flow: Tensor | None = None
-    ) -> Reconstruction:
-        """Decode what the slots hold, beside the video or, if it is given, the flow."""
-        features = self.backbone_features(videos)
-        target = self.target(videos if flow is None else flow, features)
-        return self.decode(self._follow(features, boxes), target)
-
-    def segment(
-        self, videos: Tensor, *, boxes: Tensor | None = None, flow: Tensor | None = None
-    ) -> Tensor:
-        """Return the decoder's masks (B, T, K, h, w); ``flow`` takes no part in it.
+    def segment(self, batch: Batch) -> Tensor | None:
+        """Return the decoder's masks (B, T, K, h, w); flow takes no part in it.
 
         Slots without an object are all alike and explain the rest together: from boxes on, the
         first of them has the masks of all.
         """
-        features = self.backbone_features(videos)
-        slots = self._follow(features, boxes)
-        masks = self.decode(slots, self.target(videos, features)).masks
-        return masks if boxes is None else merge_alike(slots.slots, masks)
+        features = self.features_of(batch)
+        slots = self.group(features, self.first_state(batch))
+        masks = self.decode(slots, self.target(batch["video"], features)).masks
+        if masks is None or BOXES not in self.asks_for:
+            return masks
+        return merge_alike(slots.slots, masks)
 
     def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode one frame of each of B running videos, with masks as ``segment`` has them."""
@@ -145,9 +119,6 @@ class SAVi(SlotEncoder):
         if output.masks is None or BOXES not in self.asks_for:
             return output
         return replace(output, masks=merge_alike(output.tokens, output.masks))
-
-    def _follow(self, features: Tensor, boxes: Tensor | None) -> SlotState:
-        return self.group(features, None if boxes is None else self.condition(boxes))
 
 
 def merge_alike(slots: Tensor, masks: Tensor, tolerance: float = 1e-3) -> Tensor:

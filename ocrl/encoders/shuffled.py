@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ocrl.encoder import Encoder, EncoderOutput
+from ocrl.encoder import Batch, Encoder, EncoderOutput
 from ocrl.errors import UsageError
 
 
@@ -38,6 +38,7 @@ class ShuffledSlots(Encoder):
         self.num_tokens = encoder.num_tokens
         self.token_dim = encoder.token_dim
         self.image_size = encoder.image_size
+        self.asks_for = encoder.asks_for
         generator = torch.Generator().manual_seed(seed)
         order = torch.rand(self.num_tokens, self.token_dim, generator=generator).argsort(0)
         self.register_buffer("permutation", order, persistent=False)
@@ -45,6 +46,10 @@ class ShuffledSlots(Encoder):
     def initial_state(self, batch_size: int) -> Tensor | None:
         """Return the encoder's own; what is carried is not shuffled."""
         return self.encoder.initial_state(batch_size)
+
+    def first_state(self, batch: Batch) -> Tensor | None:
+        """Return the encoder's own."""
+        return self.encoder.first_state(batch)
 
     def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode frames (B, H, W, 3) and shuffle the tokens, which have no place any more."""

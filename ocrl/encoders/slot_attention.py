@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ocrl.encoder import Batch
 from ocrl.encoders.slots import SlotEncoder
 from ocrl.modules.backbones import Backbone
 from ocrl.modules.decoders import Decoder
 from ocrl.modules.initializers import Initializer
 from ocrl.modules.slot_attention import SlotAttention
+from ocrl.modules.targets import Target
 
 
 class SlotAttentionAutoencoder(SlotEncoder):
@@ -37,7 +39,7 @@ class SlotAttentionAutoencoder(SlotEncoder):
         initializer: Initializer,
         corrector: SlotAttention,
         decoder: Decoder,
-        target: nn.Module,
+        target: Target,
         *,
         iterations: int = 3,
         checkpoint_decoder: bool = False,
@@ -56,14 +58,9 @@ class SlotAttentionAutoencoder(SlotEncoder):
         )
         self.loss_weights = {"reconstruction": 1.0}
 
-    def losses(self, videos: Tensor, features: Tensor | None = None) -> dict[str, Tensor]:
-        """Return the decoder's loss.
-
-        Args:
-            videos: uint8 (B, T, H, W, 3).
-            features: what ``backbone_features(videos)`` gave, if it is at hand.
-        """
-        features = self.backbone_features(videos) if features is None else features
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the decoder's loss."""
+        features = self.features_of(batch)
         slots = self.group(features)
-        target = self.target(videos, features)
+        target = self.target_of(batch, features)
         return {"reconstruction": self.decoder_loss(slots.slots, slots.attention, target)}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ocrl.encoder import Batch
 from ocrl.encoders.slots import SlotEncoder
 from ocrl.modules.backbones import Backbone
 from ocrl.modules.decoders import Decoder
 from ocrl.modules.initializers import Initializer
 from ocrl.modules.slot_attention import SlotAttention
+from ocrl.modules.targets import Target
 from ocrl.objectives import slot_slot_contrast
 
 
@@ -45,7 +47,7 @@ class SlotContrast(SlotEncoder):
         corrector: SlotAttention,
         predictor: nn.Module | None,
         decoder: Decoder,
-        target: nn.Module,
+        target: Target,
         *,
         contrast_weight: float = 0.5,
         temperature: float = 0.1,
@@ -68,19 +70,18 @@ class SlotContrast(SlotEncoder):
         self.temperature = temperature
         self.loss_weights = {"reconstruction": 1.0, "slot_contrast": contrast_weight}
 
-    def losses(self, videos: Tensor, features: Tensor | None = None) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of the objective, unweighted.
 
         Args:
-            videos: uint8 (B, T, H, W, 3), clips of 2 frames or more.
-            features: what ``backbone_features(videos)`` gave, if it is at hand.
+            batch: clips of 2 frames or more.
 
         Raises:
             UsageError: for clips of one frame.
         """
-        features = self.backbone_features(videos) if features is None else features
+        features = self.features_of(batch)
         slots, attention, _ = self.group(features)
-        target = self.target(videos, features)
+        target = self.target_of(batch, features)
         return {
             "reconstruction": self.decoder_loss(slots, attention, target),
             "slot_contrast": slot_slot_contrast(slots, self.temperature),

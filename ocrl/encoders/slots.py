@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ocrl.encoder import Encoder, EncoderOutput, TrainableEncoder
+from ocrl.encoder import (
+    Batch,
+    EncoderOutput,
+    FrozenFeatures,
+    Reconstruction,
+    TrainableEncoder,
+)
 from ocrl.errors import UsageError
 from ocrl.modules.backbones import Backbone
 from ocrl.modules.decoders import Decoder
 from ocrl.modules.initializers import Initializer
 from ocrl.modules.recurrence import SlotRecurrence, SlotState
 from ocrl.modules.slot_attention import SlotAttention
-
-
-class Reconstruction(NamedTuple):
-    """Videos as their slots explain them.
-
-    Attributes:
-        masks: float (B, T, K, h, w), summing to one over K: what is scored as segmentation.
-        reconstruction: float (B, T, h * w, F).
-        target: float (B, T, h * w, F), what was to be reconstructed.
-    """
-
-    masks: Tensor
-    reconstruction: Tensor
-    target: Tensor
+from ocrl.modules.targets import Target
 
 
 class SlotEncoder(TrainableEncoder):
@@ -64,7 +55,7 @@ class SlotEncoder(TrainableEncoder):
         corrector: SlotAttention,
         predictor: nn.Module | None,
         decoder: Decoder,
-        target: nn.Module,
+        target: Target,
         *,
         first_iterations: int = 3,
         iterations: int = 2,
@@ -91,6 +82,7 @@ class SlotEncoder(TrainableEncoder):
         self.decoder = decoder
         self.target = target
         self.checkpoint_decoder = checkpoint_decoder
+        self.has_decoder_masks = decoder.has_masks
 
     def initial_state(self, batch_size: int) -> Tensor:
         """Return the initialiser's slots, (B, K, D)."""
@@ -104,14 +96,10 @@ class SlotEncoder(TrainableEncoder):
         slots = self.recurrence.step(self.projection(self.backbone(frames)), state, is_first)
         return EncoderOutput(slots.slots, self._to_grid(slots.attention), slots.predicted)
 
-    def encode_video(self, videos: Tensor) -> EncoderOutput:
-        """Encode videos from their first frame on, all frames at once in the backbone."""
-        return self.output(self.group(self.backbone_features(videos)))
-
-    def output(self, slots: SlotState) -> EncoderOutput:
-        """Return slots over time as what ``encode_video`` makes of a video."""
-        masks = self._to_grid(slots.attention)
-        return EncoderOutput(slots.slots, masks, slots.predicted[:, -1])
+    def encode_video(self, videos: Tensor, state: Tensor | None = None) -> EncoderOutput:
+        """Encode videos, all frames at once in the backbone, see `ocrl.Encoder.encode_video`."""
+        slots = self.group(self.backbone_features(videos), state)
+        return EncoderOutput(slots.slots, self._to_grid(slots.attention), slots.predicted[:, -1])
 
     def backbone_features(self, videos: Tensor) -> Tensor:
         """Return the features (B, T, N, F) of uint8 videos (B, T, H, W, 3)."""
@@ -119,37 +107,50 @@ class SlotEncoder(TrainableEncoder):
         features: Tensor = self.backbone(videos.flatten(0, 1)).unflatten(0, videos.shape[:2])
         return features
 
-    def loss_inputs(self, videos: Tensor) -> dict[str, Tensor]:
-        """Return what ``losses`` computes first of uint8 videos (B, T, H, W, 3), by argument.
+    def frozen_features(self) -> FrozenFeatures | None:
+        """Return the backbone's features, ``features``, if it is frozen."""
+        if not self.backbone.frozen:
+            return None
+        return FrozenFeatures(self.backbone, lambda x: {"features": self.backbone_features(x)})
 
-        With a frozen backbone it never changes: compute it once, and give it to ``losses``.
-        """
-        return {"features": self.backbone_features(videos)}
+    def features_of(self, batch: Batch) -> Tensor:
+        """Return the features (B, T, N, F) that a batch holds, or else those of its videos."""
+        return batch["features"] if "features" in batch else self.backbone_features(batch["video"])
 
-    def group(self, features: Tensor, initial: Tensor | None = None) -> SlotState:
+    def target_of(self, batch: Batch, features: Tensor) -> Tensor:
+        """Return what is to be reconstructed of a batch with these features, (B, T, N, F)."""
+        target: Tensor = self.target(batch["video"], features)
+        return target
+
+    def group(self, features: Tensor, state: Tensor | None = None) -> SlotState:
         """Group features (B, T, N, F) into slots over time.
 
         Args:
             features: as ``backbone_features`` returns them.
-            initial: (B, K, D), slots before the first frame. None: those of the initialiser.
+            state: (B, K, D), slots to go on from. None: the videos start afresh.
         """
-        state: SlotState = self.recurrence(self.projection(features), initial)
-        return state
+        slots: SlotState = self.recurrence(self.projection(features), state)
+        return slots
 
-    def reconstruct(self, videos: Tensor) -> Reconstruction:
-        """Decode what the slots of uint8 videos (B, T, H, W, 3) hold, for pictures and scores."""
-        features = self.backbone_features(videos)
-        return self.decode(self.group(features), self.target(videos, features))
+    def reconstruct(self, batch: Batch) -> Reconstruction:
+        """Decode what the slots hold, beside the target that they are to explain."""
+        features = self.features_of(batch)
+        slots = self.group(features, self.first_state(batch))
+        return self.decode(slots, self.target_of(batch, features))
 
     def decode(self, slots: SlotState, target: Tensor) -> Reconstruction:
         """Decode slots over time, beside the target (B, T, N, F) that they are to explain."""
         decoded = self.decoder(*(x.flatten(0, 1) for x in (slots.slots, slots.attention, target)))
         reconstruction, masks = (x.unflatten(0, target.shape[:2]) for x in decoded)
-        return Reconstruction(masks.unflatten(-1, self.decoder.grid_size), reconstruction, target)
+        return Reconstruction(reconstruction, target, masks.unflatten(-1, self.decoder.grid_size))
 
-    def segment(self, videos: Tensor) -> Tensor:
-        """Return the decoder's masks (B, T, K, h, w) of uint8 videos (B, T, H, W, 3)."""
-        return self.reconstruct(videos).masks
+    def segment(self, batch: Batch) -> Tensor | None:
+        """Return the decoder's masks, (B, T, K, h, w)."""
+        return self.reconstruct(batch).masks
+
+    def to_images(self, values: Tensor) -> Tensor | None:
+        """Return a reconstruction or its target as images, if the target is made of colours."""
+        return self.target.to_images(values)
 
     def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode one frame of each of B running videos, with the decoder's masks."""
@@ -171,37 +172,3 @@ class SlotEncoder(TrainableEncoder):
 
     def _to_grid(self, attention: Tensor) -> Tensor:
         return torch.unflatten(attention, -1, self.backbone.grid_size)
-
-
-class AttentionMasks(Encoder):
-    """A slot encoder whose segmentation is where its slots look, not what its decoder draws.
-
-    What an agent's tokens are made of; the decoder takes no part in it, and may lag behind.
-
-    Args:
-        encoder: with a decoder that draws masks of its own.
-    """
-
-    def __init__(self, encoder: SlotEncoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.num_tokens = encoder.num_tokens
-        self.token_dim = encoder.token_dim
-        self.image_size = encoder.image_size
-        self.asks_for = encoder.asks_for
-
-    def initial_state(self, batch_size: int) -> Tensor:
-        """Return the encoder's own."""
-        return self.encoder.initial_state(batch_size)
-
-    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Return what the encoder does, whose masks are attention."""
-        return self.encoder.step(frames, state, is_first)
-
-    def encode_video(self, videos: Tensor, **asked: Tensor) -> EncoderOutput:
-        """Return what the encoder does, all frames at once in the backbone."""
-        return self.encoder.encode_video(videos, **asked)
-
-    def segment(self, videos: Tensor, **asked: Tensor) -> Tensor | None:
-        """Return where slots look, (B, T, K, h, w)."""
-        return self.encode_video(videos, **asked).masks

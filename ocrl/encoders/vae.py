@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ocrl.encoder import EncoderOutput, TrainableEncoder
+from ocrl.encoder import Batch
+from ocrl.encoders.vector import VectorEncoder
 from ocrl.modules.backbones import Backbone
-from ocrl.modules.mlp import MLP
-from ocrl.modules.position import PositionEmbedding
+from ocrl.modules.targets import Target
 from ocrl.objectives import feature_reconstruction
 
 
-class VAE(TrainableEncoder):
+class VAE(VectorEncoder):
     """A frame as a Gaussian over vectors, trained on the slot encoders' target.
 
         frame -> backbone -> reduce, flatten -> MLP -> mean, log variance
@@ -30,66 +30,36 @@ class VAE(TrainableEncoder):
         token_dim: D, width of the latent vector.
         target_dim: width of the target.
         beta: weight of the divergence from the prior.
-        reduced_dim: width to which each backbone token is reduced before all are flattened.
-        hidden_dim: width of the hidden layer before mean and variance.
-        decoder_dim: width of the decoder's two hidden layers.
+        **widths: see `VectorEncoder`.
     """
+
+    num_moments = 2
 
     def __init__(
         self,
         backbone: Backbone,
-        target: nn.Module,
+        target: Target,
         *,
         token_dim: int,
         target_dim: int,
         beta: float = 1.0,
-        reduced_dim: int = 8,
-        hidden_dim: int = 512,
-        decoder_dim: int = 128,
+        **widths: int,
     ) -> None:
-        super().__init__()
-        num_cells = backbone.grid_size[0] * backbone.grid_size[1]
-        self.num_tokens = 1
-        self.token_dim = token_dim
-        self.image_size = backbone.image_size
+        super().__init__(backbone, target, token_dim=token_dim, target_dim=target_dim, **widths)
         self.loss_weights = {"reconstruction": 1.0, "divergence": beta}
-        self.backbone = backbone
-        self.reduce = nn.Linear(backbone.feature_dim, reduced_dim)
-        self.to_posterior = MLP(num_cells * reduced_dim, [hidden_dim], 2 * token_dim)
-        self.to_cell = nn.Linear(token_dim, decoder_dim)
-        self.position = PositionEmbedding(backbone.grid_size, decoder_dim)
-        self.decoder = MLP(decoder_dim, [decoder_dim, decoder_dim], target_dim)
-        self.target = target
-
-    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode frames (B, H, W, 3) as one token each; nothing is carried."""
-        self.check_frames(frames)
-        mean, _ = self.posterior(self.backbone(frames))
-        return EncoderOutput(mean.unsqueeze(1), None, None)
 
     def posterior(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance, (B, D) each, of the vector behind features (B, N, F)."""
-        mean, log_variance = self.to_posterior(self.reduce(features).flatten(1)).chunk(2, dim=-1)
+        mean, log_variance = super().vector(features).chunk(2, dim=-1)
         return mean, log_variance
 
-    def decode(self, vectors: Tensor) -> Tensor:
-        """Return the reconstruction (B, N, F) of the target from vectors (B, D)."""
-        reconstruction: Tensor = self.decoder(self.position(self.to_cell(vectors).unsqueeze(1)))
-        return reconstruction
+    def vector(self, features: Tensor) -> Tensor:
+        """Return the mean (B, D) of the vector behind features (B, N, F)."""
+        return self.posterior(features)[0]
 
-    def reconstruct(self, videos: Tensor) -> tuple[Tensor, Tensor]:
-        """Return reconstruction and target, (B, T, N, F) each, of uint8 videos (B, T, H, W, 3)."""
-        self.check_frames(videos)
-        frames = videos.flatten(0, 1)
-        features = self.backbone(frames)
-        mean, _ = self.posterior(features)
-        target: Tensor = self.target(frames, features)
-        both = (torch.unflatten(x, 0, videos.shape[:2]) for x in (self.decode(mean), target))
-        reconstruction, target = both
-        return reconstruction, target
-
-    def losses(self, videos: Tensor) -> dict[str, Tensor]:
-        """Return reconstruction error and divergence on uint8 clips (B, T, H, W, 3)."""
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return reconstruction error and divergence."""
+        videos = batch["video"]
         self.check_frames(videos)
         frames = videos.flatten(0, 1)
         features = self.backbone(frames)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
-from ocrl.encoder import EncoderOutput, TrainableEncoder
+from ocrl.encoder import Batch, EncoderOutput, Reconstruction, TrainableEncoder
 from ocrl.modules.backbones import Backbone
 from ocrl.modules.mlp import MLP
 from ocrl.modules.position import PositionEmbedding
+from ocrl.modules.targets import Target
 from ocrl.objectives import feature_reconstruction
 
 
@@ -24,17 +26,24 @@ class VectorEncoder(TrainableEncoder):
         token_dim: D.
         target_dim: width of the target.
         reduced_dim: width to which each backbone token is reduced before all are flattened.
+        hidden_dim: width of the hidden layer before the vector.
         decoder_dim: width of the decoder's two hidden layers.
+
+    Attributes:
+        num_moments: numbers that the encoder gives for each of the vector.
     """
+
+    num_moments: int = 1
 
     def __init__(
         self,
         backbone: Backbone,
-        target: nn.Module,
+        target: Target,
         *,
         token_dim: int,
         target_dim: int,
         reduced_dim: int = 8,
+        hidden_dim: int = 512,
         decoder_dim: int = 128,
     ) -> None:
         super().__init__()
@@ -45,7 +54,8 @@ class VectorEncoder(TrainableEncoder):
         self.loss_weights = {"reconstruction": 1.0}
         self.backbone = backbone
         self.reduce = nn.Linear(backbone.feature_dim, reduced_dim)
-        self.to_vector = MLP(num_cells * reduced_dim, [token_dim], token_dim)
+        vector_dim = self.num_moments * token_dim
+        self.to_vector = MLP(num_cells * reduced_dim, [hidden_dim], vector_dim)
         self.to_cell = nn.Linear(token_dim, decoder_dim)
         self.position = PositionEmbedding(backbone.grid_size, decoder_dim)
         self.decoder = MLP(decoder_dim, [decoder_dim, decoder_dim], target_dim)
@@ -54,21 +64,32 @@ class VectorEncoder(TrainableEncoder):
     def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode frames (B, H, W, 3) as one token each; nothing is carried."""
         self.check_frames(frames)
-        vector = self.to_vector(self.reduce(self.backbone(frames)).flatten(1))
-        return EncoderOutput(vector.unsqueeze(1), None, None)
+        return EncoderOutput(self.vector(self.backbone(frames)).unsqueeze(1), None, None)
 
-    def reconstruct(self, videos: Tensor) -> tuple[Tensor, Tensor]:
-        """Return reconstruction and target, (B, T, N, F) each, of uint8 videos (B, T, H, W, 3)."""
+    def vector(self, features: Tensor) -> Tensor:
+        """Return the vector (B, D) of features (B, N, F)."""
+        vector: Tensor = self.to_vector(self.reduce(features).flatten(1))
+        return vector
+
+    def decode(self, vectors: Tensor) -> Tensor:
+        """Return the reconstruction (B, N, F) of the target from vectors (B, D)."""
+        reconstruction: Tensor = self.decoder(self.position(self.to_cell(vectors).unsqueeze(1)))
+        return reconstruction
+
+    def reconstruct(self, batch: Batch) -> Reconstruction:
+        """Decode the vectors, beside the target."""
+        videos = batch["video"]
         self.check_frames(videos)
         frames = videos.flatten(0, 1)
         features = self.backbone(frames)
-        vectors = self.to_vector(self.reduce(features).flatten(1))
-        cells = self.position(self.to_cell(vectors).unsqueeze(1))
-        reconstruction: Tensor = self.decoder(cells).unflatten(0, videos.shape[:2])
-        target: Tensor = self.target(frames, features).unflatten(0, videos.shape[:2])
-        return reconstruction, target
+        both = (self.decode(self.vector(features)), self.target(frames, features))
+        return Reconstruction(*(torch.unflatten(x, 0, videos.shape[:2]) for x in both))
 
-    def losses(self, videos: Tensor) -> dict[str, Tensor]:
-        """Return the reconstruction error on uint8 clips (B, T, H, W, 3)."""
-        reconstruction, target = self.reconstruct(videos)
+    def to_images(self, values: Tensor) -> Tensor | None:
+        """Return a reconstruction or its target as images, if the target is made of colours."""
+        return self.target.to_images(values)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the reconstruction error."""
+        reconstruction, target, _ = self.reconstruct(batch)
         return {"reconstruction": feature_reconstruction(reconstruction, target)}

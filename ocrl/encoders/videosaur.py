@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ocrl.encoder import Batch, FrozenFeatures
 from ocrl.encoders.slots import SlotEncoder
 from ocrl.modules.backbones import TimmBackbone
 from ocrl.modules.decoders import Decoder
@@ -81,29 +82,31 @@ class VideoSAUR(SlotEncoder):
         batch = videos.shape[:2]
         return torch.unflatten(features, 0, batch), torch.unflatten(keys, 0, batch)
 
-    def loss_inputs(self, videos: Tensor) -> dict[str, Tensor]:
-        """Return what ``losses`` computes first of uint8 videos (B, T, H, W, 3), by argument."""
-        features, keys = self.features_and_keys(videos)
-        return {"features": features, "keys": keys}
+    def frozen_features(self) -> FrozenFeatures | None:
+        """Return the backbone's ``features`` and ``keys``, if it is frozen."""
+        if not self.backbone.frozen:
+            return None
+        names = ("features", "keys")
+        return FrozenFeatures(
+            self.backbone, lambda x: dict(zip(names, self.features_and_keys(x), strict=True))
+        )
 
-    def losses(
-        self, videos: Tensor, features: Tensor | None = None, keys: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of the objective, unweighted.
 
         Args:
-            videos: uint8 (B, T, H, W, 3), clips of 2 frames or more.
-            features: what ``features_and_keys(videos)`` gave, if it is at hand.
-            keys: the same.
+            batch: clips of 2 frames or more.
 
         Raises:
             UsageError: for clips of one frame.
         """
-        if features is None or keys is None:
-            features, keys = self.features_and_keys(videos)
+        if "features" in batch and "keys" in batch:
+            features, keys = batch["features"], batch["keys"]
+        else:
+            features, keys = self.features_and_keys(batch["video"])
         slots = self.group(features)
         decoded = self.decoder(*(x.flatten(0, 1) for x in (slots.slots, slots.attention, features)))
-        outputs = torch.unflatten(decoded.reconstruction, 0, videos.shape[:2])
+        outputs = torch.unflatten(decoded.reconstruction, 0, features.shape[:2])
         num_patches = features.shape[2]
         target = temporal_similarity_target(keys, self.temperature)
         losses = {

@@ -65,7 +65,7 @@ class BoxInitializer(Initializer):
         raise UsageError(
             "this encoder follows the objects in boxes that it is given on a first frame, and was "
             "given none: give boxes=[[top, left, bottom, right], ...] in [0, 1], start with "
-            "encoder.condition(boxes), or take one that finds objects by itself"
+            "encoder.first_state({'boxes': boxes}), or take one that finds objects by itself"
         )
 
     def from_boxes(self, boxes: Tensor) -> Tensor:

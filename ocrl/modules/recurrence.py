@@ -83,19 +83,20 @@ class SlotRecurrence(nn.Module):
             slots, attention = self.corrector.iterate(slots, keys, values)
         return SlotState(slots, attention, self.predict(slots))
 
-    def forward(self, features: Tensor, initial: Tensor | None = None) -> SlotState:
-        """Run over whole videos from their first frame on.
+    def forward(self, features: Tensor, predicted: Tensor | None = None) -> SlotState:
+        """Run over whole videos.
 
         Args:
             features: (B, T, N, F), the frames' tokens.
-            initial: (B, K, D), slots before the first frame. None: those of the initialiser.
+            predicted: (B, K, D), slots to go on from. None: those of the initialiser, which a
+                first frame corrects.
         """
-        predicted = self.initializer(len(features)) if initial is None else initial
+        iterations = self.first_iterations if predicted is None else self.iterations
+        predicted = self.initializer(len(features)) if predicted is None else predicted
         states = []
-        for t, frame in enumerate(features.unbind(dim=1)):
-            iterations = self.iterations if t else self.first_iterations
+        for frame in features.unbind(dim=1):
             slots, attention = self.corrector(frame, predicted, iterations)
-            predicted = self.predict(slots)
+            predicted, iterations = self.predict(slots), self.iterations
             states.append(SlotState(slots, attention, predicted))
         return SlotState(*(torch.stack(parts, dim=1) for parts in zip(*states, strict=True)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,22 @@ OFFSET = 0.05
 RED_GREEN, BLUE_YELLOW = 0.75, 0.5
 
 
-class FeatureTarget(nn.Module):
+class Target(nn.Module, ABC):
+    """Maps frames and their features to what is reconstructed of them."""
+
+    @abstractmethod
+    def forward(self, frames: Tensor, features: Tensor) -> Tensor:
+        """Return the target (..., N, F) of uint8 frames (..., H, W, 3)."""
+
+    def to_images(self, target: Tensor) -> Tensor | None:
+        """Return a target or its reconstruction (..., N, F) as uint8 images (..., h, w, 3).
+
+        None, as by default, if these are no colours.
+        """
+        return None
+
+
+class FeatureTarget(Target):
     """The backbone's own features, without gradient (DINOSAUR, arXiv 2209.14860, section 3.1)."""
 
     def forward(self, frames: Tensor, features: Tensor) -> Tensor:
@@ -22,7 +39,7 @@ class FeatureTarget(nn.Module):
         return features.detach()
 
 
-class ColourTarget(nn.Module):
+class ColourTarget(Target):
     """The mean colour of each patch in [-1, 1] and, if wanted, its place in the image.
 
     With patches of one pixel this is the image itself.

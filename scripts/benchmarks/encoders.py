@@ -14,7 +14,6 @@ from torch import Tensor
 
 from benchmarks.measuring import interleaved, peak_memory, seconds
 from ocrl.encoder import Encoder, TrainableEncoder
-from ocrl.encoders.slots import SlotEncoder
 from ocrl_studies.composition import compose, find_configs
 from ocrl_studies.core.terminal import print_table
 
@@ -104,7 +103,7 @@ def measure(name: str, budget: float) -> Cost:
 def measure_published(budget: float) -> None:
     """Print what SlotContrast costs in the size that the official code was measured in."""
     cfg = compose("pretrain_slots", ["encoder=slotcontrast_dinov2", "encoder.pretrained=false"])
-    encoder: SlotEncoder = instantiate(cfg.encoder.model)
+    encoder: TrainableEncoder = instantiate(cfg.encoder.model)
     clips = random_videos(encoder, 2, 4)
     cached = cached_inputs(encoder, clips)
     steps = interleaved(
@@ -141,10 +140,11 @@ def frame_time(encoder: Encoder, batch_size: int, budget: float) -> float:
         return seconds(lambda: encoder.step(frames, state, is_first), budget) / batch_size
 
 
-def cached_inputs(encoder: SlotEncoder, clips: Tensor) -> dict[str, Tensor]:
+def cached_inputs(encoder: TrainableEncoder, clips: Tensor) -> dict[str, Tensor]:
     """Return what never changes with a frozen backbone, and is computed once."""
     with torch.no_grad():
-        return encoder.loss_inputs(clips)
+        frozen = encoder.frozen_features()
+        return {} if frozen is None else frozen.compute(clips)
 
 
 def training_step(
@@ -160,7 +160,7 @@ def training_step(
     def step() -> None:
         encoder.train()
         optimizer.zero_grad()
-        losses = encoder.losses(clips, **(cached or {}))
+        losses = encoder.losses({"video": clips, **(cached or {})})
         torch.autograd.backward(encoder.total_loss(losses))
         torch.nn.utils.clip_grad_norm_(trained, settings.gradient_clip)
         optimizer.step()

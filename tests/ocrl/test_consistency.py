@@ -52,8 +52,8 @@ def test_a_perfect_reconstruction_leaves_nothing_unexplained(monkeypatch):
     assert score_without_truth(encoder, clips)["unexplained"] > 0.5
     whole = encoder.reconstruct
 
-    def perfect(videos):
-        decoded = whole(videos)
+    def perfect(batch):
+        decoded = whole(batch)
         return decoded._replace(reconstruction=decoded.target)
 
     monkeypatch.setattr(encoder, "reconstruct", perfect)

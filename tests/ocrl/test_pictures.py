@@ -9,18 +9,18 @@ from torch.utils.data import Subset
 
 from ocrl.data.clips import Clip, ClipDataset
 from ocrl.data.videos import ArrayVideos
-from ocrl.encoders.slots import SlotEncoder
+from ocrl.encoder import Encoder
 from ocrl.pictures import MaskPictures, draw_reconstructions
 from ocrl.pretraining import PretrainingSettings, pretrain
 from ocrl.scoring import SegmentationScores
 from ocrl_studies.composition import find_configs
 
 
-def build(name: str) -> SlotEncoder:
+def build(name: str) -> Encoder:
     with initialize_config_dir(str(find_configs()), version_base="1.3"):
         config = compose(overrides=[f"+encoder={name}"])
     torch.manual_seed(0)
-    encoder: SlotEncoder = instantiate(config.encoder.model)
+    encoder: Encoder = instantiate(config.encoder.model)
     return encoder.eval()
 
 
@@ -41,8 +41,16 @@ def test_the_upper_row_of_reconstructions_is_the_target() -> None:
     assert not (picture[66::4, :64:4] == first).all()
 
 
+def test_any_encoder_that_paints_colours_is_drawn() -> None:
+    for name in ("vector", "vae", "grid"):
+        picture = draw_reconstructions(build(name), some_clips())
+        assert picture is not None
+        assert picture.shape == (4 * 64 + 3 * 2, 3 * 64 + 2 * 2, 3)
+
+
 def test_encoders_that_paint_no_colours_draw_none() -> None:
-    assert draw_reconstructions(build("vector"), [some_clips()[0]]) is None
+    assert draw_reconstructions(build("slotcontrast_vit"), [some_clips()[0]]) is None
+    assert draw_reconstructions(build("cnn"), [some_clips()[0]]) is None
 
 
 def test_tensorboard_has_masks_reconstructions_and_slot_usage(tmp_path) -> None:

@@ -41,8 +41,8 @@ class Noisy(TrainableEncoder):
         masks = torch.softmax(tokens, dim=1).mean(2)[..., None, None].expand(-1, -1, 4, 4)
         return EncoderOutput(tokens, masks, None)
 
-    def losses(self, videos):
-        tokens = self.encode_video(videos).tokens
+    def losses(self, batch):
+        tokens = self.encode_video(batch["video"]).tokens
         return {"error": (tokens - torch.randn_like(tokens)).square().mean()}
 
 
@@ -116,9 +116,9 @@ def test_losses_and_scores_are_logged(tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(tmp_path):
     class Diverging(Noisy):
-        def losses(self, videos):
+        def losses(self, batch):
             scale = torch.inf if self.training and self.calls() > 5 else 1
-            return {"error": super().losses(videos)["error"] * scale}
+            return {"error": super().losses(batch)["error"] * scale}
 
         def calls(self):
             self.count = getattr(self, "count", 0) + 1

@@ -27,7 +27,10 @@ class Decoder(nn.Module, ABC):
 
     Attributes:
         grid_size: (height, width) of what is decoded, N = height * width.
+        has_masks: whether the masks are its own, and not where the slots looked.
     """
+
+    has_masks: bool = True
 
     def __init__(self, grid_size: tuple[int, int]) -> None:
         super().__init__()

@@ -25,6 +25,8 @@ class FlatDecoder(Decoder):
         sigma: spread of a target around its slot's constant, in units of the target.
     """
 
+    has_masks = False
+
     def __init__(
         self, slot_dim: int, target_dim: int, grid_size: tuple[int, int], *, sigma: float = 0.5
     ) -> None:

@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 
 from ocrl.baselines import BackboneFeatures, KMeans
 from ocrl.checkpoints import load_encoder
-from ocrl.encoder import Encoder
-from ocrl.encoders.slots import SlotEncoder
+from ocrl.encoder import Encoder, TrainableEncoder
+from ocrl.modules.backbones import Backbone
 from ocrl_studies.segmentation.cell import RECORD, TRUTH, save_scores
 from ocrl_studies.segmentation.results import Cell
 from ocrl_studies.segmentation.scoreboard import baselines
@@ -63,7 +63,8 @@ def contenders(cells: Sequence[Cell], image_size: tuple[int, int]) -> dict[str, 
         name = f"k-means on features of {backbone}, {cell.scored.num_slots}"
         if name not in found:
             encoder = load_encoder(cell.checkpoint)
-            assert isinstance(encoder, SlotEncoder)
-            features = BackboneFeatures(encoder.backbone)
-            found[name] = KMeans(encoder.num_tokens, features, image_size=encoder.image_size)
+            frozen = encoder.frozen_features() if isinstance(encoder, TrainableEncoder) else None
+            if frozen is not None and isinstance(frozen.network, Backbone):
+                features = BackboneFeatures(frozen.network)
+                found[name] = KMeans(encoder.num_tokens, features, image_size=encoder.image_size)
     return found

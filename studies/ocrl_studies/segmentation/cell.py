@@ -10,10 +10,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from ocrl.checkpoints import load_encoder
-from ocrl.encoder import BOXES, FLOW, Encoder
-from ocrl.encoders.slots import AttentionMasks, SlotEncoder
+from ocrl.encoder import BOXES, FLOW, Encoder, TrainableEncoder
+from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.errors import UsageError
-from ocrl.modules.decoders.flat import FlatDecoder
 from ocrl.visualization import save_image
 from ocrl_studies.command_line import USAGE_ERRORS
 from ocrl_studies.runs import open_run
@@ -79,7 +78,7 @@ def views(encoder: Encoder) -> dict[str, Encoder]:
     Its own, and where slot attention looks, if a decoder draws masks of its own.
     """
     found = {"": encoder}
-    if isinstance(encoder, SlotEncoder) and not isinstance(encoder.decoder, FlatDecoder):
+    if encoder.has_decoder_masks:
         found[ATTENTION] = AttentionMasks(encoder)
     return found
 
@@ -122,7 +121,8 @@ def check_masks(encoder: Encoder, name: str, folder: Path) -> None:
     frames = torch.zeros(1, 1, *encoder.image_size, 3, dtype=torch.uint8)
     boxes = torch.zeros(1, encoder.num_tokens, 4)
     with torch.inference_mode():
-        masks = encoder.segment(**encoder.arguments({"video": frames, BOXES: boxes, FLOW: frames}))
+        batch = {"video": frames, BOXES: boxes, FLOW: frames}
+        masks = encoder.segment(encoder.to_device(batch))
     if masks is None:
         raise UsageError(
             f"encoder={name} has no masks to score, its tokens are no segments: leave it out, and "
@@ -132,6 +132,4 @@ def check_masks(encoder: Encoder, name: str, folder: Path) -> None:
 
 def has_frozen_backbone(encoder: Encoder) -> bool:
     """Say whether an encoder groups features that its training does not change."""
-    return isinstance(encoder, SlotEncoder) and not any(
-        parameter.requires_grad for parameter in encoder.backbone.parameters()
-    )
+    return isinstance(encoder, TrainableEncoder) and encoder.frozen_features() is not None

@@ -128,7 +128,7 @@ def measure(encoder: Encoder, truth: Truth) -> tuple[dict[str, float], dict[str,
     identity = SlotIdentity()
     with torch.inference_mode():
         for batch in DataLoader(as_seen(truth.long_clips, encoder, truth), batch_size=1):
-            masks, segments = encoder.segment(**encoder.arguments(batch)), batch["segments"]
+            masks, segments = encoder.segment(encoder.to_device(batch)), batch["segments"]
             assert masks is not None
             identity.update(masks, things(segments, truth.num_stuff))
     rates = {name: float(rate) for name, rate in identity.compute().items()}
@@ -156,7 +156,7 @@ def picture_masks(encoder: Encoder, truth: Truth, num_clips: int) -> Image:
         seen = {**clip, "video": resize(clip["video"], encoder.image_size)}
         with torch.inference_mode():
             batch = {name: entry[None] for name, entry in seen.items()}
-            masks = encoder.segment(**encoder.arguments(batch))
+            masks = encoder.segment(encoder.to_device(batch))
         assert masks is not None
         strips.append([segmentation_strip(clip["video"], masks[0], clip["segments"])])
     return image_grid(strips, gap=8)

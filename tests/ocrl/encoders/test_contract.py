@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 import ocrl
 from ocrl import Encoder, UsageError
 from ocrl.encoder import TrainableEncoder
+from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl_studies.composition import find_configs
 
 # What has no objective of its own is tested elsewhere.
@@ -111,7 +112,8 @@ def test_shapes(encoder):
     state = encoder.initial_state(2)
     assert (state is None) == (output.state is None)
     if state is not None:
-        assert state.shape == output.state.shape == (2, encoder.num_tokens, encoder.token_dim)
+        assert state.shape == output.state.shape
+        assert state.shape[:2] == (2, encoder.num_tokens)
 
 
 @torch.inference_mode()
@@ -124,6 +126,29 @@ def test_a_video_is_its_frames_one_by_one(encoder):
 
 
 @torch.inference_mode()
+def test_a_video_goes_on_from_the_state_it_is_given(encoder):
+    videos = clips(encoder, 2, 4)
+    whole = encoder.encode_video(videos)
+    rest = encoder.encode_video(videos[:, 2:], encoder.encode_video(videos[:, :2]).state)
+    if whole.state is not None:
+        close(rest.tokens, whole.tokens[:, 2:])
+        close(rest.state, whole.state)
+
+
+@torch.inference_mode()
+def test_masks_of_its_own_are_other_than_where_tokens_look(encoder):
+    batch = {"video": clips(encoder, 2, 2)}
+    masks, attention = encoder.segment(batch), AttentionMasks(encoder).segment(batch)
+    decoded = encoder.reconstruct(batch)
+    if encoder.has_decoder_masks:
+        assert masks.shape != attention.shape or not torch.allclose(masks, attention)
+        close(decoded.masks, masks)
+    elif masks is not None:
+        close(masks, attention)
+    assert decoded.reconstruction.shape[:2] == (2, 2)
+
+
+@torch.inference_mode()
 def test_a_video_is_segmented_as_its_frames_one_by_one(encoder):
     videos = clips(encoder, 2, 3)
     state, masks = encoder.initial_state(2), []
@@ -133,7 +158,7 @@ def test_a_video_is_segmented_as_its_frames_one_by_one(encoder):
         close(output.tokens, encoder.step(videos[:, t], state, is_first).tokens)
         state = output.state
         masks.append(output.masks)
-    whole = encoder.segment(videos)
+    whole = encoder.segment({"video": videos})
     close(None if masks[0] is None else torch.stack(masks, dim=1), whole)
 
 
@@ -178,12 +203,12 @@ def test_step_needs_no_decoder(encoder):
     del encoder.decoder
     encoder.encode_video(clips(encoder, 1, 2))
     with pytest.raises(AttributeError):
-        encoder.losses(clips(encoder, 1, 2))
+        encoder.losses({"video": clips(encoder, 1, 2)})
 
 
 def test_losses_reach_every_weight_that_is_trained(encoder):
     encoder.train()
-    losses = encoder.losses(clips(encoder, 2, 3))
+    losses = encoder.losses({"video": clips(encoder, 2, 3)})
     assert losses.keys() == encoder.loss_weights.keys()
     assert all(value.shape == () and torch.isfinite(value) for value in losses.values())
     encoder.total_loss(losses).backward()
@@ -197,7 +222,7 @@ def test_training_lowers_the_loss(encoder):
     optimizer = torch.optim.Adam([p for p in encoder.parameters() if p.requires_grad], lr=1e-3)
     values = []
     for _ in range(6):
-        loss = encoder.total_loss(encoder.losses(videos))
+        loss = encoder.total_loss(encoder.losses({"video": videos}))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -213,7 +238,7 @@ def test_frames_of_another_kind_are_refused_in_one_line(encoder, change):
         encoder.step(wrong, encoder.initial_state(1), torch.ones(1, dtype=torch.bool))
     assert "\n" not in str(caught.value)
     with pytest.raises(UsageError, match="takes uint8 frames"):
-        encoder.losses(wrong.unsqueeze(1))
+        encoder.losses({"video": wrong.unsqueeze(1)})
 
 
 @torch.inference_mode()

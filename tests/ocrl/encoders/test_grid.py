@@ -47,7 +47,7 @@ def test_each_token_reconstructs_its_own_block():
     encoder = make()
     changed = frames()
     changed[:, :, 5:7, 25:27] = 255 - changed[:, :, 5:7, 25:27]
-    plain, other = (encoder.reconstruct(x)[0] for x in (frames(), changed))
+    plain, other = (encoder.reconstruct({"video": x})[0] for x in (frames(), changed))
     cells = (plain - other).abs().sum(dim=-1).view(8, 16) > 1e-6
     expected = torch.zeros(8, 16, dtype=torch.bool)
     expected[2:4, 12:14] = True
@@ -60,7 +60,7 @@ def test_the_pixels_of_a_block_are_in_their_places():
     last = encoder.decoder.layers[-1]
     last.weight.zero_()
     last.bias.copy_(torch.arange(12.0))  # channel by channel: upper left, right, lower left, right
-    cells = encoder.reconstruct(frames())[0].view(8, 16, 3)
+    cells = encoder.reconstruct({"video": frames()})[0].view(8, 16, 3)
     assert cells[0, 0].tolist() == [0, 4, 8]
     assert cells[4, 7].tolist() == [1, 5, 9]
     assert cells[5, 6].tolist() == [2, 6, 10]

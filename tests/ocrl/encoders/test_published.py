@@ -40,7 +40,7 @@ def test_a_published_configuration_runs_a_step(name):
         videos = torch.zeros(2, config.clip_length, *encoder.image_size, 3, dtype=torch.uint8)
         boxes = torch.zeros(2, encoder.num_tokens, 4)
     batch = {"video": videos, "boxes": boxes, "flow": videos}
-    total = encoder.total_loss(encoder.losses(**encoder.arguments(batch)))
+    total = encoder.total_loss(encoder.losses(batch))
     total.backward()
     trained = [p for p in encoder.parameters() if p.requires_grad]
     assert trained

@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 
 from ocrl import UsageError
 from ocrl.encoders import SAVi
-from ocrl.encoders.slots import AttentionMasks
+from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl_studies.composition import find_configs
 
 BOXES = "encoder.model.initializer._target_=ocrl.modules.initializers.BoxInitializer"
@@ -37,63 +37,66 @@ def test_slots_follow_the_boxes_they_are_given():
     order = torch.tensor([1, 2, 0])
     running = torch.zeros(2, dtype=torch.bool)
     plain, permuted = (
-        encoder.step(videos()[:, 0], encoder.condition(chosen), running).tokens
+        encoder.step(videos()[:, 0], encoder.first_state({"boxes": chosen}), running).tokens
         for chosen in (boxes, boxes[:, order])
     )
     torch.testing.assert_close(permuted, plain[:, order])
     assert not torch.allclose(plain[:, 0], plain[:, 1], atol=1e-3)
 
 
+def losses(encoder: SAVi, boxes: torch.Tensor, flow: torch.Tensor) -> dict[str, torch.Tensor]:
+    return encoder.losses({"video": videos(), "boxes": boxes, "flow": flow})
+
+
 def test_boxes_and_flow_change_the_objective():
     encoder = make(BOXES, FLOW)
     boxes = torch.rand(2, 3, 4)
-    plain = encoder.losses(videos(), boxes=boxes)["reconstruction"]
+    plain = losses(encoder, boxes, videos())["reconstruction"]
     plain.backward()
     assert all(p.grad is not None for p in encoder.parameters())
-    assert encoder.losses(videos(), boxes=boxes.flip(0))["reconstruction"] != plain
-    assert encoder.losses(videos(), boxes=boxes, flow=videos(1))["reconstruction"] != plain
-    assert encoder.losses(videos(), boxes=boxes, flow=videos())["reconstruction"] == plain
+    assert losses(encoder, boxes.flip(0), videos())["reconstruction"] != plain
+    assert losses(encoder, boxes, videos(1))["reconstruction"] != plain
 
 
 def test_what_it_asks_for():
     assert make().asks_for == ()
     assert make(BOXES).asks_for == ("boxes",)
     assert make(FLOW).asks_for == ("flow",)
-    both = make(BOXES, FLOW)
-    batch = {"video": videos(), "boxes": torch.rand(2, 3, 4), "flow": videos(1), "other": videos()}
-    assert both.arguments(batch).keys() == {"videos", "boxes", "flow"}
+    assert make(BOXES, FLOW).asks_for == ("boxes", "flow")
+    assert make().first_state({"video": videos(), "boxes": torch.rand(2, 3, 4)}) is None
 
 
 @torch.inference_mode()
 def test_video_equals_stream_from_boxes():
     encoder = make(BOXES, FLOW)
     boxes, frames = torch.rand(2, 3, 4), videos()
-    state, running = encoder.condition(boxes), torch.zeros(2, dtype=torch.bool)
+    state, running = encoder.first_state({"boxes": boxes}), torch.zeros(2, dtype=torch.bool)
     outputs = []
     for t in range(2):
         outputs.append(encoder.step(frames[:, t], state, running))
         state = outputs[-1].state
-    video = encoder.encode_video(frames, boxes=boxes)
+    video = encoder.encode_video(frames, encoder.first_state({"boxes": boxes}))
     torch.testing.assert_close(video.tokens, torch.stack([o.tokens for o in outputs], 1))
     torch.testing.assert_close(video.masks, torch.stack([o.masks for o in outputs], 1))
     torch.testing.assert_close(video.state, state)
     attention = AttentionMasks(encoder)
     assert attention.asks_for == encoder.asks_for
-    torch.testing.assert_close(attention.segment(frames, boxes=boxes, flow=frames), video.masks)
-    decoded = encoder.reconstruct(frames, boxes=boxes, flow=videos(1))
+    torch.testing.assert_close(attention.segment({"video": frames, "boxes": boxes}), video.masks)
+    decoded = encoder.reconstruct({"video": frames, "boxes": boxes, "flow": videos(1)})
     assert torch.equal(decoded.target, encoder.target(videos(1), frames))
-    torch.testing.assert_close(encoder.segment(frames, boxes=boxes), decoded.masks)
+    torch.testing.assert_close(encoder.segment({"video": frames, "boxes": boxes}), decoded.masks)
 
 
 @torch.inference_mode()
 def test_slots_without_an_object_are_one_segment():
     encoder, frames = make(BOXES), videos()
     boxes = torch.tensor([[0.0] * 4, [0.2, 0.3, 0.8, 0.9], [0.0] * 4]).expand(2, 3, 4)
-    masks, drawn = encoder.segment(frames, boxes=boxes), encoder.reconstruct(frames, boxes=boxes)
+    batch = {"video": frames, "boxes": boxes}
+    masks, drawn = encoder.segment(batch), encoder.reconstruct(batch)
     assert (masks[:, :, 2] == 0).all()
     torch.testing.assert_close(masks[:, :, 0], drawn.masks[:, :, 0] + drawn.masks[:, :, 2])
     torch.testing.assert_close(masks[:, :, 1], drawn.masks[:, :, 1])
-    state, running = encoder.condition(boxes), torch.zeros(2, dtype=torch.bool)
+    state, running = encoder.first_state({"boxes": boxes}), torch.zeros(2, dtype=torch.bool)
     for t in range(2):
         output = encoder.segment_step(frames[:, t], state, running)
         torch.testing.assert_close(output.masks, masks[:, t])
@@ -103,15 +106,13 @@ def test_slots_without_an_object_are_one_segment():
 @torch.inference_mode()
 def test_the_error_is_summed_over_a_clip():
     encoder = make()
-    decoded = encoder.reconstruct(videos())
+    decoded = encoder.reconstruct({"video": videos()})
     expected = (decoded.reconstruction - decoded.target).square().sum() / 2
-    torch.testing.assert_close(encoder.losses(videos())["reconstruction"], expected)
+    torch.testing.assert_close(encoder.losses({"video": videos()})["reconstruction"], expected)
 
 
 def test_boxes_that_do_not_fit_are_refused():
     with pytest.raises(UsageError, match=r"expected \(B, 3, 4\)"):
-        make(BOXES).condition(torch.rand(2, 4, 4))
-    with pytest.raises(UsageError, match="takes no boxes"):
-        make().condition(torch.rand(2, 3, 4))
+        make(BOXES).first_state({"boxes": torch.rand(2, 4, 4)})
     with pytest.raises(UsageError, match="was given none"):
-        make(BOXES).encode_video(videos())
+        make(BOXES).segment({"video": videos()})

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 
 from ocrl import UsageError
 from ocrl.encoders import SlotContrast
-from ocrl.encoders.slots import AttentionMasks
+from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.modules.initializers import LearnedInitializer
 from ocrl_studies.composition import find_configs
 
@@ -42,7 +42,7 @@ def test_a_frame_of_the_default_has_the_same_slots_wherever_it_stands():
 def test_gradients_of_the_contrast_reach_slots_through_every_frame():
     encoder = make()
     clip = videos()
-    encoder.losses(clip)["slot_contrast"].backward()
+    encoder.losses({"video": clip})["slot_contrast"].backward()
     start = encoder.recurrence.initializer.slots
     assert start.grad is not None
     assert start.grad.abs().max() > 0
@@ -50,8 +50,8 @@ def test_gradients_of_the_contrast_reach_slots_through_every_frame():
 
 def test_scores_and_pictures_are_of_the_decoder_s_masks():
     encoder = make()
-    decoded = encoder.reconstruct(videos())
-    assert torch.equal(encoder.segment(videos()), decoded.masks)
+    decoded = encoder.reconstruct({"video": videos()})
+    assert torch.equal(encoder.segment({"video": videos()}), decoded.masks)
     assert decoded.masks.shape == (2, 3, 3, 16, 16)
     assert encoder.target.to_images(decoded.reconstruction).shape == (2, 3, 16, 16, 3)
 
@@ -61,18 +61,18 @@ def test_where_slots_look_can_be_scored_in_place_of_what_a_decoder_draws():
     with initialize_config_dir(str(find_configs()), version_base="1.3"):
         config = compose(overrides=["+encoder=slotcontrast_vit"])
     encoder = instantiate(config.encoder.model).eval()
-    masks = AttentionMasks(encoder).segment(videos())
+    masks = AttentionMasks(encoder).segment({"video": videos()})
     state = encoder.initial_state(2)
     for t in range(3):
         output = encoder.step(videos()[:, t], state, torch.full((2,), t == 0))
         state = output.state
         torch.testing.assert_close(masks[:, t], output.masks, atol=1e-5, rtol=0)
-    assert not torch.allclose(masks, encoder.segment(videos()), atol=1e-3)
+    assert not torch.allclose(masks, encoder.segment({"video": videos()}), atol=1e-3)
 
 
 def test_clips_of_one_frame_are_refused():
     with pytest.raises(UsageError, match="2 frames or more"):
-        make().losses(videos(num_frames=1))
+        make().losses({"video": videos(num_frames=1)})
 
 
 def test_slots_of_different_widths_are_refused():

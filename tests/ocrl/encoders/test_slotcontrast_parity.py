@@ -57,7 +57,7 @@ def test_forward(encoder, reference):
     videos = reference["video_uint8"]
     features = encoder.backbone_features(videos)
     slots, attention, predicted = encoder.group(features)
-    decoded = encoder.reconstruct(videos)
+    decoded = encoder.reconstruct({"video": videos})
     close(features, reference["backbone_features"], 1e-5)
     close(encoder.projection(features), reference["encoder_features"], 1e-5)
     close(slots, reference["state"], 1e-5)
@@ -68,7 +68,7 @@ def test_forward(encoder, reference):
 
 
 def test_losses(encoder, reference):
-    losses = encoder.losses(reference["video_uint8"])
+    losses = encoder.losses({"video": reference["video_uint8"]})
     assert losses["reconstruction"].item() == pytest.approx(
         reference["losses"]["loss_featrec"], abs=1e-6
     )
@@ -77,7 +77,7 @@ def test_losses(encoder, reference):
 
 
 def test_gradients(encoder, reference):
-    encoder.total_loss(encoder.losses(reference["video_uint8"])).backward()
+    encoder.total_loss(encoder.losses({"video": reference["video_uint8"]})).backward()
     actual, expected = official.gradients(encoder), official.renamed(reference["grads"])
     assert actual.keys() == expected.keys()
     for key, gradient in expected.items():
@@ -91,7 +91,7 @@ def test_three_steps_of_adam(encoder, reference, run):
     for step, learning_rate in enumerate(reference[run]["lrs"]):
         optimizer.param_groups[0]["lr"] = learning_rate
         optimizer.zero_grad()
-        loss = encoder.total_loss(encoder.losses(reference["video_uint8"]))
+        loss = encoder.total_loss(encoder.losses({"video": reference["video_uint8"]}))
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, 0.05)
         optimizer.step()
@@ -106,16 +106,19 @@ def test_three_steps_of_adam(encoder, reference, run):
 
 def test_cached_features_change_nothing(encoder, reference):
     videos = reference["video_uint8"]
-    cached = encoder.losses(videos, features=encoder.backbone_features(videos))
-    assert cached == encoder.losses(videos)
+    batch = {"video": videos}
+    cached = {**batch, **encoder.frozen_features().compute(videos)}
+    assert encoder.losses(cached) == encoder.losses(batch)
+    cached["features"] = cached["features"] + 1
+    assert encoder.losses(cached) != encoder.losses(batch)
 
 
 def test_checkpointing_the_decoder_changes_nothing(encoder, reference):
     videos = reference["video_uint8"]
-    encoder.total_loss(encoder.losses(videos)).backward()
+    encoder.total_loss(encoder.losses({"video": videos})).backward()
     plain = official.gradients(encoder)
     encoder.zero_grad()
     encoder.checkpoint_decoder = True
-    encoder.total_loss(encoder.losses(videos)).backward()
+    encoder.total_loss(encoder.losses({"video": videos})).backward()
     for key, gradient in official.gradients(encoder).items():
         close(gradient, plain[key], 1e-7)

@@ -28,7 +28,7 @@ def train(encoder, clips, steps=150):
     optimizer = torch.optim.Adam(encoder.parameters(), lr=3e-3)
     torch.manual_seed(1)
     for _ in range(steps):
-        losses = encoder.losses(clips)
+        losses = encoder.losses({"video": clips})
         optimizer.zero_grad()
         encoder.total_loss(losses).backward()
         optimizer.step()
@@ -45,7 +45,7 @@ def test_divergence_is_that_of_torch():
 def test_loss_is_the_evidence_lower_bound_of_a_decoder_of_variance_a_half(clips):
     encoder = make()
     torch.manual_seed(3)
-    loss = encoder.total_loss(encoder.losses(clips))
+    loss = encoder.total_loss(encoder.losses({"video": clips}))
     frames = clips.flatten(0, 1)
     features = encoder.backbone(frames)
     mean, log_variance = encoder.posterior(features)

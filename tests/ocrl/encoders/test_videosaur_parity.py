@@ -67,7 +67,7 @@ def test_forward(encoder, reference):
     videos = reference["video_uint8"]
     features, keys = encoder.features_and_keys(videos)
     slots, attention, predicted = encoder.group(features)
-    decoded = encoder.reconstruct(videos)
+    decoded = encoder.reconstruct({"video": videos})
     close(features, reference["backbone_features"], 1e-5)
     close(keys, reference["vit_block_keys12"], 1e-5)
     close(slots, reference["state"], 1e-5)
@@ -84,7 +84,7 @@ def test_target(encoder, reference):
 
 
 def test_losses(encoder, reference):
-    losses = encoder.losses(reference["video_uint8"])
+    losses = encoder.losses({"video": reference["video_uint8"]})
     names = {"temporal_similarity": "loss_timesim", "reconstruction": "loss_featrec"}
     assert {names[name] for name in losses} == reference["losses"].keys()
     for name, value in losses.items():
@@ -93,7 +93,7 @@ def test_losses(encoder, reference):
 
 
 def test_gradients(encoder, reference):
-    encoder.total_loss(encoder.losses(reference["video_uint8"])).backward()
+    encoder.total_loss(encoder.losses({"video": reference["video_uint8"]})).backward()
     actual, expected = official.gradients(encoder), official.renamed(reference["grads"])
     assert actual.keys() == expected.keys()
     for key, gradient in expected.items():
@@ -108,7 +108,7 @@ def test_three_steps_of_adam(encoder, reference, run):
         encoder.recurrence.initializer.drawn = reference[f"{run}_slots_initial"][step]
         optimizer.param_groups[0]["lr"] = learning_rate
         optimizer.zero_grad()
-        loss = encoder.total_loss(encoder.losses(reference["video_uint8"]))
+        loss = encoder.total_loss(encoder.losses({"video": reference["video_uint8"]}))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 0.05)
         optimizer.step()
@@ -121,5 +121,8 @@ def test_three_steps_of_adam(encoder, reference, run):
 
 def test_cached_features_change_nothing(encoder, reference):
     videos = reference["video_uint8"]
-    features, keys = encoder.features_and_keys(videos)
-    assert encoder.losses(videos, features, keys) == encoder.losses(videos)
+    batch = {"video": videos}
+    cached = {**batch, **encoder.frozen_features().compute(videos)}
+    assert encoder.losses(cached) == encoder.losses(batch)
+    cached["keys"] = cached["keys"].flip(1)
+    assert encoder.losses(cached) != encoder.losses(batch)
