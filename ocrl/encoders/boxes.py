@@ -1,0 +1,106 @@
+"""What encoders share whose slots are boxes: tokens, masks, the training step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ocrl.encoder import TrainableEncoder
+from ocrl.errors import UsageError
+
+
+class BoxEncoder(TrainableEncoder):
+    """An encoder whose slots are objects with a presence, a box, and a code of what they are.
+
+    Boxes are (width, height, x, y), as fractions of the image, centres in [-1, 1], see
+    `ocrl.modules.spatial_transformer`. A token is
+
+        [presence, width, height, x, y, ...]      with the centre in [0, 1], or all zeros
+
+    where no object is. Masks have one entry more than there are tokens: the last is the background.
+
+    Attributes:
+        step_count: int64 (), how many training steps came before; schedules follow it.
+    """
+
+    mask_size = (16, 16)
+    step_count: Tensor
+
+    def __init__(self, image_size: tuple[int, int], num_tokens: int, token_dim: int) -> None:
+        super().__init__()
+        self.image_size = (image_size[0], image_size[1])
+        self.num_tokens = num_tokens
+        self.token_dim = token_dim
+        self.register_buffer("step_count", torch.tensor(0))
+
+    def count_step(self) -> int:
+        """Return how many training steps came before, and in train mode count this one."""
+        step = int(self.step_count)
+        if self.training:
+            self.step_count += 1
+        return step
+
+    def read(self, frames: Tensor) -> Tensor:
+        """Return frames (..., H, W, 3) as float images (N, 3, H, W) in [0, 1]."""
+        self.check_frames(frames)
+        return frames.flatten(0, -4).permute(0, 3, 1, 2).float() / 255
+
+
+def object_tokens(presence: Tensor, boxes: Tensor, *codes: Tensor) -> Tensor:
+    """Return what a policy reads of objects, zeros where none is.
+
+    >>> presence, box = torch.tensor([[[0.9], [0.2]]]), torch.tensor([0.5, 0.25, 0.0, -0.5])
+    >>> object_tokens(presence, box.expand(1, 2, 4), torch.ones(1, 2, 1))
+    tensor([[[0.9000, 0.5000, 0.2500, 0.5000, 0.2500, 1.0000],
+             [0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 0.0000]]])
+
+    Args:
+        presence: (..., K, 1), probabilities; an object is there above 0.5.
+        boxes: (..., K, 4), as the spatial transformer takes them.
+        *codes: (..., K, D) each.
+
+    Returns:
+        (..., K, 5 + the codes' widths).
+    """
+    size, centre = boxes.chunk(2, dim=-1)
+    tokens = torch.cat([presence, size, (centre + 1) / 2, *codes], dim=-1)
+    return torch.where(presence > 0.5, tokens, 0.0)
+
+
+def box_masks(presence: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return where boxes are, softly at their edges, and last where none is.
+
+    Boxes that overlap share a pixel; the background has what they all leave:
+    mask_0 = prod_k (1 - presence_k inside_k).
+
+    >>> masks = box_masks(torch.tensor([[[1.0]]]), torch.tensor([[[0.5, 1.0, -0.5, 0.0]]]), (1, 4))
+    >>> masks[0, :, 0]
+    tensor([[1., 1., 0., 0.],
+            [0., 0., 1., 1.]])
+
+    Args:
+        presence: (B, K, 1).
+        boxes: (B, K, 4), as the spatial transformer takes them.
+        size: (h, w).
+
+    Returns:
+        (B, K + 1, h, w), summing to one over K + 1.
+    """
+    inside = []
+    for axis, length in ((1, size[0]), (0, size[1])):
+        steps = torch.arange(length, dtype=boxes.dtype, device=boxes.device)
+        distance = ((2 * steps + 1) / length - 1 - boxes[..., 2 + axis, None]).abs()
+        inside.append(((boxes[..., axis, None] - distance) * length / 2 + 0.5).clamp(0, 1))
+    covered = presence.unsqueeze(-1) * inside[0].unsqueeze(-1) * inside[1].unsqueeze(-2)
+    background = (1 - covered).prod(dim=1, keepdim=True)
+    total = covered.sum(dim=1, keepdim=True).clamp_min(torch.finfo(covered.dtype).tiny)
+    return torch.cat([covered / total * (1 - background), background], dim=1)
+
+
+def check_probabilities(name: str, *values: float) -> None:
+    """Raise UsageError unless values are probabilities above 0 and below 1."""
+    for value in values:
+        if not 0 < value < 1:
+            raise UsageError(
+                f"{name} is a probability above 0 and below 1, got {value}: choose 0.1 or so"
+            )

@@ -1,0 +1,298 @@
+"""SPACE: a grid of objects in boxes in front of a background of a few parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+
+from ocrl.encoder import EncoderOutput
+from ocrl.encoders.boxes import BoxEncoder, box_masks, check_probabilities, object_tokens
+from ocrl.modules.cells import CellEncoder
+from ocrl.modules.distributions import gaussian_log_density
+from ocrl.modules.glimpses import GlimpseDecoder, GlimpseEncoder
+from ocrl.modules.mixture_background import Background, MixtureBackground
+from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence, gaussian
+from ocrl.modules.schedules import Linear
+from ocrl.modules.spatial_transformer import crop, place
+from ocrl.zoo import register_encoder
+
+
+class Cells(NamedTuple):
+    """Latent variables of K = G * G cells: distributions, and samples of them.
+
+    Attributes:
+        presence_logit: (B, K, 1).
+        presence: (B, K, 1), in (0, 1).
+        boxes: (B, K, 4), see `ocrl.modules.spatial_transformer`.
+        samples: depth (B, K, 1), scale (B, K, 2), shift (B, K, 2), what (B, K, D).
+        posteriors: of each of these.
+    """
+
+    presence_logit: Tensor
+    presence: Tensor
+    boxes: Tensor
+    samples: dict[str, Tensor]
+    posteriors: dict[str, Normal]
+
+
+class Foreground(NamedTuple):
+    """All cells drawn into one image.
+
+    Attributes:
+        image: (B, 3, H, W).
+        alpha: (B, 1, H, W), what is foreground.
+        importance: (B, K, 1, H, W), summing to one over K.
+    """
+
+    image: Tensor
+    alpha: Tensor
+    importance: Tensor
+
+
+class Space(BoxEncoder):
+    """Unsupervised object-oriented scene representation (SPACE, arXiv 2001.02407).
+
+        image -> each cell's presence, depth, scale, shift -> box -> glimpse -> what
+        what -> colour, alpha -> placed, nearer cells over farther ones -> foreground
+        image -> masks, components -> background
+
+        p(image) = A N(foreground, s_f) + (1 - A) sum_k mask_k N(component_k, s_b)
+
+    with every colour channel a mixture of its own, as in the authors' code, which also charges the
+    divergence of every cell in full, whether or not it is present. Frames are images of their own.
+
+    Args:
+        image_size: (height, width), equal and a multiple of 32.
+        cell_size: pixels along a cell's side: 8, 16 or 32.
+        what_dim: width of an object's code.
+        feature_dim: channels of the features before the lateral convolutions.
+        width: share of the published channels and groups, in the foreground and the background.
+        background: explains what no object does.
+        presence_prior: probability that a cell has an object, over the training steps.
+        scale_prior: mean of a box's size before the sigmoid.
+        scale_deviation: of the same.
+        temperature: of the relaxed presence.
+        foreground_sigma: s_f.
+        background_sigma: s_b.
+        fixed_alpha: A in place of its own value in the steps before ``fixed_alpha_steps``, but for
+            the very first one.
+        fixed_alpha_steps: see there; 0 fixes it never.
+        boundary_steps: as long as this, objects that their box cuts cost something; 0 never.
+    """
+
+    has_decoder_masks = True
+    boundary: Tensor
+
+    def __init__(
+        self,
+        image_size: tuple[int, int],
+        background: MixtureBackground,
+        *,
+        cell_size: int,
+        what_dim: int,
+        feature_dim: int,
+        width: float,
+        presence_prior: Linear,
+        scale_prior: Linear,
+        scale_deviation: float,
+        temperature: Linear,
+        foreground_sigma: float,
+        background_sigma: float,
+        fixed_alpha: float,
+        fixed_alpha_steps: int,
+        boundary_steps: int,
+    ) -> None:
+        check_probabilities("presence_prior", presence_prior.first, presence_prior.last)
+        cells = CellEncoder(image_size, cell_size, feature_dim, width)
+        super().__init__(image_size, cells.grid_size[0] * cells.grid_size[1], 6 + what_dim)
+        self.cells = cells
+        heads = {"scale": 4, "shift": 4, "presence": 1, "depth": 2}
+        self.heads = nn.ModuleDict(
+            {name: nn.Conv2d(cells.out_dim, dim, 1) for name, dim in heads.items()}
+        )
+        self.what_encoder = GlimpseEncoder(what_dim, width)
+        self.decoder = GlimpseDecoder(what_dim, width)
+        self.background = background
+        self.presence_prior = presence_prior
+        self.scale_prior = scale_prior
+        self.scale_deviation = scale_deviation
+        self.temperature = temperature
+        self.foreground_sigma = foreground_sigma
+        self.background_sigma = background_sigma
+        self.fixed_alpha = fixed_alpha
+        self.fixed_alpha_steps = fixed_alpha_steps
+        self.boundary_steps = boundary_steps
+        frame = F.pad(torch.zeros(1, 1, 1, 20, 20), (6,) * 4, value=1.0)
+        self.register_buffer("boundary", frame / frame.numel(), persistent=False)
+        terms = ("reconstruction", "kl_background", "kl_presence", "kl_scale", "kl_shift")
+        self.loss_weights = dict.fromkeys((*terms, "kl_depth", "kl_what", "boundary"), 1.0)
+
+    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
+        """Encode frames (B, H, W, 3) as one token for each cell; nothing is carried."""
+        cells = self.infer(self.read(frames), NoNoise(), 1.0)
+        masks = box_masks(cells.presence, cells.boxes, self.mask_size)
+        return EncoderOutput(self.tokens(cells), masks, None)
+
+    def tokens(self, cells: Cells) -> Tensor:
+        """Return [presence, box, depth, what] of each cell, (B, K, 6 + D)."""
+        samples = cells.samples
+        presence = cells.presence_logit.sigmoid()
+        return object_tokens(presence, cells.boxes, samples["depth"], samples["what"])
+
+    def infer(self, images: Tensor, noise: Noise, temperature: float) -> Cells:
+        """Return what each cell of images (B, 3, H, W) holds."""
+        features = self.cells(images)
+        raw = {name: head(features).flatten(2).mT for name, head in self.heads.items()}
+        logit = 8.8 * torch.tanh(raw.pop("presence"))
+        posteriors = {name: gaussian(raw[name]) for name in ("depth", "scale", "shift")}
+        presence = noise.relaxed_bernoulli("presence", logit, temperature)
+        samples = {name: noise.normal(name, posterior) for name, posterior in posteriors.items()}
+        boxes = torch.cat(
+            [samples["scale"].sigmoid(), self.cells.centres(samples["shift"].tanh())], dim=-1
+        )
+        posteriors["what"] = self.what_encoder(crop(images, boxes, GlimpseEncoder.size))
+        samples["what"] = noise.normal("what", posteriors["what"])
+        return Cells(logit, presence, boxes, samples, posteriors)
+
+    def draw(self, cells: Cells) -> Foreground:
+        """Draw all cells into one image: a softmax over cells decides who is seen."""
+        colour, alpha = self.decoder(cells.samples["what"])
+        alpha = alpha * cells.presence[..., None, None]
+        nearness = torch.sigmoid(-cells.samples["depth"])[..., None, None]
+        layers = torch.cat([alpha * colour, alpha, 100 * alpha * nearness], dim=2)
+        placed = place(layers, cells.boxes, self.image_size)
+        importance = placed[:, :, 4:].softmax(dim=1)
+        image, opacity = (importance * placed[:, :, :4]).sum(dim=1).split([3, 1], dim=1)
+        return Foreground(image, opacity, importance)
+
+    def objective(self, images: Tensor, noise: Noise, step: int) -> dict[str, Tensor]:
+        """Return each term of the negative evidence lower bound of images (B, 3, H, W), (B,)."""
+        background = self.background(images, noise)
+        cells = self.infer(images, noise, self.temperature.at(step))
+        foreground = self.draw(cells)
+        boundary = self.boundary_loss(cells, foreground.alpha, step)
+        if 0 < step < self.fixed_alpha_steps:
+            alpha = torch.full_like(foreground.alpha, self.fixed_alpha)
+            foreground = foreground._replace(alpha=alpha)
+        prior_presence = self.presence_prior.at(step)
+        kl = bernoulli_divergence(cells.presence_logit.sigmoid(), prior_presence)
+        terms = {
+            "reconstruction": -self.log_likelihood(images, foreground, background).sum((1, 2, 3)),
+            "kl_background": background.kl,
+            "kl_presence": kl.sum((1, 2)),
+            "boundary": boundary,
+        }
+        scale_prior = Normal(self.scale_prior.at(step), self.scale_deviation)
+        for name, posterior in cells.posteriors.items():
+            prior = scale_prior if name == "scale" else Normal(0.0, 1.0)
+            terms[f"kl_{name}"] = kl_divergence(posterior, prior).sum((1, 2))
+        return terms
+
+    def log_likelihood(
+        self, images: Tensor, foreground: Foreground, background: Background
+    ) -> Tensor:
+        """Return ln p of every pixel's every channel, (B, 3, H, W)."""
+        parts = gaussian_log_density(images[:, None], background.images, self.background_sigma)
+        behind = torch.logsumexp(parts + (background.masks + 1e-5).log(), dim=1)
+        before = gaussian_log_density(images, foreground.image, self.foreground_sigma)
+        alpha = foreground.alpha
+        return torch.logaddexp(before + (alpha + 1e-5).log(), behind + (1 - alpha + 1e-5).log())
+
+    def boundary_loss(self, cells: Cells, alpha: Tensor, step: int) -> Tensor:
+        """Return what objects cost that their box cuts, (B,)."""
+        if step >= self.boundary_steps:
+            return alpha.new_zeros(len(alpha))
+        frames = self.boundary * cells.presence[..., None, None]
+        placed = 1000 * place(frames, cells.boxes, self.image_size).sum(dim=1) * alpha
+        return -gaussian_log_density(placed, torch.zeros_like(placed), 0.7).sum((1, 2, 3))
+
+    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return each term of the negative evidence lower bound, mean over frames."""
+        images = self.read(batch["video"])
+        terms = self.objective(images, Noise(), self.count_step())
+        return {name: term.mean() for name, term in terms.items()}
+
+    def decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return masks (B, K + parts, H, W) and reconstruction (B, 3, H, W), without noise."""
+        cells = self.infer(images, NoNoise(), 1.0)
+        return self.mix(self.draw(cells), self.background(images, NoNoise()))
+
+    def mix(self, foreground: Foreground, background: Background) -> tuple[Tensor, Tensor]:
+        """Return masks (B, K + parts, H, W), which sum to one, and the image (B, 3, H, W)."""
+        alpha = foreground.alpha.unsqueeze(1)
+        masks = torch.cat([alpha * foreground.importance, (1 - alpha) * background.masks], dim=1)
+        behind = ((1 - alpha) * background.masks * background.images).sum(dim=1)
+        return masks.squeeze(2), foreground.alpha * foreground.image + behind
+
+
+@register_encoder
+def space(
+    *,
+    image_size: tuple[int, int] = (64, 64),
+    cell_size: int = 8,
+    what_dim: int = 32,
+    num_background: int = 3,
+    width: float = 0.25,
+    presence_prior: tuple[float, float] = (0.1, 0.01),
+    scale_prior: tuple[float, float] = (-1.0, -2.0),
+    scale_deviation: float = 0.1,
+    temperature: tuple[float, float] = (2.5, 0.5),
+    steps: tuple[int, int, int] = (4000, 10000, 20000),
+    sigma: float = 0.15,
+    fixed_alpha: float = 0.1,
+    fixed_alpha_steps: int = 0,
+    boundary_steps: int = 100_000,
+) -> Space:
+    """Make a SPACE of a quarter of the published width; `space_rooms` is the published one.
+
+    Args:
+        image_size: (height, width), equal and a multiple of 32.
+        cell_size: pixels along a cell's side: 8, 16 or 32.
+        what_dim: width of an object's code.
+        num_background: parts of the background.
+        width: share of the published channels and groups.
+        presence_prior: probability of an object in a cell, from the first of ``steps`` to the
+            second.
+        scale_prior: logit of a box's size, from the second of ``steps`` to the third.
+        scale_deviation: of that logit.
+        temperature: of the relaxed presence, from the beginning to the third of ``steps``.
+        steps: see there.
+        sigma: standard deviation of a pixel.
+        fixed_alpha: share of the foreground before ``fixed_alpha_steps``.
+        fixed_alpha_steps: see there.
+        boundary_steps: as long as this, objects that their box cuts cost something.
+    """
+    height, breadth = image_size
+    begin, middle, end = steps
+    hidden_dim = max(8, round(64 * width))
+    return Space(
+        (height, breadth),
+        MixtureBackground(
+            (height, breadth),
+            num_background,
+            mask_dim=what_dim,
+            component_dim=what_dim,
+            image_dim=hidden_dim,
+            hidden_dim=hidden_dim,
+            prior_hidden_dim=hidden_dim,
+            width=width,
+        ),
+        cell_size=cell_size,
+        what_dim=what_dim,
+        feature_dim=128,
+        width=width,
+        presence_prior=Linear(*presence_prior, begin, middle),
+        scale_prior=Linear(*scale_prior, middle, end),
+        scale_deviation=scale_deviation,
+        temperature=Linear(*temperature, 0, end),
+        foreground_sigma=sigma,
+        background_sigma=sigma,
+        fixed_alpha=fixed_alpha,
+        fixed_alpha_steps=fixed_alpha_steps,
+        boundary_steps=boundary_steps,
+    )
