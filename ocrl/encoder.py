@@ -26,6 +26,7 @@ class EncoderOutput:
     Attributes:
         tokens: float (B, K, D), the set of tokens a policy reads.
         masks: float (B, K, h, w), non-negative, summing to one over K: where each token looks.
+            Encoders whose tokens are objects alone have one mask more, the last: the background.
             None for encoders whose tokens have no place in the image.
         state: float (B, K, S), what the next ``step`` is to be given. None for encoders
             that carry nothing between frames. ``encode_video`` returns the state after the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -10,8 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from ocrl.encoder import EncoderOutput
-from ocrl.encoders.boxes import BoxEncoder, box_masks, check_probabilities, object_tokens
+from ocrl.encoder import Batch, EncoderOutput
+from ocrl.encoders.boxes import (
+    FrameBoxEncoder,
+    box_masks,
+    check_probabilities,
+    object_tokens,
+)
 from ocrl.modules.cells import CellEncoder
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.glimpses import GlimpseDecoder, GlimpseEncoder
@@ -54,7 +58,7 @@ class Foreground(NamedTuple):
     importance: Tensor
 
 
-class Space(BoxEncoder):
+class Space(FrameBoxEncoder):
     """Unsupervised object-oriented scene representation (SPACE, arXiv 2001.02407).
 
         image -> each cell's presence, depth, scale, shift -> box -> glimpse -> what
@@ -85,7 +89,6 @@ class Space(BoxEncoder):
         boundary_steps: as long as this, objects that their box cuts cost something; 0 never.
     """
 
-    has_decoder_masks = True
     boundary: Tensor
 
     def __init__(
@@ -167,7 +170,7 @@ class Space(BoxEncoder):
         layers = torch.cat([alpha * colour, alpha, 100 * alpha * nearness], dim=2)
         placed = place(layers, cells.boxes, self.image_size)
         importance = placed[:, :, 4:].softmax(dim=1)
-        image, opacity = (importance * placed[:, :, :4]).sum(dim=1).split([3, 1], dim=1)
+        image, opacity = (importance * placed[:, :, :4]).sum(dim=1).tensor_split([3], dim=1)
         return Foreground(image, opacity, importance)
 
     def objective(self, images: Tensor, noise: Noise, step: int) -> dict[str, Tensor]:
@@ -211,7 +214,7 @@ class Space(BoxEncoder):
         placed = 1000 * place(frames, cells.boxes, self.image_size).sum(dim=1) * alpha
         return -gaussian_log_density(placed, torch.zeros_like(placed), 0.7).sum((1, 2, 3))
 
-    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return each term of the negative evidence lower bound, mean over frames."""
         images = self.read(batch["video"])
         terms = self.objective(images, Noise(), self.count_step())

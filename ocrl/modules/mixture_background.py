@@ -106,15 +106,15 @@ class MixtureBackground(nn.Module):
         """Explain images (B, 3, H, W), in [0, 1]."""
         latents, kl = self.infer_masks(images, noise)
         logits = self.mask_decoder(latents.flatten(0, 1)[..., None, None])
-        logits = logits.unflatten(0, (len(images), self.num_parts))
+        logits = torch.unflatten(logits, 0, (len(images), self.num_parts))
         masks = stick_breaking(logits[:, :-1]).exp()
         seen = images.unsqueeze(1).expand(-1, self.num_parts, -1, -1, -1)
         inputs = torch.cat([(masks + 1e-5).log(), seen], dim=2)
         components = gaussian(self.component_encoder(inputs.flatten(0, 1)), floor=FLOOR)
         prior = gaussian(self.to_prior_component(latents.flatten(0, 1)), floor=FLOOR)
-        kl = kl + kl_divergence(components, prior).unflatten(0, (len(images), -1)).sum((1, 2))
         pictures = self.component_decoder(noise.normal("component", components))
-        return Background(masks, pictures.unflatten(0, (len(images), -1)), kl)
+        kl = kl + kl_divergence(components, prior).view(len(images), -1).sum(1)
+        return Background(masks, torch.unflatten(pictures, 0, (len(images), -1)), kl)
 
     def infer_masks(self, images: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """Return mask latents (B, K, mask_dim) of images, and their divergence (B,)."""

@@ -55,10 +55,8 @@ def crop(
     points = boxes[..., None, None, :2] * _points(size, corners, boxes) + boxes[..., None, None, 2:]
     # All glimpses of an image are one tall picture: the image need not be copied for each.
     aligned = corners == "centres"
-    tall = F.grid_sample(
-        images, points.flatten(1, 2), padding_mode=padding, align_corners=aligned
-    ).unflatten(2, (boxes.shape[1], size[0]))
-    return tall.transpose(1, 2)
+    tall = F.grid_sample(images, points.flatten(1, 2), padding_mode=padding, align_corners=aligned)
+    return torch.unflatten(tall, 2, (boxes.shape[1], size[0])).transpose(1, 2)
 
 
 def place(
@@ -93,7 +91,7 @@ def place(
     placed = F.grid_sample(
         glimpses.flatten(0, 1), points.flatten(0, 1), padding_mode="zeros", align_corners=aligned
     )
-    return placed.unflatten(0, boxes.shape[:2])
+    return torch.unflatten(placed, 0, boxes.shape[:2])
 
 
 def _points(size: tuple[int, int], corners: Corners, like: Tensor) -> Tensor:
