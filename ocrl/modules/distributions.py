@@ -66,6 +66,16 @@ def gumbel_max(logits: Tensor, noise: Tensor | None = None, dim: int = -1) -> Te
     return (logits + (gumbel_noise(logits) if noise is None else noise)).argmax(dim)
 
 
+def gaussian_noise(like: Tensor) -> Tensor:
+    """Draw standard normal noise of a tensor's shape."""
+    return torch.randn_like(like)
+
+
+def gaussian_sample(mean: Tensor, std: Tensor, noise: Tensor | None = None) -> Tensor:
+    """Return mean + std * noise, with gradient to both; None is fresh noise."""
+    return mean + std * (gaussian_noise(mean) if noise is None else noise)
+
+
 def gaussian_divergence(
     mean: Tensor,
     std: Tensor,

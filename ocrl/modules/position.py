@@ -61,3 +61,25 @@ class PositionEmbedding(nn.Module):
         """Map (..., height * width, dim) to the same shape."""
         position: Tensor = self.linear(self.coordinates)
         return tokens + position
+
+
+def broadcast_with_coordinates(vectors: Tensor, size: tuple[int, int]) -> Tensor:
+    """Copy vectors to every cell of a grid and append the cell's row and column in [-1, 1].
+
+    Spatial broadcasting (Watters et al. 2019, arXiv 1901.07017): -1 and 1 are the first and the
+    last row or column.
+
+    >>> broadcast_with_coordinates(torch.zeros(5, 8), (3, 4)).shape
+    torch.Size([5, 10, 3, 4])
+
+    Args:
+        vectors: (B, Z).
+        size: (height, width).
+
+    Returns:
+        (B, Z + 2, height, width).
+    """
+    rows, columns = (torch.linspace(-1, 1, side, device=vectors.device) for side in size)
+    grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).to(vectors)
+    cells = vectors[:, :, None, None].expand(-1, -1, *size)
+    return torch.cat([cells, grid.expand(len(vectors), -1, -1, -1)], dim=1)

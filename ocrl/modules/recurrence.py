@@ -79,8 +79,8 @@ class SlotRecurrence(nn.Module):
             for _ in range(self.first_iterations - self.iterations):
                 fresh, _ = self.corrector.iterate(fresh, keys[rows], values[rows])
             slots = slots.index_copy(0, rows, fresh.to(slots.dtype))
-        for _ in range(self.iterations):
-            slots, attention = self.corrector.iterate(slots, keys, values)
+        for left in reversed(range(self.iterations)):
+            slots, attention = self.corrector.iterate(slots, keys, values, last=left == 0)
         return SlotState(slots, attention, self.predict(slots))
 
     def forward(self, features: Tensor, predicted: Tensor | None = None) -> SlotState:

@@ -33,7 +33,9 @@ class SlotAttention(nn.Module):
         feature_dim: width of the tokens.
         slot_dim: width of a slot, D.
         gru_hidden: "normalised" (official SlotContrast and VideoSAUR) or "raw" (the paper).
-        mlp: whether a residual MLP, 4 D wide, ends each iteration.
+        mlp: whether a residual MLP ends each iteration.
+        mlp_dim: width of its hidden layer. None: 4 D.
+        mlp_on_last: whether it ends the last iteration too; STEVE leaves it out there.
         eps: added to the attention before it is normalised over the tokens.
     """
 
@@ -44,6 +46,8 @@ class SlotAttention(nn.Module):
         *,
         gru_hidden: GRUHidden = "normalised",
         mlp: bool = True,
+        mlp_dim: int | None = None,
+        mlp_on_last: bool = True,
         eps: float = 1e-8,
     ) -> None:
         super().__init__()
@@ -51,6 +55,7 @@ class SlotAttention(nn.Module):
             raise UsageError(f"gru_hidden is {gru_hidden!r}: choose 'normalised' or 'raw'")
         self.slot_dim = slot_dim
         self.gru_hidden = gru_hidden
+        self.mlp_on_last = mlp_on_last
         self.eps = eps
         self.norm_features = nn.LayerNorm(feature_dim)
         self.norm_slots = nn.LayerNorm(slot_dim)
@@ -59,7 +64,7 @@ class SlotAttention(nn.Module):
         self.to_v = nn.Linear(feature_dim, slot_dim, bias=False)
         self.gru = nn.GRUCell(slot_dim, slot_dim)
         self.mlp = (
-            MLP(slot_dim, [4 * slot_dim], slot_dim, layer_norm=True, residual=True)
+            MLP(slot_dim, [mlp_dim or 4 * slot_dim], slot_dim, layer_norm=True, residual=True)
             if mlp
             else nn.Identity()
         )
@@ -78,8 +83,8 @@ class SlotAttention(nn.Module):
             Slots (B, K, D), and the last iteration's attention (B, K, N), summing to one over K.
         """
         keys, values = self.keys_and_values(features)
-        for _ in range(num_iterations):
-            slots, attention = self.iterate(slots, keys, values)
+        for left in reversed(range(num_iterations)):
+            slots, attention = self.iterate(slots, keys, values, last=left == 0)
         return slots, attention
 
     def keys_and_values(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,7 +92,9 @@ class SlotAttention(nn.Module):
         features = self.norm_features(features)
         return self.to_k(features), self.to_v(features)
 
-    def iterate(self, slots: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    def iterate(
+        self, slots: Tensor, keys: Tensor, values: Tensor, *, last: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Run one iteration on (B, K, D) slots; return the new ones and attention (B, K, N)."""
         normalised = self.norm_slots(slots)
         logits = self.to_q(normalised) @ keys.transpose(1, 2) * self.slot_dim**-0.5
@@ -96,4 +103,4 @@ class SlotAttention(nn.Module):
         updates = (weights / weights.sum(dim=-1, keepdim=True)) @ values
         hidden = normalised if self.gru_hidden == "normalised" else slots
         slots = self.gru(updates.flatten(0, 1), hidden.flatten(0, 1)).unflatten(0, slots.shape[:2])
-        return self.mlp(slots), attention
+        return (self.mlp(slots) if self.mlp_on_last or not last else slots), attention

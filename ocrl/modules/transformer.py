@@ -24,9 +24,19 @@ class Attention(nn.Module):
         logit_scale: "inverse_sqrt_dim" divides the logits by sqrt(D / num_heads) (Vaswani et al.
             2017, equation 1); "sqrt_dim" multiplies by it instead, as the official SlotContrast
             and VideoSAUR code does and their released weights expect.
+        bias: whether the projections have one.
+        dropout: of the attention's weights.
     """
 
-    def __init__(self, dim: int, num_heads: int, logit_scale: LogitScale) -> None:
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        logit_scale: LogitScale,
+        *,
+        bias: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         if dim % num_heads:
             raise UsageError(f"{num_heads} heads do not divide a width of {dim}: change either")
@@ -36,12 +46,14 @@ class Attention(nn.Module):
             )
         self.num_heads = num_heads
         self.scale = math.sqrt(dim / num_heads) ** (1 if logit_scale == "sqrt_dim" else -1)
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.out_proj = nn.Linear(dim, dim)
+        self.dropout = dropout
+        self.qkv = nn.Linear(dim, 3 * dim, bias=bias)
+        self.out_proj = nn.Linear(dim, dim, bias=bias)
         for weight in (*self.qkv.weight.chunk(3), self.out_proj.weight):
             nn.init.xavier_uniform_(weight.data)
-        nn.init.zeros_(self.qkv.bias)
-        nn.init.zeros_(self.out_proj.bias)
+        if bias:
+            nn.init.zeros_(self.qkv.bias)
+            nn.init.zeros_(self.out_proj.bias)
 
     def forward(
         self, queries: Tensor, memory: Tensor | None = None, *, causal: bool = False
@@ -50,11 +62,15 @@ class Attention(nn.Module):
         if memory is None:
             q, k, v = self.qkv(queries).chunk(3, dim=-1)
         else:
-            dim = queries.shape[-1]
-            q = F.linear(queries, self.qkv.weight[:dim], self.qkv.bias[:dim])
-            k, v = F.linear(memory, self.qkv.weight[dim:], self.qkv.bias[dim:]).chunk(2, dim=-1)
+            dim, bias = queries.shape[-1], self.qkv.bias
+            q_bias, kv_bias = (None, None) if bias is None else (bias[:dim], bias[dim:])
+            q = F.linear(queries, self.qkv.weight[:dim], q_bias)
+            k, v = F.linear(memory, self.qkv.weight[dim:], kv_bias).chunk(2, dim=-1)
         q, k, v = (x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (q, k, v))
-        mixed = F.scaled_dot_product_attention(q, k, v, scale=self.scale, is_causal=causal)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(
+            q, k, v, dropout_p=dropout, scale=self.scale, is_causal=causal
+        )
         output: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
         return output
 
