@@ -1,5 +1,7 @@
 """Object-centric representation learning: encoders that turn frames into slots."""
 
+from importlib.metadata import version
+
 from ocrl.checkpoints import load_encoder, save_encoder
 from ocrl.encoder import Encoder, EncoderOutput, TrainableEncoder
 from ocrl.errors import UsageError
@@ -12,3 +14,5 @@ __all__ = [
     "load_encoder",
     "save_encoder",
 ]
+
+__version__ = version("ocrl")

@@ -1,27 +1,6 @@
 """Walk through a maze by keyboard: see ``python scripts/play.py --help``."""
 
-import gymnasium
-import matplotlib
-from omegaconf import DictConfig
-
-from ocrl.errors import UsageError
-from ocrl_envs.maze.play import Player
-from ocrl_studies.command_line import script
-from ocrl_studies.environments import settings
-
-
-@script("play")
-def main(cfg: DictConfig) -> None:
-    """Open the window."""
-    kwargs = {**settings(cfg.env.kwargs), **settings(cfg.variation)}
-    if matplotlib.get_backend().lower() == "agg":
-        raise UsageError(
-            "there is no window to play in: start it on a screen, with tkinter or "
-            "pip install pyqt6; without one, film a policy with  python scripts/record_video.py"
-        )
-    score = Player(gymnasium.make(cfg.env.id, render_mode="rgb_array", **kwargs), cfg.seed).run()
-    print(f"score of the last episode: {score:g}")
-
+from ocrl_studies.main import run
 
 if __name__ == "__main__":
-    main()
+    run("play")

@@ -1,42 +1,6 @@
 """Segment a video file: see ``python scripts/segment_video.py --help``."""
 
-import torch
-from omegaconf import DictConfig
-from torch import Tensor
-
-from ocrl.annotations import box_for_each_slot
-from ocrl.checkpoints import load_encoder
-from ocrl.encoder import BOXES, Encoder
-from ocrl.encoders.attention_masks import AttentionMasks
-from ocrl.errors import UsageError
-from ocrl.streaming import segment_video
-from ocrl_studies.command_line import script
-
-
-@script("segment_video")
-def main(cfg: DictConfig) -> None:
-    """Stream the frames through the encoder."""
-    torch.set_num_threads(cfg.num_threads)
-    encoder: Encoder = load_encoder(cfg.checkpoint).to(cfg.device)
-    state = None if cfg.boxes is None else condition(encoder, cfg.boxes)
-    if cfg.attention:
-        encoder = AttentionMasks(encoder)
-    result = segment_video(encoder, cfg.video, cfg.output, state=state)
-    print(f"{result.num_frames} frames\noverlay: {result.overlay}\nmasks:   {result.masks}")
-
-
-def condition(encoder: Encoder, boxes: list[list[float]]) -> Tensor | None:
-    """Return the state in which an encoder is about to look for the objects in boxes."""
-    if BOXES not in encoder.asks_for:
-        raise UsageError(f"{type(encoder).__name__} follows no boxes: leave boxes=null")
-    try:
-        given = torch.tensor([[*box] for box in boxes], dtype=torch.float32)
-    except (TypeError, ValueError):
-        raise UsageError(
-            f"boxes={boxes}: expected [[top, left, bottom, right], ...] in [0, 1]"
-        ) from None
-    return encoder.first_state({BOXES: box_for_each_slot(given, encoder.num_tokens)[None]})
-
+from ocrl_studies.main import run
 
 if __name__ == "__main__":
-    main()
+    run("segment_video")

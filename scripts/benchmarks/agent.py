@@ -22,7 +22,7 @@ from ocrl_agents.finetuning import EncoderExtractor
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from ocrl_studies.command_line import stop
 from ocrl_studies.composition import compose
-from ocrl_studies.core.terminal import print_table
+from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import make_environments
 from ocrl_studies.observations import make_token_environments
 

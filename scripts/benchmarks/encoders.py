@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks.measuring import interleaved, peak_memory, seconds
 from ocrl.encoder import Encoder, TrainableEncoder
 from ocrl_studies.composition import compose, find_configs
-from ocrl_studies.core.terminal import print_table
+from ocrl_studies.core.tables import print_table
 
 DEFAULT = "slotcontrast"
 SMALL = [64, 64]

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from benchmarks.measuring import once, peak_memory, seconds
-from ocrl_studies.core.terminal import print_table
+from ocrl_studies.core.tables import print_table
 
 START = "import time; t = time.perf_counter(); import gymnasium; " + (
     "e = gymnasium.make('ocrl_envs:ocrl/NavMaze-v0'); e.reset(seed=0); e.step(2); "

@@ -28,7 +28,7 @@ from ocrl_envs.scenes import (
     movi_e_like,
 )
 from ocrl_studies.composition import compose
-from ocrl_studies.core.terminal import print_table
+from ocrl_studies.core.tables import print_table
 
 RECIPES = {"movi_a_like": movi_a_like, "movi_c_like": movi_c_like, "movi_e_like": movi_e_like}
 NUM_FRAMES = 24

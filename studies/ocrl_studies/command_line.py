@@ -1,4 +1,4 @@
-"""Run a script under a Hydra configuration, with errors that a person can read."""
+"""The command line over a configuration, with errors that a person can read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
@@ -24,7 +25,7 @@ import ocrl.errors
 import ocrl_envs.errors
 from ocrl_studies.composition import compose, find_configs
 
-Main = Callable[[DictConfig], None]
+Main = Callable[[DictConfig], object]
 USAGE_ERRORS = (ocrl_envs.errors.UsageError, ocrl.errors.UsageError)
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -55,6 +56,8 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
             sys.argv[1:] = [escape_path(argument) for argument in sys.argv[1:]]
             command = hydra.main(str(find_configs()), config_name, version_base="1.3")(checked)
+            # Hydra goes on when a callback has failed, with no more than a warning.
+            warnings.filterwarnings("error", message="Callback .* raised")
             try:
                 command()
             except KeyboardInterrupt:

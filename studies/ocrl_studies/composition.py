@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import hydra
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 def find_configs() -> Path:
@@ -27,6 +27,9 @@ def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
         config_name: a YAML file at the top of ``configs/``, without its ending.
         overrides: as on the command line: ``["env=nav_maze_2", "seed=1"]``.
     """
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+
     running = GlobalHydra.instance()
     before, running.hydra = running.hydra, None
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import gymnasium
@@ -85,6 +85,16 @@ def settings(node: DictConfig) -> dict[str, Any]:
     return {
         str(key): value for key, value in cast(dict[Any, Any], OmegaConf.to_object(node)).items()
     }
+
+
+def selected(cfg: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
+    """Return some parts of a configuration by dotted names, resolved.
+
+    >>> selected(OmegaConf.create({"env": {"id": "a"}, "seed": "${env.id}", "x": 1}), ["seed"])
+    {'seed': 'a'}
+    """
+    whole = settings(cfg)
+    return flatten({key: whole[key] for key in keys})
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -131,7 +131,7 @@ def test_transfer_plays_the_same_mazes_for_every_agent(run, home):
     ("key", "value", "said"),
     [
         ("total_steps", 10**6, "continue it with resume=true"),
-        ("env.train.num_layouts", 3, "agents with different env.train.num_layouts"),
+        ("env.train.num_layouts", 3, "runs with different env.train.num_layouts"),
     ],
 )
 def test_agents_that_are_not_comparable_are_not_put_into_one_table(run, home, key, value, said):

@@ -27,7 +27,9 @@ from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_studies.composition import find_configs
 from ocrl_studies.environments import settings
 from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
-from ocrl_studies.stages.stages import load_agent, pretrain_slots, train_agent
+from ocrl_studies.stages.evaluation import load_agent
+from ocrl_studies.stages.pretrain_slots import pretrain_slots
+from ocrl_studies.stages.train_agent import train_agent
 
 TINY = [
     "total_steps=128",

@@ -12,11 +12,12 @@ from ocrl.baselines import BackboneFeatures, KMeans
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder, TrainableEncoder
 from ocrl.modules.backbones import Backbone
-from ocrl_studies.segmentation.cell import RECORD, TRUTH, save_scores
+from ocrl_studies.core.record import open_record
+from ocrl_studies.core.scoreboard import baselines
+from ocrl_studies.environments import selected
+from ocrl_studies.segmentation.cell import CHECKPOINT, RECORD, TRUTH, save_scores
 from ocrl_studies.segmentation.results import Cell
-from ocrl_studies.segmentation.scoreboard import baselines
 from ocrl_studies.segmentation.scoring import SCORES, Truth
-from ocrl_studies.transfer.record import open_record
 
 
 def score_baselines(cfg: DictConfig, cells: Sequence[Cell]) -> dict[str, Path]:
@@ -30,14 +31,15 @@ def score_baselines(cfg: DictConfig, cells: Sequence[Cell]) -> dict[str, Path]:
         UsageError: the baselines were scored on other data before.
     """
     parent = Path(cfg.results_dir) / "baselines"
-    record = open_record(parent / RECORD, "the baselines", cfg, keys=TRUTH)
+    settings = selected(cfg, TRUTH)
+    record = open_record(parent / RECORD, "the baselines", settings, cfg.device)
     truth = Truth.of(cfg)
     folders = {}
     for name, contender in contenders(cells, truth.image_size).items():
         folders[name] = parent / "_".join(re.findall(r"\w+", name))
         if not (folders[name] / SCORES).exists():
             print(f"scoring {name}")
-            with record.timed(name, parent / RECORD):
+            with record.timed(name):
                 save_scores(contender, truth, cfg.scoring.num_pictures, folders[name])
     return folders
 
@@ -62,7 +64,7 @@ def contenders(cells: Sequence[Cell], image_size: tuple[int, int]) -> dict[str, 
         backbone = cell.record.settings.get("encoder.model.backbone.name", cell.encoder)
         name = f"k-means on features of {backbone}, {cell.scored.num_slots}"
         if name not in found:
-            encoder = load_encoder(cell.checkpoint)
+            encoder = load_encoder(cell.record.place(CHECKPOINT))
             frozen = encoder.frozen_features() if isinstance(encoder, TrainableEncoder) else None
             if frozen is not None and isinstance(frozen.network, Backbone):
                 features = BackboneFeatures(frozen.network)

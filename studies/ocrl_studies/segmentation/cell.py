@@ -15,12 +15,16 @@ from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.errors import UsageError
 from ocrl.visualization import save_image
 from ocrl_studies.command_line import USAGE_ERRORS
+from ocrl_studies.core.record import open_record
+from ocrl_studies.environments import selected
 from ocrl_studies.runs import open_run
 from ocrl_studies.segmentation.scoring import PICTURE, SCORES, Scored, Truth, measure, picture_masks
-from ocrl_studies.stages.stages import pretrain_slots
-from ocrl_studies.transfer.record import open_record
+from ocrl_studies.stages.pretrain_slots import pretrain_slots
 
 RECORD = "record.json"
+CHECKPOINT = "checkpoint"
+"""Name under which a record has the place of the trained encoder."""
+
 ATTENTION = "attention"
 """Folder within a cell for the masks of slot attention, where the decoder has others."""
 
@@ -41,13 +45,12 @@ def run_cell(cfg: DictConfig) -> None:
     """
     name = f"{cfg.encoder.name} seed={cfg.seed}"
     folder = cell_folder(cfg)
-    path = folder / RECORD
     try:
-        record = open_record(path, name, cfg, keys=CELL)
+        record = open_record(folder / RECORD, name, selected(cfg, CELL), cfg.device)
     except USAGE_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return
-    with record.stopped_by_bad_input(path):
+    with record.stopped_by_bad_input():
         torch.set_num_threads(cfg.num_threads)
         untrained = instantiate(cfg.encoder.model)
         missing = [name for name in views(untrained) if not (folder / name / SCORES).exists()]
@@ -56,11 +59,12 @@ def run_cell(cfg: DictConfig) -> None:
         # Before anything is trained: an encoder of other settings, or one without masks.
         open_run(cfg, same=("data", "encoder", "clip_length", "pretraining", "seed"))
         check_masks(untrained, cfg.encoder.name, folder)
-        checkpoint = cell_checkpoint(cfg)
+        checkpoint = Path(cfg.run_dir) / "encoder.safetensors"
+        record.keep_place(CHECKPOINT, checkpoint)
         if not checkpoint.exists():
-            with record.timed("pretraining", path):
+            with record.timed("pretraining"):
                 pretrain_slots(cfg)
-        with record.timed("scoring", path):
+        with record.timed("scoring"):
             trained, truth = views(load_encoder(checkpoint)), Truth.of(cfg)
             for name in missing:
                 save_scores(
@@ -109,11 +113,6 @@ def save_scores(
 def cell_folder(cfg: DictConfig) -> Path:
     """Return where record, scores and picture of the cell are."""
     return Path(cfg.results_dir) / f"cells/{cfg.encoder.name}/seed={cfg.seed}"
-
-
-def cell_checkpoint(cfg: DictConfig) -> Path:
-    """Return where the trained encoder of the cell is."""
-    return Path(cfg.run_dir) / "encoder.safetensors"
 
 
 def check_masks(encoder: Encoder, name: str, folder: Path) -> None:

@@ -8,11 +8,11 @@ import imageio.v3 as iio
 from omegaconf import DictConfig, OmegaConf
 
 from ocrl_studies.core.page import Page
+from ocrl_studies.core.record import machines
+from ocrl_studies.core.tables import write_rows
 from ocrl_studies.segmentation.results import Results
 from ocrl_studies.segmentation.scores import IDENTITY, OVERLAPS, Scores
 from ocrl_studies.segmentation.scoring import PICTURE, Scored
-from ocrl_studies.transfer.played import write_rows
-from ocrl_studies.transfer.record import machines
 
 
 class Report:

@@ -8,10 +8,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from ocrl.errors import UsageError
-from ocrl_studies.segmentation.cell import ATTENTION, RECORD, TRUTH, cell_checkpoint
+from ocrl_studies.core.comparability import check_records
+from ocrl_studies.core.record import Record
+from ocrl_studies.segmentation.cell import ATTENTION, RECORD, TRUTH
 from ocrl_studies.segmentation.scoring import SCORES, Scored
-from ocrl_studies.transfer.record import Record
-from ocrl_studies.transfer.results import as_of, check_records
 
 SHARED = (*TRUTH, "clip_length", "pretraining.max_steps", "pretraining.batch_size")
 """What all cells have in common: the data, the budget and how they are scored."""
@@ -26,9 +26,8 @@ class Cell:
         view: "attention" if its masks are slot attention's and not its own.
         seed: of its training.
         scored: what came of it.
-        record: its settings, where it ran and how long.
+        record: its settings, where its encoder is, where it ran and how long.
         folder: where its picture is.
-        checkpoint: the encoder itself.
     """
 
     encoder: str
@@ -37,7 +36,6 @@ class Cell:
     scored: Scored
     record: Record
     folder: Path
-    checkpoint: Path
 
     @property
     def contender(self) -> str:
@@ -80,13 +78,10 @@ def read_results(cfg: DictConfig) -> Results:
         record = Record.load(path)
         if (folder / SCORES).exists():
             encoder, seed = folder.parent.name, int(folder.name.partition("=")[2])
-            checkpoint = cell_checkpoint(as_of(cfg, encoder, seed))
             for view in ("", ATTENTION):
                 if (folder / view / SCORES).exists():
                     scored = Scored.load(folder / view)
-                    cells.append(
-                        Cell(encoder, view, seed, scored, record, folder / view, checkpoint)
-                    )
+                    cells.append(Cell(encoder, view, seed, scored, record, folder / view))
         else:
             missing.append(f"{record.name}: {record.error or 'not finished'}")
     if not cells:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from ocrl_studies.core.tables import Table
 from ocrl_studies.segmentation.results import Cell
 from ocrl_studies.segmentation.scoring import Scored
-from ocrl_studies.transfer.scores import Table
 
 Array = npt.NDArray[np.float64]
 

@@ -8,12 +8,12 @@ from omegaconf import DictConfig
 
 from ocrl.data.videos import Videos
 from ocrl_studies.command_line import stop
-from ocrl_studies.core.terminal import print_table
+from ocrl_studies.core.study import Study, command, own_settings, stopping
+from ocrl_studies.core.tables import print_table
 from ocrl_studies.segmentation.baselines import score_baselines
 from ocrl_studies.segmentation.report import Report
 from ocrl_studies.segmentation.results import read_results
 from ocrl_studies.segmentation.scoring import check_segments
-from ocrl_studies.transfer.study import Study, command, own_settings, stopping
 
 
 class EncoderComparison(Study):

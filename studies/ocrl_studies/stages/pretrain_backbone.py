@@ -23,7 +23,7 @@ from ocrl.modules.backbones import TimmBackbone
 from ocrl.self_distillation import SelfDistillation
 from ocrl.training import PretrainingSettings, fit
 from ocrl_envs.maze.rendering.views import SEGMENT_KINDS, SEGMENT_STRIDE
-from ocrl_studies.core.terminal import print_table
+from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import settings
 from ocrl_studies.rollouts import NUM_STUFF
 from ocrl_studies.runs import open_run

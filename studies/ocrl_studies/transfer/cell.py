@@ -17,13 +17,22 @@ from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.evaluation import Act, evaluate
 from ocrl_agents.training import LAST
 from ocrl_studies.command_line import USAGE_ERRORS
-from ocrl_studies.stages.stages import episodes_to_play, load_agent, pretrain_slots, train_agent
+from ocrl_studies.core.record import open_record
+from ocrl_studies.environments import selected
+from ocrl_studies.stages.evaluation import episodes_to_play, load_agent
+from ocrl_studies.stages.pretrain_slots import pretrain_slots
+from ocrl_studies.stages.train_agent import train_agent
 from ocrl_studies.transfer.episodes import save_episodes
-from ocrl_studies.transfer.record import OWN, SHARED, open_record
 from ocrl_studies.transfer.strips import Watched
 
 EPISODES = "transfer"
 """Folder of an agent's run with the episodes that it played, one file for each condition."""
+
+SHARED = ("env", "agent", "total_steps", "conditions", "episodes", "episode_seed", "num_envs")
+"""What all cells of a table have in common."""
+
+OWN = ("encoder", "data", "pretraining", "clip_length", "seed")
+"""What may differ between cells, but not between two starts of one."""
 
 
 def run_cell(cfg: DictConfig) -> None:
@@ -37,22 +46,22 @@ def run_cell(cfg: DictConfig) -> None:
     name = f"{cfg.encoder.name} seed={cfg.seed}"
     path = record_path(cfg)
     try:
-        record = open_record(path, name, cfg, keys=SHARED + OWN)
+        record = open_record(path, name, selected(cfg, SHARED + OWN), cfg.device)
     except USAGE_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return
-    with record.stopped_by_bad_input(path):
+    with record.stopped_by_bad_input():
         if cfg.encoder.pretrained_as is not None and not Path(cfg.checkpoint).exists():
-            with record.timed("pretraining", path):
+            with record.timed("pretraining"):
                 _pretrain(cfg)
         for agent_cfg in agent_configs(cfg):
             suffix = "" if len(cfg.num_layouts) == 1 else f" in {agent_cfg.layouts} layouts"
             if not is_trained(agent_cfg):
-                with record.timed(f"training{suffix}", path):
+                with record.timed(f"training{suffix}"):
                     train_agent(agent_cfg)
             for condition in agent_cfg.conditions:
                 if not episodes_path(agent_cfg, condition).exists():
-                    with record.timed(f"playing {condition}{suffix}", path):
+                    with record.timed(f"playing {condition}{suffix}"):
                         _play(agent_cfg, condition)
 
 

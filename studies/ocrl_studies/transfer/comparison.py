@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -140,28 +140,6 @@ def findings(played: Sequence[Played], score: str, condition: str) -> list[str]:
             )
         sentences.append(f"{condition}: {said}.")
     return sentences
-
-
-def check_comparable(settings: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise UsageError unless all agents were trained and evaluated with the same settings.
-
-    Args:
-        settings: for each agent, what must not differ, such as level, steps, evaluation mode.
-
-    >>> check_comparable({"a": {"level": 1, "steps": 9}, "b": {"level": 2, "steps": 9}})
-    Traceback (most recent call last):
-    ocrl.errors.UsageError: agents with different level do not belong in one table: a has 1, b
-    has 2; leave one of them out
-    """
-    names = list(settings)
-    for name in names[1:]:
-        ours, theirs = settings[names[0]], settings[name]
-        for key in sorted(ours.keys() | theirs.keys()):
-            if ours.get(key) != theirs.get(key):
-                raise UsageError(
-                    f"agents with different {key} do not belong in one table: {names[0]} has "
-                    f"{ours.get(key)}, {name} has {theirs.get(key)}; leave one of them out"
-                )
 
 
 def column(seeds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

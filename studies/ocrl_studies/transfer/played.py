@@ -15,9 +15,9 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from ocrl.errors import UsageError
-from ocrl.files import whole_file
 from ocrl_agents.evaluation import Episode, mean_scores
 from ocrl_studies.core.statistics import iqm, stratified_bootstrap
+from ocrl_studies.core.tables import write_rows
 
 
 @dataclass(frozen=True)
@@ -103,15 +103,6 @@ def summary_rows(played: Sequence[Played], scores: Sequence[str]) -> list[dict[s
                 row[score] = float(np.mean(matrices[score][encoder][condition]))
             rows.append(row)
     return rows
-
-
-def write_rows(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows as CSV, with the columns of all of them, whole or not at all."""
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    with whole_file(path) as part, part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def plot_transfer(played: Sequence[Played], score: str, label: str) -> Figure:

@@ -7,11 +7,11 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from ocrl_agents.vec_env import GymnasiumVecEnv
-from ocrl_studies.environments import make_environments
+from ocrl_studies.core.record import open_record
+from ocrl_studies.environments import make_environments, selected
 from ocrl_studies.rollouts import rollout_policy
-from ocrl_studies.transfer.cell import EPISODES, play_watched
+from ocrl_studies.transfer.cell import EPISODES, SHARED, play_watched
 from ocrl_studies.transfer.comparison import ORACLE, RANDOM
-from ocrl_studies.transfer.record import SHARED, open_record
 
 REFERENCES = (RANDOM, "wandering", "wall_follower", ORACLE)
 
@@ -36,14 +36,15 @@ def play_references(cfg: DictConfig) -> None:
         UsageError: other episodes were played before.
     """
     path = _folder(cfg) / "record.json"
-    record = open_record(path, "the policies without learning", cfg, keys=SHARED)
+    settings = selected(cfg, SHARED)
+    record = open_record(path, "the policies without learning", settings, cfg.device)
     for policy in reference_policies(cfg):
         for condition in cfg.conditions:
             episodes = reference_episodes(cfg, policy, condition)
             if episodes.exists():
                 continue
             print(f"playing the {policy} policy under condition {condition}")
-            with record.timed(f"playing {policy} {condition}", path):
+            with record.timed(f"playing {policy} {condition}"):
                 environments = make_environments(cfg.env, cfg.conditions[condition], cfg.num_envs)
                 act = rollout_policy(policy, environments, cfg.episode_seed)
                 play_watched(act, GymnasiumVecEnv(environments), cfg, condition, episodes)

@@ -12,7 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST
 from ocrl_studies.core.page import Page
+from ocrl_studies.core.record import Record, machines
 from ocrl_studies.core.statistics import Array
+from ocrl_studies.core.tables import Table, write_rows
 from ocrl_studies.transfer.cell import agent_configs, episodes_path
 from ocrl_studies.transfer.comparison import ORACLE, TRAIN, estimates, generalisation_gaps
 from ocrl_studies.transfer.played import (
@@ -20,7 +22,6 @@ from ocrl_studies.transfer.played import (
     plot_transfer,
     read_curve,
     score_matrix,
-    write_rows,
 )
 from ocrl_studies.transfer.plots import (
     plot_against,
@@ -28,10 +29,9 @@ from ocrl_studies.transfer.plots import (
     plot_generalisation,
     plot_profiles,
 )
-from ocrl_studies.transfer.record import Record, machines
 from ocrl_studies.transfer.references import reference_episodes
 from ocrl_studies.transfer.results import AgentRun, Results, slot_quality
-from ocrl_studies.transfer.scores import UNSEEN, Scores, Table, episode_rows, estimate_rows
+from ocrl_studies.transfer.scores import UNSEEN, Scores, episode_rows, estimate_rows
 from ocrl_studies.transfer.verdicts import BLIND, caveats, verdicts
 
 QUALITY = "mbo"

@@ -6,18 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
-from ocrl_studies.transfer.cell import agent_configs, episodes_path, is_trained
-from ocrl_studies.transfer.comparison import check_comparable
+from ocrl_studies.core.comparability import check_records
+from ocrl_studies.core.record import Record
+from ocrl_studies.transfer.cell import SHARED, agent_configs, episodes_path, is_trained
 from ocrl_studies.transfer.episodes import load_episodes
 from ocrl_studies.transfer.played import Played
-from ocrl_studies.transfer.record import SHARED, Record
 from ocrl_studies.transfer.references import reference_episodes, reference_policies
-
-SEEDS = ("seed", "data.seed")
 
 
 @dataclass(frozen=True)
@@ -101,31 +98,6 @@ def read_results(cfg: DictConfig) -> Results:
         for agent_cfg in agent_configs(cfg)
     }
     return Results(agents, references, records, missing)
-
-
-def check_records(records: Sequence[Record], shared: Sequence[str]) -> None:
-    """Raise UsageError unless all cells of a table belong there, and those of an encoder together.
-
-    Args:
-        records: of the cells.
-        shared: parts of the configuration that may not differ, whatever the encoder.
-    """
-    check_comparable({record.name: shared_settings(record, shared) for record in records})
-    by_encoder: dict[str, dict[str, dict[str, Any]]] = {}
-    for record in records:
-        own = {k: v for k, v in record.settings.items() if k not in SEEDS}
-        by_encoder.setdefault(record.settings["encoder.name"], {})[record.name] = own
-    for cells in by_encoder.values():
-        check_comparable(cells)
-
-
-def shared_settings(record: Record, shared: Sequence[str]) -> dict[str, Any]:
-    """Return the settings that all cells have in common, but for seeds."""
-    return {
-        name: value
-        for name, value in record.settings.items()
-        if name not in SEEDS and f"{name}.".startswith(tuple(f"{part}." for part in shared))
-    }
 
 
 def slot_quality(run: AgentRun) -> dict[str, dict[str, float]]:

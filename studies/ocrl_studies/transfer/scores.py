@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from ocrl.errors import UsageError
 from ocrl_agents.evaluation import mean_scores
 from ocrl_studies.core.statistics import Array, iqm, optimality_gap, stratified_bootstrap
+from ocrl_studies.core.tables import Table
 from ocrl_studies.transfer.aggregates import NORMALISED, with_normalised, with_pool
 from ocrl_studies.transfer.comparison import (
     ORACLE,
@@ -25,13 +26,6 @@ from ocrl_studies.transfer.results import Results
 
 UNSEEN = "unseen"
 """All conditions but the training layouts, together."""
-
-
-class Table(NamedTuple):
-    """Ready-made cells."""
-
-    header: list[str]
-    rows: list[list[str]]
 
 
 class Scores:

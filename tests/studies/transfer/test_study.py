@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import gymnasium
@@ -18,11 +17,9 @@ from ocrl_agents.evaluation import evaluate
 from ocrl_agents.vec_env import GymnasiumVecEnv
 from ocrl_studies.composition import find_configs
 from ocrl_studies.environments import make_environments
-from ocrl_studies.stages.stages import episodes_to_play
+from ocrl_studies.stages.evaluation import episodes_to_play
 from ocrl_studies.transfer.cell import agent_configs, run_cell
-from ocrl_studies.transfer.record import Record, open_record
 from ocrl_studies.transfer.strips import Watched
-from ocrl_studies.transfer.study import check_sweep
 
 
 def compose(*overrides: str, name: str = "transfer_study") -> DictConfig:
@@ -71,12 +68,6 @@ def test_numbers_of_layouts_are_for_mazes() -> None:
     assert "num_layouts" not in agent.env.train
 
 
-def test_only_encoders_and_seeds_make_cells() -> None:
-    check_sweep(["encoder=slotcontrast,vector", "seed=range(0,3)", "episodes=8", "env=nav_maze_2"])
-    with pytest.raises(UsageError, match="one study for each env"):
-        check_sweep(["env=nav_maze_1,nav_maze_2"])
-
-
 @pytest.mark.parametrize(
     ("encoder", "pretrained"),
     [("cnn", None), ("ground_truth", None), ("shuffled", "slotcontrast"), ("vae", "vae")],
@@ -94,38 +85,6 @@ def test_cells_pretrain_what_their_agents_need_and_no_more(
     for call in calls:
         assert call.encoder == compose(f"encoder={pretrained}").encoder
         assert call.run_dir == str(Path(cfg.checkpoint).parent)
-
-
-class TestRecord:
-    CFG = OmegaConf.create({"device": "cpu", "env": {"name": "a"}, "episodes": 8, "seed": 0})
-    KEYS = ("env", "episodes")
-
-    def test_a_cell_goes_on_with_the_same_settings_alone(self, tmp_path: Path) -> None:
-        path = tmp_path / "cells" / "seed=0.json"
-        record = open_record(path, "slots", self.CFG, self.KEYS)
-        with record.timed("training", path):
-            pass
-        assert set(open_record(path, "slots", self.CFG, self.KEYS).stages) == {"training"}
-        other = OmegaConf.merge(self.CFG, {"env": {"name": "b"}})
-        with pytest.raises(UsageError, match=r"slots was started with env\.name=a, now it is b"):
-            open_record(path, "slots", other, self.KEYS)
-        assert open_record(path, "slots", OmegaConf.merge(self.CFG, {"seed": 3}), self.KEYS)
-
-    def test_a_stage_that_fails_is_not_noted(self, tmp_path: Path) -> None:
-        record = Record("slots", {})
-        with (
-            pytest.raises(KeyboardInterrupt),
-            record.timed("training", tmp_path / "record.json"),
-        ):
-            raise KeyboardInterrupt
-        assert not record.stages
-        assert not list(tmp_path.iterdir())
-
-    @pytest.mark.parametrize("text", ["", "[]", json.dumps({"name": "a"}), '{"a": 1}'])
-    def test_another_file_is_one_line(self, tmp_path: Path, text: str) -> None:
-        (tmp_path / "record.json").write_text(text)
-        with pytest.raises(UsageError, match="no record of a cell"):
-            Record.load(tmp_path / "record.json")
 
 
 def mazes() -> GymnasiumVecEnv:

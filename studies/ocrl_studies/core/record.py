@@ -1,4 +1,4 @@
-"""What a study notes of each cell: its settings, how long its stages took, what stopped it."""
+"""The record of a cell: its settings, how long its stages took, what stopped it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -16,18 +16,10 @@ from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig
 
 from ocrl.errors import UsageError
 from ocrl.files import write_text
 from ocrl_studies.command_line import USAGE_ERRORS
-from ocrl_studies.environments import flatten, settings
-
-SHARED = ("env", "agent", "total_steps", "conditions", "episodes", "episode_seed", "num_envs")
-"""What all cells of a table have in common."""
-
-OWN = ("encoder", "data", "pretraining", "clip_length", "seed")
-"""What may differ between cells, but not between two starts of one."""
 
 PACKAGES = ("ocrl", "torch", "stable-baselines3", "gymnasium", "lightning", "numpy", "numba")
 
@@ -37,21 +29,25 @@ class Record:
     """One cell, kept in a JSON file.
 
     Attributes:
+        path: of the file.
         name: of the cell.
         settings: what it was started with, by dotted name.
+        places: where what the cell made is, by name, relative to the folder of the file.
         machine: where it last ran.
         stages: wall and CPU seconds of each stage, of the start that finished it.
         error: the line that stopped it, or None.
     """
 
+    path: Path
     name: str
     settings: dict[str, Any]
+    places: dict[str, str] = field(default_factory=dict)
     machine: dict[str, str] = field(default_factory=dict)
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     error: str | None = None
 
     @contextmanager
-    def timed(self, stage: str, path: Path) -> Iterator[None]:
+    def timed(self, stage: str) -> Iterator[None]:
         """Note how long a stage takes, once it is through."""
         wall, cpu = time.monotonic(), time.process_time()
         yield
@@ -59,10 +55,10 @@ class Record:
             "wall": time.monotonic() - wall,
             "cpu": time.process_time() - cpu,
         }
-        self.save(path)
+        self.save()
 
     @contextmanager
-    def stopped_by_bad_input(self, path: Path) -> Iterator[None]:
+    def stopped_by_bad_input(self) -> Iterator[None]:
         """Say and note what is wrong instead of raising it: the other cells go on."""
         try:
             yield
@@ -73,13 +69,22 @@ class Record:
         except USAGE_ERRORS as error:
             self.error = str(error)
         if self.error is not None:
-            self.save(path)
+            self.save()
             print(f"error: {self.name}: {self.error}", file=sys.stderr)
 
-    def save(self, path: Path) -> None:
+    def keep_place(self, name: str, place: Path) -> None:
+        """Note where something is; the record and what it names move together."""
+        self.places[name] = os.path.relpath(place.resolve(), self.path.parent.resolve())
+
+    def place(self, name: str) -> Path:
+        """Return where something is, as `keep_place` noted it."""
+        return Path(os.path.normpath(self.path.parent / self.places[name]))
+
+    def save(self) -> None:
         """Write the record, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(asdict(self), indent=2))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        kept = {name: value for name, value in asdict(self).items() if name != "path"}
+        write_text(self.path, json.dumps(kept, indent=2))
 
     @classmethod
     def load(cls, path: Path) -> Record:
@@ -89,37 +94,36 @@ class Record:
             UsageError: the file holds something else.
         """
         try:
-            return cls(**json.loads(path.read_text()))
+            return cls(path, **json.loads(path.read_text()))
         except (ValueError, TypeError) as error:
             raise UsageError(f"{path} is no record of a cell ({error}): delete it") from error
 
 
-def open_record(path: Path, name: str, cfg: DictConfig, keys: tuple[str, ...]) -> Record:
+def open_record(path: Path, name: str, settings: Mapping[str, Any], device: str) -> Record:
     """Begin the record of a cell, or go on with it.
 
     Args:
         path: of the record.
         name: of the cell.
-        cfg: the configuration it is started with.
-        keys: parts of the configuration that may not change afterwards.
+        settings: what it is started with and may not change afterwards, by dotted name.
+        device: that it runs on.
 
     Raises:
         UsageError: it was started with other settings.
     """
-    now = flatten({key: settings(cfg)[key] for key in keys})
-    record = Record(name, now)
+    record = Record(path, name, dict(settings))
     if path.exists():
         record = Record.load(path)
-        for key in sorted(now.keys() | record.settings.keys()):
-            before, after = record.settings.get(key), now.get(key)
+        for key in sorted(settings.keys() | record.settings.keys()):
+            before, after = record.settings.get(key), settings.get(key)
             if before != after:
                 raise UsageError(
                     f"{name} was started with {key}={before}, now it is {after}: go on with the "
                     "same, or start another study with another runs_dir"
                 )
-    record.machine = describe_machine(cfg.device)
+    record.machine = describe_machine(device)
     record.error = None
-    record.save(path)
+    record.save()
     return record
 
 

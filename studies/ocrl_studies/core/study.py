@@ -1,0 +1,77 @@
+"""A study over encoders and seeds: what happens before all its cells, and after them."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from ocrl.data.videos import Videos
+from ocrl.errors import UsageError
+from ocrl_studies.command_line import USAGE_ERRORS, stop
+from ocrl_studies.sources import Source
+
+CELL = ("encoder", "seed")
+"""What the jobs of a study differ in."""
+
+
+def stopping(method: Callable[..., None]) -> Callable[..., None]:
+    """End the command with one line on bad input; Hydra would make it a warning and go on."""
+
+    @wraps(method)
+    def call(self: Any, config: DictConfig, **kwargs: Any) -> None:
+        try:
+            method(self, config, **kwargs)
+        except USAGE_ERRORS as error:
+            stop(str(error))
+
+    return call
+
+
+class Study(Callback):
+    """Makes what cells share before the first one."""
+
+    @stopping
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Collect the data: cells that run side by side would all begin to."""
+        check_sweep(config.hydra.overrides.task)
+        cfg = own_settings(config)
+        cfg.seed = 0  # the data are the same for all cells
+        height, width = cfg.encoder.image_size
+        source: Source = instantiate(cfg.data)
+        source.training_clips(cfg.clip_length, (height, width))
+        self.check(source.scoring_videos(), cfg)
+
+    def check(self, videos: Videos, cfg: DictConfig) -> None:
+        """Raise UsageError if the cells cannot be scored on these unseen videos."""
+
+
+def check_sweep(overrides: list[str]) -> None:
+    """Raise UsageError if cells differ in more than encoder and seed."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.get_key_element()
+        if override.is_sweep_override() and key not in CELL:
+            raise UsageError(
+                f"a study compares encoders and seeds, {override.input_line} would mix others in "
+                f"one table: run one study for each {key}"
+            )
+
+
+def own_settings(config: DictConfig) -> DictConfig:
+    """Return a configuration without Hydra's own part."""
+    cfg = config.copy()
+    OmegaConf.set_struct(cfg, False)
+    del cfg["hydra"]
+    return cfg
+
+
+def command(script: str) -> str:
+    """Return the command line of a study."""
+    return shlex.join(["python", f"scripts/{script}.py", *sys.argv[1:]])

@@ -1,0 +1,80 @@
+"""The command ``ocrl``: a verb for each stage and study, each also a script of the repository."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Callable
+
+import yaml
+
+import ocrl
+from ocrl_studies.composition import find_configs
+
+VERBS = {
+    "collect_rollouts": "stages.collect_rollouts:collect_rollouts",
+    "generate_scenes": "stages.generate_scenes:generate_scenes",
+    "convert_movi": "stages.convert_movi:convert_movi",
+    "pretrain_backbone": "stages.pretrain_backbone:pretrain_backbone",
+    "pretrain_slots": "stages.pretrain_slots:pretrain_slots",
+    "train_agent": "stages.train_agent:train_agent",
+    "evaluate_slots": "segmentation.evaluation:evaluate_slots",
+    "evaluate_transfer": "transfer.evaluation:evaluate_transfer",
+    "compare_encoders": "segmentation.cell:run_cell",
+    "transfer_study": "transfer.cell:run_cell",
+    "segment_video": "stages.segment_video:segment_video",
+    "record_video": "stages.record_video:record_video",
+    "play": "stages.play:play",
+}
+"""Verb -> its function, of the configuration ``configs/<verb>.yaml``. Imported once it is run."""
+
+
+def main() -> None:
+    """Run the verb that the command line begins with; without one, list them."""
+    word = (sys.argv[1:] or ["--help"])[0]
+    verb = word.replace("-", "_")
+    if verb in VERBS:
+        sys.argv = [f"ocrl {word}", *sys.argv[2:]]
+        run(verb)
+    elif word == "--version":
+        print(f"ocrl {ocrl.__version__}")
+    elif word in ("--help", "-h"):
+        print(usage())
+    else:
+        print(f"error: there is no verb {word!r}: choose one of\n\n{usage()}", file=sys.stderr)
+        sys.exit(2)
+
+
+def run(verb: str) -> None:
+    """Run a verb with the arguments of this process.
+
+    Args:
+        verb: as in `VERBS`.
+    """
+    command_line = importlib.import_module("ocrl_studies.command_line")
+    module, _, name = VERBS[verb].partition(":")
+    function: Callable[..., object] = getattr(
+        importlib.import_module(f"ocrl_studies.{module}"), name
+    )
+    command_line.script(verb)(function)()
+
+
+def usage() -> str:
+    """Return the list of verbs, a line each."""
+    width = max(map(len, VERBS))
+    lines = [f"  {verb.replace('_', '-'):{width}}  {summary(verb)}" for verb in VERBS]
+    return "\n".join(["Usage: ocrl VERB [setting=value ...]", "", *lines, "", "More: VERB --help"])
+
+
+def summary(verb: str) -> str:
+    """Return the first sentence of a verb's help.
+
+    >>> summary("pretrain_slots")
+    'train an encoder on rollouts, without labels'
+    """
+    text = (find_configs() / f"{verb}.yaml").read_text()
+    header: str = yaml.safe_load(text)["hydra"]["help"]["header"]
+    sentence = re.match(rf"{verb}: (.*?)\.\s", header, re.DOTALL)
+    assert sentence, f"the help of {verb} begins with what it does"
+    return " ".join(sentence[1].split())

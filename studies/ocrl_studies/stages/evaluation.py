@@ -1,0 +1,47 @@
+"""Evaluation of an agent: the environments that show what it expects, and its episodes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.vec_env import VecEnv
+
+from ocrl.checkpoints import load_encoder
+from ocrl_agents.checkpoints import load_policy, read_agent
+from ocrl_agents.vec_env import environment_seeds
+from ocrl_studies.environments import num_layouts
+from ocrl_studies.observations import make_token_environments
+
+
+def load_agent(
+    path: Path, cfg: DictConfig, variation: DictConfig
+) -> tuple[ActorCriticPolicy, VecEnv]:
+    """Return a trained agent, and environments that show what it expects.
+
+    Args:
+        path: the agent's checkpoint.
+        cfg: as ``configs/evaluate_transfer.yaml``.
+        variation: a condition of transfer.
+    """
+    agent = read_agent(path)
+    checkpoint = agent.encoder
+    encoder = None if checkpoint is None else load_encoder(checkpoint).to(cfg.device)
+    trained = OmegaConf.create(agent.header["notes"])
+    environments = make_token_environments(cfg.env, variation, cfg.num_envs, trained, encoder)
+    return load_policy(path, environments, encoder=checkpoint, device=cfg.device), environments
+
+
+def episodes_to_play(
+    cfg: DictConfig, environments: VecEnv
+) -> tuple[list[int], list[dict[str, int]] | None]:
+    """Return seeds and reset options of the episodes under a condition, the same for all agents.
+
+    Mazes are played one after the other, from the first again when there are fewer than episodes.
+    """
+    seeds = environment_seeds(cfg.episode_seed, cfg.episodes)
+    number = num_layouts(environments)
+    if number is None:
+        return seeds, None
+    return seeds, [{"layout": i % number} for i in range(cfg.episodes)]

@@ -1,0 +1,84 @@
+"""Pretraining of an encoder, without labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sized
+from pathlib import Path
+from typing import cast
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from ocrl.annotations import annotated
+from ocrl.checkpoints import save_encoder
+from ocrl.errors import UsageError
+from ocrl.files import write_text
+from ocrl.pictures import MaskPictures, draw_masks
+from ocrl.pretraining import PretrainingSettings, pretrain
+from ocrl.scoring import SegmentationScores
+from ocrl_studies.core.scoreboard import baselines, make_scoreboard
+from ocrl_studies.core.tables import print_table
+from ocrl_studies.environments import settings
+from ocrl_studies.runs import open_run
+from ocrl_studies.sources import Source
+
+
+def pretrain_slots(cfg: DictConfig) -> Path:
+    """Train an encoder on clips of train layouts, then score it on clips of validation layouts.
+
+    Args:
+        cfg: as ``configs/pretrain_slots.yaml``.
+
+    Returns:
+        The encoder's checkpoint.
+    """
+    torch.set_num_threads(cfg.num_threads)
+    if cfg.encoder.pretrained_as is None:
+        raise UsageError(
+            f"encoder={cfg.encoder.name} has nothing to pretrain: train an agent with it at once, "
+            f"python scripts/train_agent.py encoder={cfg.encoder.name}"
+        )
+    if cfg.encoder.pretrained_as != cfg.encoder.name:
+        raise UsageError(
+            f"encoder={cfg.encoder.name} has the weights of another: pretrain that with "
+            f"encoder={cfg.encoder.pretrained_as}"
+        )
+    run_dir = open_run(cfg, same=("data", "encoder", "clip_length", "seed"))
+    path = run_dir / "encoder.safetensors"
+    if path.exists():
+        print(f"{path} is trained already")
+        return path
+    source: Source = instantiate(cfg.data)
+    height, width = cfg.encoder.image_size
+    size = (height, width)
+    training = source.training_clips(cfg.clip_length, size)
+    scored = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, size)
+    torch.manual_seed(cfg.seed)
+    encoder = instantiate(cfg.encoder.model)
+    clips = annotated(training, encoder, source.num_stuff)
+    validation = annotated(scored, encoder, source.num_stuff)
+    number = len(cast(Sized, clips))
+    print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
+    pretrain(
+        encoder,
+        clips,
+        validation,
+        PretrainingSettings(seed=cfg.seed, device=cfg.device, **settings(cfg.pretraining)),
+        run_dir,
+        scores=SegmentationScores(source.num_stuff),
+        callbacks=[MaskPictures(validation, cfg.scoring.num_pictures, run_dir / "pictures")],
+        resume=cfg.resume,
+    )
+    scores = {}
+    if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
+        contenders = {cfg.encoder.name: encoder.cpu(), **baselines(encoder.num_tokens, size)}
+        board = make_scoreboard(contenders, validation, source.num_stuff)
+        print_table(*board.table())
+        scores = board.scores
+    write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
+    model = settings(cfg.encoder.model)
+    save_encoder(path, encoder, model, {"seed": cfg.seed, "scores": scores})
+    print(f"encoder: {path}\nmasks:   {run_dir / 'pictures'}")
+    return path

@@ -1,0 +1,65 @@
+"""A film of what a policy or a trained agent sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from ocrl.errors import UsageError
+from ocrl.visualization import Image, save_video
+from ocrl_agents.checkpoints import read_agent
+from ocrl_agents.videos import film
+from ocrl_envs.maze.policies import make_policy
+from ocrl_studies.environments import settings
+from ocrl_studies.stages.evaluation import load_agent
+
+DECISIONS_PER_SECOND = 15
+
+
+def record_video(cfg: DictConfig) -> None:
+    """Play one episode from its beginning."""
+    torch.set_num_threads(cfg.num_threads)
+    name = cfg.policy if cfg.checkpoint is None else encoder_of(Path(cfg.checkpoint))
+    folder = Path(cfg.runs_dir) / "videos"
+    output = Path(cfg.output or folder / f"{cfg.env.run_name}-{name}-{cfg.seed}.mp4")
+    if output.exists() and not cfg.overwrite:
+        raise UsageError(f"{output} exists: replace it with overwrite=true, or set another output")
+    video = film_policy(cfg) if cfg.checkpoint is None else film_agent(cfg)
+    save_video(output, video, DECISIONS_PER_SECOND)
+    print(f"video: {output}")
+
+
+def encoder_of(agent: Path) -> str:
+    """Return the name of the encoder that an agent was trained with."""
+    name: str = read_agent(agent).header["notes"]["encoder"]["name"]
+    return name
+
+
+def film_agent(cfg: DictConfig) -> Image:
+    """Film frames, slots, where the agent's policy looks, and the map if there is one."""
+    variation = OmegaConf.create({**settings(cfg.variation), "render_mode": "rgb_array"})
+    policy, environments = load_agent(Path(cfg.checkpoint), cfg, variation)
+    video = film(policy, environments, cfg.seed, num_steps=cfg.steps)
+    environments.close()
+    return video
+
+
+def film_policy(cfg: DictConfig) -> Image:
+    """Film what a policy without learning sees, beside the map."""
+    kwargs = {**settings(cfg.env.kwargs), **settings(cfg.variation)}
+    env = gymnasium.make(cfg.env.id, render_mode="rgb_array", **kwargs)
+    policy = make_policy(cfg.policy, env, cfg.seed)
+    frame, _ = env.reset(seed=cfg.seed)
+    pictures: list[Any] = [env.render()]
+    for _ in tqdm(range(cfg.steps), unit="step"):
+        frame, _, _, truncated, _ = env.step(policy(frame[None])[0])
+        pictures.append(env.render())
+        if truncated:
+            break
+    return np.stack(pictures)

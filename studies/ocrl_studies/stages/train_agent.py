@@ -1,0 +1,51 @@
+"""Training of an agent over the tokens of an encoder."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from ocrl_agents.training import LAST, train
+from ocrl_studies.environments import settings
+from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
+from ocrl_studies.runs import open_run
+
+
+def train_agent(cfg: DictConfig) -> Path:
+    """Train PPO on train layouts, evaluating on train and validation layouts.
+
+    Args:
+        cfg: as ``configs/train_agent.yaml``.
+
+    Returns:
+        The agent's checkpoint.
+    """
+    torch.set_num_threads(cfg.num_threads)
+    encoder = open_encoder(cfg)
+    run_dir = open_run(cfg, same=("env", "encoder", "agent", "checkpoint", "seed"))
+    make = partial(make_token_environments, cfg.env, agent=cfg, encoder=encoder)
+    environments = make(cfg.env.train, cfg.agent.num_envs)
+    model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
+    print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
+    train(
+        model,
+        cfg.total_steps,
+        run_dir,
+        encoder=keep_encoder(encoder, cfg),
+        evaluations={
+            split: make(cfg.env[split], cfg.eval_episodes)
+            for split in ("train", "validation")
+            if cfg.eval_every
+        },
+        eval_every=cfg.eval_every,
+        eval_episodes=cfg.eval_episodes,
+        notes=settings(cfg),
+        resume=cfg.resume,
+        num_threads=cfg.num_threads,
+    )
+    print(f"agent: {run_dir / LAST}")
+    return run_dir / LAST
