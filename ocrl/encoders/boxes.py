@@ -110,8 +110,7 @@ def object_tokens(presence: Tensor, boxes: Tensor, *codes: Tensor) -> Tensor:
 def box_masks(presence: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Return where boxes are, softly at their edges, and last where none is.
 
-    Boxes that overlap share a pixel; the background has what they all leave:
-    mask_0 = prod_k (1 - presence_k inside_k).
+    Boxes that overlap share a pixel, see `layer_masks`.
 
     >>> masks = box_masks(torch.tensor([[[1.0]]]), torch.tensor([[[0.5, 1.0, -0.5, 0.0]]]), (1, 4))
     >>> masks[0, :, 0]
@@ -131,10 +130,26 @@ def box_masks(presence: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
         steps = torch.arange(length, dtype=boxes.dtype, device=boxes.device)
         distance = ((2 * steps + 1) / length - 1 - boxes[..., 2 + axis, None]).abs()
         inside.append(((boxes[..., axis, None] - distance) * length / 2 + 0.5).clamp(0, 1))
-    covered = presence.unsqueeze(-1) * inside[0].unsqueeze(-1) * inside[1].unsqueeze(-2)
-    background = (1 - covered).prod(dim=1, keepdim=True)
-    total = covered.sum(dim=1, keepdim=True).clamp_min(torch.finfo(covered.dtype).tiny)
-    return torch.cat([covered / total * (1 - background), background], dim=1)
+    return layer_masks(presence.unsqueeze(-1) * inside[0].unsqueeze(-1) * inside[1].unsqueeze(-2))
+
+
+def layer_masks(alphas: Tensor) -> Tensor:
+    """Return how much of each pixel objects have that may overlap, and what they leave.
+
+        mask_0 = prod_k (1 - alpha_k),   mask_k = (1 - mask_0) alpha_k / sum_j alpha_j
+
+    >>> layer_masks(torch.tensor([0.5, 0.5]).view(1, 2, 1, 1)).flatten()
+    tensor([0.3750, 0.3750, 0.2500])
+
+    Args:
+        alphas: (B, K, h, w), in [0, 1].
+
+    Returns:
+        (B, K + 1, h, w), summing to one over K + 1; mask_0 is the last.
+    """
+    background = (1 - alphas).prod(dim=1, keepdim=True)
+    total = alphas.sum(dim=1, keepdim=True).clamp_min(torch.finfo(alphas.dtype).tiny)
+    return torch.cat([alphas / total * (1 - background), background], dim=1)
 
 
 def check_probabilities(name: str, *values: float) -> None:

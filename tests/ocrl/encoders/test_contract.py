@@ -47,6 +47,8 @@ OVERRIDES = {
 }
 # These start every frame afresh: there is nothing to restart.
 AFRESH = {
+    "air",
+    "spair",
     "dinosaur",
     "dinosaur_autoregressive",
     "dinosaur_small",
