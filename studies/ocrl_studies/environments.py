@@ -13,12 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.errors import UsageError
 from ocrl_agents.vec_env import GymnasiumVecEnv
-from ocrl_envs.maze.appearance.objects import KIND_NUMBERS
-from ocrl_envs.maze.env import MazeEnv
 from ocrl_envs.maze.vector import MazeVectorEnv
-
-# How the things of a layout are written in its text.
-MARKS = {KIND_NUMBERS["goal"]: "G", KIND_NUMBERS["apple"]: "A"}
 
 
 def make_environments(
@@ -114,28 +109,3 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _unusable(env: DictConfig, error: Exception) -> UsageError:
     return UsageError(f"env.id={env.id}: {' '.join(str(error).split())}")
-
-
-def maze_texts(level: str, split: str) -> list[str]:
-    """Return the layouts of a level's split as text, for ``${mazes:level,split}`` in a config.
-
-    Goal and apples are marked where the layouts put them.
-
-    Example:
-        >>> print(maze_texts("nav_maze_1", "validation")[0].splitlines()[0])
-        *********************
-    """
-    env = MazeEnv(level=level, split=split, fix_goal=True)
-    texts = []
-    for index, layout in enumerate(env.simulation.layouts):
-        env.reset(seed=0, options={"layout": index})
-        truth = env.ground_truth()
-        lines = [list(line) for line in layout.to_text().splitlines()]
-        for kind, (x, y) in zip(truth.object_kind, truth.object_position, strict=True):
-            if kind in MARKS:
-                lines[2 * int(y) + 1][2 * int(x) + 1] = MARKS[kind]
-        texts.append("\n".join("".join(line) for line in lines) + "\n")
-    return texts
-
-
-OmegaConf.register_new_resolver("mazes", maze_texts, replace=True)

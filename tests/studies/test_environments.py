@@ -1,4 +1,4 @@
-"""Environments that configurations name: DeepMind Lab gets the layouts of the embedded maze."""
+"""Environments that configurations name."""
 
 import gymnasium
 import hydra
@@ -8,8 +8,6 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
-from ocrl_envs.dmlab.entity_layer import entity_layer
-from ocrl_envs.maze.layout.layout import Layout
 from ocrl_studies.composition import find_configs
 from ocrl_studies.environments import make_environments, settings
 
@@ -32,17 +30,13 @@ def test_mazes_are_built_natively_for_each_split(compose):
     assert not hashes["train"] & hashes["test"]
 
 
-def test_deepmind_lab_gets_the_same_splits_as_text(compose):
-    cfg = compose("env=nav_maze_2", "simulator=dmlab_mazes")
-    texts = {split: settings(cfg.env[split])["maze_text"] for split in ("rollouts", "test")}
-    assert [len(mazes) for mazes in texts.values()] == [200, 200]
-    maze = compose("env=nav_maze_2")
-    for split, mazes in texts.items():
-        embedded = make_environments(maze.env, maze.env[split], 1).unwrapped.simulation.layouts
-        for text, layout in zip(mazes, embedded, strict=True):
-            assert Layout.from_text(text).canonical_hash() == layout.canonical_hash()
-    assert {(text.count("G"), text.count("A")) for text in texts["test"]} == {(1, 13)}
-    assert entity_layer(texts["test"][0]).count("\n") >= 19
+def test_deepmind_lab_gets_the_same_splits_by_name(compose):
+    cfg, maze = (compose("env=nav_maze_2", f"simulator={name}") for name in ("dmlab_mazes", "maze"))
+    for split in ("rollouts", "train", "validation", "test"):
+        named, own = settings(cfg.env[split]), settings(maze.env[split])
+        assert named.pop("level") == "explore_goal_locations_small"
+        assert named.pop("mazes_of") == "nav_maze_2"
+        assert named == own
 
 
 def test_other_environments_are_stacked(compose):

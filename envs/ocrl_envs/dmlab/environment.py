@@ -12,9 +12,11 @@ import numpy.typing as npt
 from gymnasium.error import ResetNeeded
 
 from ocrl_envs.dmlab.actions import NO_ACTION, action_space, engine_action
+from ocrl_envs.dmlab.engine_output import engine_output_hidden
 from ocrl_envs.dmlab.entity_layer import entity_layers
 from ocrl_envs.dmlab.lab import check_installed, open_lab
 from ocrl_envs.dmlab.level_cache import LevelCache
+from ocrl_envs.dmlab.named_mazes import maze_texts
 from ocrl_envs.dmlab.observations import (
     EngineObservation,
     Observation,
@@ -24,6 +26,8 @@ from ocrl_envs.dmlab.observations import (
     observation_names,
     observation_space,
 )
+from ocrl_envs.dmlab.seeds import texture_seed
+from ocrl_envs.dmlab.settings import engine_settings
 from ocrl_envs.errors import UsageError
 
 FRAMES_PER_SECOND = 60
@@ -56,6 +60,12 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
             without.
         maze_text: a layout of the embedded maze for a generated level, or several of which every
             episode draws one: see ``entity_layer``.
+        mazes_of: a level of the embedded maze, whose layouts take the place of ``maze_text``.
+        split: of these layouts: ``train``, ``validation`` or ``test``.
+        num_layouts: how many of them, the first ones; None: all.
+        texture_seeds: seeds for each maze text, from which every episode draws one. Textures and
+            the first start come from the seed, so a new seed is a new map to compile, and few make
+            the level cache hit. None: a new seed for every episode.
         mixer_seed: mixed into every seed: other ones generate other maps.
         settings: further settings of the level, for instance ``{"episodeLengthSeconds": 30}``.
         render_mode: None or ``rgb_array``.
@@ -83,6 +93,10 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         renderer: str = "software",
         level_cache: LevelCache | str | None = None,
         maze_text: str | Sequence[str] | None = None,
+        mazes_of: str | None = None,
+        split: str = "train",
+        num_layouts: int | None = None,
+        texture_seeds: int | None = None,
         mixer_seed: int | None = None,
         settings: Mapping[str, Any] | None = None,
         render_mode: str | None = None,
@@ -103,10 +117,15 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         self.action_space = action_space(actions)
         self.observations = observation_names(observations)
         self.observation_space = observation_space(self.observations, height, width)
+        if texture_seeds is not None and texture_seeds < 1:
+            raise UsageError(f"texture_seeds={texture_seeds}: give 1 or more, or None for new ones")
+        if mazes_of is not None:
+            if maze_text is not None:
+                raise UsageError(f"mazes_of={mazes_of} and maze_text are both mazes: give one")
+            maze_text = maze_texts(mazes_of, split, num_layouts)
         self._mazes = entity_layers(level, maze_text)
-        self._settings = {"minimalUI": True, **(settings or {}), "width": width, "height": height}
-        if mixer_seed is not None:
-            self._settings["mixerSeed"] = mixer_seed
+        self._texture_seeds = texture_seeds if self._mazes else None
+        self._settings = engine_settings(level, settings or {}, height, width, mixer_seed)
         if self._mazes:
             self._settings["overrideEntityLayer"] = self._mazes[0]
         self._renderer = renderer
@@ -134,7 +153,8 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         if len(self._mazes) > 1:
             self._maze = int(self.np_random.integers(len(self._mazes)))
             self._lab.write_property("params.overrideEntityLayer", self._mazes[self._maze])
-        self._lab.reset(seed=int(self.np_random.integers(2**31)))
+        with engine_output_hidden():
+            self._lab.reset(seed=self._draw_seed())
         # The first observation may still be the last one of the previous episode: one frame cures
         # it. What that frame earns is paid with the first decision.
         self._unpaid = self._lab.step(NO_ACTION, num_steps=1)
@@ -186,6 +206,13 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
             self._lab.close()
             self._lab = None
             DeepMindLabEnv._with_lab = None
+
+    def _draw_seed(self) -> int:
+        """Return a seed for the engine: any, or one of the few of the maze text."""
+        if self._texture_seeds is None:
+            return int(self.np_random.integers(2**31))
+        number = int(self.np_random.integers(self._texture_seeds))
+        return texture_seed(self._mazes[self._maze], number)
 
     def _start_lab(self) -> Any:
         """Return a Lab, the only one in this process."""

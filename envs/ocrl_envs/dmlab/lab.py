@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +10,15 @@ from typing import Any
 from ocrl_envs.dmlab.level_cache import LevelCache
 from ocrl_envs.dmlab.levels import GENERATED_LEVELS, LEVELS, level_path, nearest
 from ocrl_envs.errors import UsageError
+
+REMEDIES = {
+    "dm_env": "pip install dm-env",
+    "six": "pip install six",
+    "pkg_resources": "pip install 'setuptools<81'",
+    "imp": "Python 3.12 and later have no such module: build deepmind_lab for an older Python",
+    "numpy": "pip install numpy",
+}
+"""What the official wheel imports but does not ask pip for, and how to come by it."""
 
 
 def check_installed(level: str) -> None:
@@ -40,10 +50,10 @@ def open_lab(
         level_cache: compiled maps.
 
     Raises:
-        UsageError: DeepMind Lab does not know the level, an observation or a setting.
+        UsageError: ``deepmind_lab`` does not import, or does not know the level, an observation or
+            a setting, or cannot draw in that way.
     """
-    import deepmind_lab
-
+    deepmind_lab = _import_module()
     config = {
         key: str(value).lower() if isinstance(value, bool) else str(value)
         for key, value in settings.items()
@@ -59,11 +69,23 @@ def open_lab(
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise UsageError(
-            f"DeepMind Lab cannot open level={level}: {reason}; {_advice(level, reason)}"
+            f"DeepMind Lab cannot open level={level}: {reason}; {_advice(level, reason, renderer)}"
         ) from error
 
 
-def _advice(level: str, reason: str) -> str:
+def _import_module() -> Any:
+    """Import ``deepmind_lab``, or say what it lacks."""
+    try:
+        return importlib.import_module("deepmind_lab")
+    except ImportError as error:
+        remedy = REMEDIES.get(error.name or "", "docs/dmlab.md says what it needs")
+        raise UsageError(
+            f"deepmind_lab is installed but does not import: {' '.join(str(error).split())}; "
+            f"{remedy}"
+        ) from error
+
+
+def _advice(level: str, reason: str, renderer: str) -> str:
     """Say what to do about a refusal."""
     if "Level not found" in reason:
         known = LEVELS | GENERATED_LEVELS
@@ -73,4 +95,6 @@ def _advice(level: str, reason: str) -> str:
         )
     if "Unknown observation" in reason:
         return "leave that observation out for this level"
+    if "setting" not in reason and renderer == "hardware":
+        return "it may be without renderer=hardware: take renderer=software, which every build has"
     return "check the settings that this level takes"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +14,10 @@ from typing import Any
 
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
+from gymnasium.vector.async_vector_env import AsyncState
 
 from ocrl_envs.dmlab.environment import DeepMindLabEnv
+from ocrl_envs.dmlab.named_mazes import maze_texts
 from ocrl_envs.errors import UsageError
 
 
@@ -35,10 +39,25 @@ class DeepMindLabVectorEnv(AsyncVectorEnv[Any, Any]):
         """Finish a reset.
 
         Raises:
-            UsageError: DeepMind Lab does not know the level, an observation or a setting.
+            UsageError: DeepMind Lab does not know the level, an observation or a setting, or ended
+                the process of a worker.
         """
         with _usage_errors_alone():
-            return super().reset_wait(timeout)
+            try:
+                return super().reset_wait(timeout)
+            except (EOFError, ConnectionResetError) as error:
+                self.close(terminate=True)
+                raise UsageError(
+                    "DeepMind Lab ended the process of a worker at its reset: check its settings, "
+                    "and memory; a single DeepMindLabEnv in a process of its own shows what the "
+                    "engine says"
+                ) from error
+
+    def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
+        """End the workers; after an interrupted reset or step, without waiting for its results."""
+        terminate = terminate or self._state is not AsyncState.DEFAULT
+        self._state = AsyncState.DEFAULT
+        super().close_extras(timeout, terminate)
 
 
 def make_vector_env(
@@ -59,8 +78,12 @@ def make_vector_env(
     """
     if num_envs < 1:
         raise UsageError(f"num_envs={num_envs}: give at least 1")
+    if kwargs.get("maze_text") is None and (level := kwargs.pop("mazes_of", None)) is not None:
+        # once here, not once in every worker
+        split, num_layouts = kwargs.pop("split", "train"), kwargs.pop("num_layouts", None)
+        kwargs["maze_text"] = maze_texts(level, split, num_layouts)
     make_env = partial(DeepMindLabEnv, **kwargs)
-    with _main_module_hidden():
+    with _main_module_hidden(), _interrupts_ignored():
         return DeepMindLabVectorEnv(
             [make_env] * num_envs,
             # Through shared memory, instructions would stay what they were at the start.
@@ -79,6 +102,22 @@ def _main_module_hidden() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Keep Ctrl-C, which reaches all processes of a terminal, from those started here.
+
+    The one that started them ends them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 
 import pytest
@@ -23,7 +24,9 @@ def deepmind_lab(request):
     """Both modules in turn, the real one if it is installed."""
     if request.param == "fake":
         return request.getfixturevalue("fake_lab")
-    return pytest.importorskip("deepmind_lab")
+    if importlib.util.find_spec("deepmind_lab") is None:
+        pytest.skip("deepmind_lab is not installed")
+    return importlib.import_module("deepmind_lab")
 
 
 @pytest.fixture

@@ -2,6 +2,12 @@
 
 It checks its arguments, changes its state and fails as the real one was recorded to do, and shows
 recorded episodes where there are recordings, made-up ones elsewhere. Actions change nothing.
+
+What it has learned from the real one besides: generated maps depend on text and seed, so that each
+seed compiles anew; a ring is drawn where an episode starts, whose phase follows the time of the
+engine, not of the episode; compiler and engine print at each reset, past Python; a setting that is
+no number ends the process; held-out levels want to be asked for; and a build without graphics card
+does not connect.
 """
 
 from __future__ import annotations
@@ -18,6 +24,12 @@ import numpy as np
 
 RECORDINGS = Path(__file__).parents[4] / "shared" / "dmlab"
 FRAMES_PER_DECISION = 4
+RING_FRAMES = 30
+RING_ROWS = 8  # of 64, at the lower edge
+
+compiled: list[tuple[str, int]] = []
+"""(text, seed) of all maps that were compiled in this process."""
+_engine_frames = 0
 
 NAV_MAZE_SECONDS = {"01": 60, "02": 150, "03": 300}
 SECONDS = {
@@ -28,9 +40,10 @@ SECONDS = {
     "seekavoid_arena_01": 20,
     "contributed/dmlab30/explore_goal_locations_small": 90,
     "contributed/dmlab30/rooms_collect_good_objects_train": 60,
+    "contributed/dmlab30/rooms_collect_good_objects_test": 60,
 }
-ENGINE_SETTINGS = {"width", "height", "fps", "mixerSeed", "minimalUI", "logLevel"}
-LEVEL_SETTINGS = {"episodeLengthSeconds"}
+NUMBERS = {"width", "height", "fps", "mixerSeed", "episodeLengthSeconds"}
+ENGINE_SETTINGS = NUMBERS | {"minimalUI", "logLevel", "allowHoldOutLevels"}
 GENERATED_LEVEL_SETTINGS = {"overrideEntityLayer", "overrideVariationsLayer"}
 
 ACTIONS = {
@@ -68,12 +81,19 @@ class Lab:
             raise _init_error(
                 f"Level not found: Failed to open file '<runfiles>/game_scripts/levels/{level}.lua'"
             )
+        if renderer == "hardware":
+            raise RuntimeError("Failed to connect RL API")
+        if level.endswith("_test") and self._config.get("allowHoldOutLevels") != "true":
+            raise _init_error("Held-out levels need the setting allowHoldOutLevels")
         self._is_generated = "explore_" in level
-        known = ENGINE_SETTINGS | LEVEL_SETTINGS
+        known = set(ENGINE_SETTINGS)
         if self._is_generated:
             known |= GENERATED_LEVEL_SETTINGS
         for key in self._config.keys() - known:
             raise _init_error(f'Invalid setting: "{key}" = "{self._config[key]}"')
+        for key in self._config.keys() & NUMBERS:
+            if not self._config[key].replace(".", "", 1).isdigit():
+                os.abort()
         self._width = int(self._config.get("width", 320))
         self._height = int(self._config.get("height", 240))
         if self._width % 4 or self._height % 4:
@@ -99,6 +119,8 @@ class Lab:
             seed = int(time.time())
         if not isinstance(seed, int):
             raise ValueError(f"'seed' must be int or None, was '{type(seed).__name__}'.")
+        os.write(1, b"loading map\n")
+        os.write(2, b"client connecting\n")
         if self._is_generated:
             self._compile(seed)
         self.seeds.append(seed)
@@ -122,6 +144,8 @@ class Lab:
         self._last = self._observe()
         before = self._num_steps // FRAMES_PER_DECISION
         self._num_steps += num_steps
+        global _engine_frames
+        _engine_frames += num_steps
         self._stale = None
         self._status = "running" if self._num_steps < self._length else "terminated"
         rewards = self._episode["rewards"]
@@ -191,7 +215,10 @@ class Lab:
         t = self._num_steps // FRAMES_PER_DECISION % len(episode["frames"])
         rows = np.arange(self._height) * 64 // self._height
         columns = np.arange(self._width) * 64 // self._width
-        rgb = episode["frames"][t][rows][:, columns]
+        rgb = episode["frames"][t].copy()
+        if self._num_steps < RING_FRAMES:
+            rgb[-RING_ROWS:] = _engine_frames % 256
+        rgb = rgb[rows][:, columns]
         return {
             "RGB_INTERLEAVED": rgb,
             "RGBD_INTERLEAVED": np.concatenate([rgb, rgb[..., :1] // 2], axis=-1),
@@ -203,13 +230,15 @@ class Lab:
         }
 
     def _compile(self, seed: int) -> None:
-        """Compile a map, a file with its text, unless the cache has it."""
-        text = self._entity_layer or f"generated from {seed}"
-        key = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        """Compile a map, a file with its text, unless the cache has it; textures are the seed's."""
+        text = self._entity_layer or "generated\n"
+        mixed = f"{text}{self._config.get('mixerSeed', 0)} {seed}"
+        key = hashlib.md5(mixed.encode(), usedforsecurity=False).hexdigest()
         with tempfile.TemporaryDirectory() as folder:
             pk3_path = os.path.join(folder, "maze.pk3")
             if self._level_cache is not None and self._level_cache.fetch(key, pk3_path):
                 return
+            compiled.append((text, seed))
             Path(pk3_path).write_text(text)
             if self._level_cache is not None:
                 self._level_cache.write(key, pk3_path)

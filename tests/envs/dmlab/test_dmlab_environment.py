@@ -2,16 +2,22 @@ from __future__ import annotations
 
 import gc
 import re
+import sys
 
 import fake_deepmind_lab
 import gymnasium
 import numpy as np
 import pytest
+from fake_deepmind_lab import RING_ROWS
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
 from ocrl_envs.dmlab import LEVELS, DeepMindLabEnv, LevelCache
+from ocrl_envs.dmlab.named_mazes import maze_texts
 from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.appearance.objects import KIND_NUMBERS
+from ocrl_envs.maze.env import MazeEnv
+from ocrl_envs.maze.layout.layout import Layout
 from ocrl_envs.maze.task.levels import LEVELS as EMBEDDED_LEVELS
 
 SHORT = {"episodeLengthSeconds": 2}  # 120 frames: 30 decisions of 4
@@ -43,7 +49,20 @@ def play(env, action=2):
     ],
 )
 def test_gymnasium_finds_no_fault(deepmind_lab, make_env, kwargs):
-    check_env(make_env(settings=SHORT, **kwargs))
+    env = make_env(settings=SHORT, **kwargs)
+    env.spec = gymnasium.spec("ocrl/DeepMindLab-v0")
+    assert env.spec.nondeterministic  # for one seed twice in one process
+    check_env(env, skip_render_check=True)
+
+
+def test_one_seed_twice_in_a_process_differs_in_the_ring_alone(fake_lab, make_env):
+    env = make_env(settings=SHORT)
+    first, _ = env.reset(seed=0)
+    for _ in range(3):
+        env.step(0)
+    again, _ = env.reset(seed=0)
+    assert (first != again).any()
+    np.testing.assert_array_equal(first[:-RING_ROWS], again[:-RING_ROWS])
 
 
 def test_episode_is_truncated_at_the_clock_with_its_last_frame(deepmind_lab, make_env):
@@ -86,7 +105,7 @@ def test_first_frame_belongs_to_its_episode(fake_lab, make_env):
     for seed in range(4):
         frame, _ = env.reset(seed=seed)
         episode = fake_deepmind_lab._episode("nav_maze_static_01", env._lab.seeds[-1])
-        np.testing.assert_array_equal(frame, episode["frames"][0])
+        np.testing.assert_array_equal(frame[:-RING_ROWS], episode["frames"][0][:-RING_ROWS])
         play(env)
 
 
@@ -267,21 +286,90 @@ def test_every_episode_draws_one_of_several_mazes(fake_lab, make_env):
     assert first == list(drawn(0)) != list(drawn(1))
 
 
-def test_maps_are_compiled_once(fake_lab, make_env, tmp_path, monkeypatch):
-    writes = []
-    write = LevelCache.write
-    monkeypatch.setattr(
-        LevelCache, "write", lambda cache, *args: (writes.append(args), write(cache, *args))
-    )
+@pytest.mark.parametrize(("texture_seeds", "maps"), [(1, 2), (2, 4), (None, 16)])
+def test_maps_are_compiled_once_for_each_seed_of_a_layout(
+    fake_lab, make_env, tmp_path, monkeypatch, texture_seeds, maps
+):
+    monkeypatch.setattr(fake_deepmind_lab, "compiled", [])
     folder = tmp_path / "cache"
-    for level_cache in (LevelCache(folder), str(folder)):
-        env = make_env(GENERATED, maze_text=MAZE, level_cache=level_cache)
-        for _ in range(3):
+    for seed, level_cache in enumerate([LevelCache(folder), str(folder)]):
+        env = make_env(
+            GENERATED,
+            maze_text=[MAZE, OTHER_MAZE],
+            texture_seeds=texture_seeds,
+            level_cache=level_cache,
+        )
+        env.reset(seed=seed)
+        for _ in range(7):
             env.reset()
         env.close()
-    assert len(writes) == 1
-    (entry,) = folder.iterdir()
-    assert entry.read_text() == MAZE + "\n"
+    compiled = fake_deepmind_lab.compiled
+    assert len(compiled) == len(set(compiled)) == maps == len(list(folder.iterdir()))
+    assert {text for text, _ in compiled} == {MAZE + "\n", OTHER_MAZE + "\n"}
+    assert len({seed for _, seed in compiled}) == maps  # no two layouts look alike
+
+
+def test_mazes_by_name(fake_lab, make_env):
+    env = make_env(GENERATED, mazes_of="nav_maze_1", split="test", num_layouts=3)
+    hashes = set()
+    for _ in range(20):
+        env.reset()
+        text = env._lab.read_property("params.overrideEntityLayer")
+        assert (text.count("G"), text.count("A")) == (1, 5)
+        hashes.add(Layout.from_text(text).canonical_hash())
+    embedded = MazeEnv(level="nav_maze_1", split="test", num_layouts=3).simulation.layouts
+    assert hashes == {layout.canonical_hash() for layout in embedded}
+
+
+@pytest.mark.parametrize("level", ["nav_maze_1", "nav_maze_random_goal_2"])
+def test_goal_and_apples_are_where_the_embedded_maze_has_them(level):
+    env = MazeEnv(level=level, split="validation", fix_goal=True, num_layouts=4)
+    for number, text in enumerate(maze_texts(level, "validation", 4)):
+        env.reset(seed=number, options={"layout": number})
+        truth = env.ground_truth()
+        names = {KIND_NUMBERS["goal"]: "G", KIND_NUMBERS["apple"]: "A"}
+        lines = text.splitlines()
+        seen = [lines[2 * int(y) + 1][2 * int(x) + 1] for x, y in truth.object_position]
+        assert seen == [names[kind] for kind in truth.object_kind]
+
+
+def test_the_engine_prints_nothing_into_the_progress_bar(fake_lab, make_env, capfd):
+    env = make_env(GENERATED, maze_text=MAZE)
+    for _ in range(2):
+        print("before", flush=True)
+        env.reset()
+        print("after", flush=True)
+    assert capfd.readouterr() == ("before\nafter\n" * 2, "")
+
+
+def test_held_out_level_opens(fake_lab, make_env):
+    make_env("contributed/dmlab30/rooms_collect_good_objects_test").reset(seed=0)
+
+
+def test_missing_renderer_is_not_blamed_on_the_level(fake_lab, make_env):
+    with pytest.raises(UsageError, match="take renderer=software") as error:
+        make_env(renderer="hardware").reset(seed=0)
+    assert "setting" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("missing", "remedy"),
+    [
+        ("dm_env", "pip install dm-env"),
+        ("pkg_resources", r"pip install 'setuptools<81'"),
+        ("imp", "build deepmind_lab for an older Python"),
+        ("something_else", "docs/dmlab.md"),
+    ],
+)
+def test_module_that_does_not_import(monkeypatch, tmp_path, make_env, missing, remedy):
+    (tmp_path / "deepmind_lab.py").write_text(f"import {missing}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "deepmind_lab", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(UsageError, match=f"does not import: .*{missing}.*; .*{remedy}") as error:
+        make_env().reset(seed=0)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -297,6 +385,11 @@ def test_maps_are_compiled_once(fake_lab, make_env, tmp_path, monkeypatch):
         ({"observations": ("rgb", "depht")}, "no observation 'depht': .* nearest is 'depth'"),
         ({"observations": ("depth",)}, "add 'rgb'"),
         ({"maze_text": MAZE}, "level=nav_maze_1 has a map of its own: .*explore_goal_locations"),
+        ({"settings": {"episodeLengthSeconds": "abc"}}, "episodeLengthSeconds='abc': .* a number"),
+        ({"texture_seeds": 0}, "texture_seeds=0: "),
+        ({"level": GENERATED, "mazes_of": "nav_maze_1", "maze_text": MAZE}, "give one"),
+        ({"level": GENERATED, "mazes_of": "seekavoid_arena_1"}, "needs a goal, choose from nav"),
+        ({"level": GENERATED, "mazes_of": "nav_maze_1", "num_layouts": 999}, "num_layouts=999"),
         ({"level": GENERATED, "maze_text": []}, "maze_text is an empty list"),
         ({"level": GENERATED, "maze_text": [MAZE, "*"]}, "both must be odd"),
     ],
