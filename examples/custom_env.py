@@ -22,8 +22,8 @@ from omegaconf import OmegaConf
 from ocrl.checkpoints import save_encoder
 from ocrl.data.clips import ClipDataset, evaluation_clips
 from ocrl.data.videos import ArrayVideos
+from ocrl.metrics.scoring import SegmentationScores
 from ocrl.pretraining import PretrainingSettings, pretrain
-from ocrl.scoring import SegmentationScores
 from ocrl.visualization import save_image, save_video, segmentation_strip
 from ocrl_agents.evaluation import evaluate, mean_scores
 from ocrl_agents.training import make_ppo, train

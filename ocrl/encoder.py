@@ -16,7 +16,7 @@ Batch = Mapping[str, Tensor]
 """Clips: ``video`` uint8 (B, T, H, W, 3), what an encoder ``asks_for``, and further entries."""
 
 BOXES, FLOW = "boxes", "flow"
-"""Entries that a batch may have besides its video, see `ocrl.annotations`."""
+"""Entries that a batch may have besides its video, see `ocrl.data.annotations`."""
 
 
 @dataclass(frozen=True)

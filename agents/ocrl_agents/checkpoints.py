@@ -19,8 +19,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 from torch import Tensor
 
-from ocrl.building import class_path
 from ocrl.checkpoints import sha256
+from ocrl.checkpoints.building import class_path
 from ocrl.errors import UsageError
 from ocrl.files import write_tensors
 from ocrl_agents.finetuning import EncoderExtractor, with_encoder

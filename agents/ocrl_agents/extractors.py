@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ocrl.errors import UsageError
-from ocrl.token_stream import TOKENS
+from ocrl.wrappers.token_stream import TOKENS
 
 Observations = Tensor | dict[str, Tensor]
 

@@ -20,7 +20,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 from torch import Tensor
 
 from ocrl.encoder import Encoder
-from ocrl.token_stream import TOKENS, TokenStream
+from ocrl.wrappers.token_stream import TOKENS, TokenStream
 from ocrl_agents.vec_env import environment_seeds, set_seeds
 
 FRAME, STATE, IS_FIRST = "frame", "state", "is_first"

@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from ocrl.errors import UsageError
-from ocrl.token_stream import TOKENS
+from ocrl.wrappers.token_stream import TOKENS
 
 ACTION, REWARD = "previous_action", "previous_reward"
 

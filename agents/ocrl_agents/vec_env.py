@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
-from ocrl.token_stream import TokenStream
+from ocrl.wrappers.token_stream import TokenStream
 
 
 def environment_seeds(seed: int | Sequence[int], num_envs: int) -> list[int]:

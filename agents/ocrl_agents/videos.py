@@ -14,8 +14,8 @@ from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 from torch import Tensor
 
 from ocrl.errors import UsageError
-from ocrl.token_stream import TokenStream
 from ocrl.visualization import Image, enlarge, image_grid, segmentation_video
+from ocrl.wrappers.token_stream import TokenStream
 from ocrl_agents.evaluation import actor_of, undisturbed
 from ocrl_agents.extractors import TransformerExtractor
 from ocrl_agents.finetuning import EncoderExtractor, VecFrameObservation

@@ -10,8 +10,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from stable_baselines3.common.vec_env import VecEnv
 
-from ocrl.building import class_path
 from ocrl.checkpoints import load_encoder, save_encoder
+from ocrl.checkpoints.building import class_path
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl_agents.finetuning import VecFrameObservation

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from torch.utils.data import Subset
 
-from ocrl.baselines import BlockMasks, ColourPosition, KMeans
 from ocrl.data.clips import Clip
 from ocrl.encoder import Encoder
-from ocrl.scoring import score
+from ocrl.encoders.block_masks import BlockMasks
+from ocrl.encoders.kmeans import ColourPosition, KMeans
+from ocrl.metrics.scoring import score
 
 CELL = 4  # pixels of a baseline's token, as of the default encoders
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from ocrl.baselines import BackboneFeatures, KMeans
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder, TrainableEncoder
+from ocrl.encoders.kmeans import BackboneFeatures, KMeans
 from ocrl.modules.backbones import Backbone
 from ocrl_studies.core.record import open_record
 from ocrl_studies.core.scoreboard import baselines

@@ -9,11 +9,11 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from ocrl.annotations import annotated
 from ocrl.checkpoints import load_encoder, sha256
-from ocrl.consistency import score_without_truth
+from ocrl.data.annotations import annotated
 from ocrl.files import write_text
-from ocrl.pictures import draw_masks, spread
+from ocrl.metrics.consistency import score_without_truth
+from ocrl.visualization import draw_masks, spread
 from ocrl_studies.core.page import Page
 from ocrl_studies.core.scoreboard import baselines, make_scoreboard, truthless_table
 from ocrl_studies.core.tables import print_table

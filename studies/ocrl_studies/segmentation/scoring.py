@@ -12,16 +12,15 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from ocrl.annotations import annotated
+from ocrl.data.annotations import annotated
 from ocrl.data.clips import Clip, evaluation_clips, resize
 from ocrl.data.videos import Videos
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl.files import write_text
 from ocrl.metrics import SlotIdentity
-from ocrl.pictures import spread
-from ocrl.scoring import score
-from ocrl.visualization import Image, image_grid, segmentation_strip
+from ocrl.metrics.scoring import score
+from ocrl.visualization import Image, image_grid, segmentation_strip, spread
 from ocrl_studies.sources import Source
 
 SCORES, PICTURE = "scores.json", "masks.png"

@@ -13,15 +13,15 @@ from omegaconf import DictConfig
 from torch import Tensor
 from torch.utils.data import Subset
 
-from ocrl.backbone_pretraining import BackbonePretraining, TeacherSchedule, save_backbone
-from ocrl.baselines import BackboneFeatures, ColourPosition
 from ocrl.data.clips import Clip, evaluation_clips
-from ocrl.feature_pictures import FeaturePictures
+from ocrl.encoders.kmeans import BackboneFeatures, ColourPosition
 from ocrl.files import write_text
 from ocrl.metrics.neighbours import Features, NeighbourProbe
 from ocrl.modules.backbones import TimmBackbone
-from ocrl.self_distillation import SelfDistillation
-from ocrl.training import PretrainingSettings, fit
+from ocrl.pretraining.backbones import BackbonePretraining, TeacherSchedule, save_backbone
+from ocrl.pretraining.callbacks import FeaturePictures
+from ocrl.pretraining.loop import PretrainingSettings, fit
+from ocrl.pretraining.self_distillation import SelfDistillation
 from ocrl_envs.maze.rendering.views import SEGMENT_KINDS, SEGMENT_STRIDE
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import settings

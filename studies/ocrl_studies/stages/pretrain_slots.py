@@ -11,13 +11,14 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from ocrl.annotations import annotated
 from ocrl.checkpoints import save_encoder
+from ocrl.data.annotations import annotated
 from ocrl.errors import UsageError
 from ocrl.files import write_text
-from ocrl.pictures import MaskPictures, draw_masks
+from ocrl.metrics.scoring import SegmentationScores
 from ocrl.pretraining import PretrainingSettings, pretrain
-from ocrl.scoring import SegmentationScores
+from ocrl.pretraining.callbacks import MaskPictures
+from ocrl.visualization import draw_masks
 from ocrl_studies.core.scoreboard import baselines, make_scoreboard
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import settings

@@ -7,8 +7,8 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from ocrl import streaming
-from ocrl.annotations import box_for_each_slot
 from ocrl.checkpoints import load_encoder
+from ocrl.data.annotations import box_for_each_slot
 from ocrl.encoder import BOXES, Encoder
 from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.errors import UsageError

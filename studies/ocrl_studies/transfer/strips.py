@@ -10,8 +10,8 @@ import torch
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, unwrap_vec_wrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
-from ocrl.token_stream import TokenStream
 from ocrl.visualization import Image, enlarge, image_grid, segmentation_strip
+from ocrl.wrappers.token_stream import TokenStream
 from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from ocrl_envs.maze.rendering.topdown import draw_map

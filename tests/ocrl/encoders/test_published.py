@@ -14,8 +14,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import ocrl
-from ocrl.building import build
-from ocrl.releases import RELEASES
+from ocrl.checkpoints.building import build
+from ocrl.checkpoints.releases import RELEASES
 from ocrl_studies.composition import find_configs
 
 CONFIGS = Path(ocrl.__file__).parents[1] / "configs"

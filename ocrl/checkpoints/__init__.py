@@ -1,0 +1,11 @@
+"""Encoders on disk, in this package's format and as published: nothing in a file is ever run."""
+
+from ocrl.checkpoints.encoders import (
+    Checkpoint,
+    load_encoder,
+    read_checkpoint,
+    save_encoder,
+    sha256,
+)
+
+__all__ = ["Checkpoint", "load_encoder", "read_checkpoint", "save_encoder", "sha256"]

@@ -1,0 +1,136 @@
+"""Encoders on disk: weights and configuration in one safetensors file. Nothing in it is run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ocrl.checkpoints.building import build, class_path, fit_weights
+from ocrl.checkpoints.official import identify, load_released
+from ocrl.checkpoints.releases import RELEASES
+from ocrl.encoder import Encoder
+from ocrl.errors import UsageError
+from ocrl.files import write_tensors
+
+FORMAT = "ocrl-encoder"
+VERSION = "1"
+
+
+class Checkpoint(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        config: what builds the encoder: ``_target_`` and the constructor's arguments.
+        metadata: notes for people: data, seed, scores.
+        weights: the encoder's ``state_dict``.
+    """
+
+    config: dict[str, Any]
+    metadata: dict[str, Any]
+    weights: dict[str, Tensor]
+
+
+def save_encoder(
+    path: str | Path,
+    encoder: Encoder,
+    config: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an encoder to one file, whole or not at all.
+
+    Args:
+        path: where to; by custom it ends in ".safetensors". A file of that name is replaced.
+        encoder: what is saved.
+        config: what builds it: a plain dict with ``_target_`` and the constructor's arguments, as
+            Hydra instantiates them.
+        metadata: anything that JSON can hold, for people: data, seed, scores.
+
+    Raises:
+        UsageError: if the configuration does not name the encoder's class, or JSON cannot hold it.
+    """
+    name = class_path(type(encoder))
+    if config.get("_target_") != name:
+        raise UsageError(
+            f"the configuration builds {config.get('_target_')}, but the encoder is a {name}: "
+            "save an encoder with the configuration that built it"
+        )
+    try:
+        texts = {"config": json.dumps(dict(config)), "metadata": json.dumps(dict(metadata or {}))}
+    except TypeError as error:
+        raise UsageError(
+            f"the configuration or the metadata is not plain JSON ({error}): resolve it first, "
+            "with OmegaConf.to_container(config, resolve=True)"
+        ) from error
+    header = {"format": FORMAT, "version": VERSION, **texts}
+    write_tensors(path, encoder.state_dict(), header)
+
+
+def load_encoder(source: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> Encoder:
+    """Load an encoder, in eval mode and without gradients.
+
+    A saved file is read as tensors and JSON. The classes that it names are built only if they are
+    torch modules defined under a trusted prefix; nothing is fetched. A released encoder, by name,
+    is fetched from the Hugging Face hub once, or read from the ``.ckpt`` itself: tensors only.
+
+    Args:
+        source: the path of what `save_encoder` wrote; or the name of a released encoder, such as
+            "slotcontrast-movi-c", or the path of its ``.ckpt``.
+        trusted: prefixes of the modules whose classes may be built. To load an encoder of your
+            own, add your package's: ``("ocrl.", "mypackage.")``.
+
+    Raises:
+        UsageError: if the file is missing, cut short or of another kind, names classes that are
+            not trusted, or holds tensors that do not fit; if a released one cannot be fetched.
+    """
+    if str(source) in RELEASES:
+        return load_released(str(source))
+    if Path(source).suffix == ".ckpt":
+        return load_released(identify(source), source)
+    checkpoint = read_checkpoint(source)
+    try:
+        encoder = build(checkpoint.config, trusted)
+    except TypeError as error:
+        raise UsageError(
+            f"{source} does not fit this version of its classes ({error}): load it with the "
+            "version that saved it"
+        ) from error
+    if not isinstance(encoder, Encoder):
+        raise UsageError(f"{source} holds no encoder, but {checkpoint.config.get('_target_')}")
+    fit_weights(encoder, checkpoint.weights, str(source))
+    return encoder.eval().requires_grad_(False)
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read what `save_encoder` wrote, without building anything.
+
+    Raises:
+        UsageError: if the file is missing, cut short or of another kind.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            names = file.keys()
+            weights = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
+        raise UsageError(
+            f"cannot read the encoder {path} ({reason}): give a whole file that save_encoder wrote"
+        ) from error
+    if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
+        raise UsageError(
+            f"{path} is not an encoder of format {FORMAT} {VERSION}: give a file that save_encoder "
+            "of this version wrote"
+        )
+    return Checkpoint(json.loads(header["config"]), json.loads(header["metadata"]), weights)
+
+
+def sha256(path: str | Path) -> str:
+    """Return the hexadecimal sha256 of a file, which tells two checkpoints apart."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

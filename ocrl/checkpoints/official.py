@@ -1,0 +1,124 @@
+"""The published checkpoints of SlotContrast, VideoSAUR and DINOSAUR, by name or as a file."""
+
+from __future__ import annotations
+
+import difflib
+import pathlib
+import pickle
+from pathlib import Path
+
+import torch
+from huggingface_hub import hf_hub_download
+from torch import Tensor
+from torch.serialization import safe_globals
+
+from ocrl.checkpoints.building import build, fit_weights, list_misfits
+from ocrl.checkpoints.releases import RELEASES
+from ocrl.encoder import Encoder
+from ocrl.errors import UsageError
+
+# What the official code calls the parts of its model, and what they are called here. Its video
+# models put "module." after some.
+PARTS = {
+    "initializer.": "recurrence.initializer.",
+    "encoder.backbone.": "backbone.",
+    "encoder.output_transform.": "projection.",
+    "processor.corrector.": "recurrence.corrector.",
+    "processor.predictor.": "recurrence.predictor.",
+    "decoder.": "decoder.",
+}
+# A random initialiser's fixed noise in eval mode, which the official code draws each time.
+OURS_ALONE = "recurrence.initializer.eval_noise"
+
+
+def load_released(name: str, path: str | Path | None = None) -> Encoder:
+    """Load a published encoder, in eval mode and without gradients.
+
+    Args:
+        name: such as "slotcontrast-movi-c"; all are in `ocrl.checkpoints.releases.RELEASES`.
+        path: the downloaded ``.ckpt``. None: fetch it from the Hugging Face hub, once.
+
+    Raises:
+        UsageError: for an unknown name, if the hub cannot be reached, or if the file holds
+            anything but the tensors of that encoder.
+    """
+    if name not in RELEASES:
+        close = difflib.get_close_matches(name, RELEASES, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(RELEASES)}"
+        raise UsageError(f"there is no released encoder {name!r}: {hint}")
+    path = _fetch(name) if path is None else path
+    weights = read_weights(path)
+    encoder: Encoder = build(RELEASES[name].config)
+    fit_weights(encoder, weights | _ours_alone(encoder), str(path))
+    return encoder.eval().requires_grad_(False)
+
+
+def identify(path: str | Path) -> str:
+    """Return the name of the release whose parameters a ``.ckpt`` holds.
+
+    Raises:
+        UsageError: if it is none of them, or if several have the same parameters.
+    """
+    weights = read_weights(path)
+    names = []
+    for name, release in RELEASES.items():
+        with torch.device("meta"):
+            encoder = build(release.config)
+        if not list_misfits(encoder, weights | _ours_alone(encoder)):
+            names.append(name)
+    if len(names) != 1:
+        fits = " and ".join(names) or f"none of {', '.join(RELEASES)}"
+        raise UsageError(
+            f"{path} fits {fits}: say which it is with "
+            "ocrl.checkpoints.official.load_released(name, path)"
+        )
+    return names[0]
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read the weights from a ``.ckpt`` of the official code, under the names they have here.
+
+    Such files are pickles. Tensors, plain containers and the one path class that they hold are let
+    in; a file that asks for anything else is refused before any of it runs.
+
+    Raises:
+        UsageError: if the file is missing, cut short, of another kind, or asks for more.
+    """
+    try:
+        with safe_globals([pathlib.PosixPath]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise UsageError(
+            f"cannot read {path} ({type(error).__name__}): give a whole .ckpt, as it was released, "
+            "that holds tensors and nothing to run"
+        ) from error
+    weights = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
+    ):
+        raise UsageError(f"{path} holds no state_dict of tensors: give a .ckpt as it was released")
+    return {_our_name(key): value for key, value in weights.items()}
+
+
+def _our_name(key: str) -> str:
+    plain = key.replace(".module.", ".", 1)
+    for theirs, ours in PARTS.items():
+        if plain.startswith(theirs):
+            return ours + plain.removeprefix(theirs)
+    return key
+
+
+def _ours_alone(encoder: Encoder) -> dict[str, Tensor]:
+    return {key: value for key, value in encoder.state_dict().items() if key == OURS_ALONE}
+
+
+def _fetch(name: str) -> str:
+    release = RELEASES[name]
+    try:
+        return hf_hub_download(release.repository, release.filename)
+    except OSError as error:
+        raise UsageError(
+            f"{name} could not be fetched from huggingface.co/{release.repository} "
+            f"({type(error).__name__}): go online once, or download {release.filename} elsewhere "
+            "and load it by its path"
+        ) from error

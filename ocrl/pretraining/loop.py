@@ -1,0 +1,198 @@
+"""The training loop that pretraining of encoders and of backbones share, with Lightning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch.utils.data import DataLoader, Dataset
+
+from ocrl.data.sampler import EpochSampler
+from ocrl.encoder import Batch
+
+
+@dataclass(frozen=True)
+class PretrainingSettings:
+    """How long, how fast and where to train.
+
+    Attributes:
+        max_steps: optimiser steps in all.
+        steps_per_epoch: steps between two validations and checkpoints.
+        batch_size: clips per step and process.
+        learning_rate: peak learning rate of Adam.
+        warmup_steps: steps of linear warm-up from zero.
+        decay_steps: the rate halves every ``decay_steps`` after the warm-up, as in the official
+            SlotContrast and VideoSAUR code; None: half a cosine down to zero at ``max_steps``.
+        gradient_clip: largest norm of the gradient.
+        precision: ``32-true`` or ``bf16-mixed``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        devices: processes per node.
+        num_nodes: nodes.
+        num_workers: loader processes.
+        seed: of clips and of everything random in training.
+        feature_cache: folder for the features of a frozen backbone, which are then computed once
+            and not in every step; None keeps none.
+        compile: have torch.compile speed up the objective; it takes a minute or two at first.
+    """
+
+    max_steps: int
+    steps_per_epoch: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    gradient_clip: float
+    seed: int
+    decay_steps: int | None = None
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    device: str = "cpu"
+    devices: int = 1
+    num_nodes: int = 1
+    num_workers: int = 0
+    feature_cache: str | None = None
+    compile: bool = False
+
+    def learning_rate_factor(self, step: int) -> float:
+        """Return the share of the peak learning rate at a step."""
+        if step < self.warmup_steps:
+            return step / self.warmup_steps
+        if self.decay_steps is not None:
+            halvings: float = (step - self.warmup_steps) / (self.decay_steps - self.warmup_steps)
+            return float(0.5**halvings)
+        progress = (step - self.warmup_steps) / max(1, self.max_steps - self.warmup_steps)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+class TrainingModule(lightning.LightningModule):
+    """What `fit` trains.
+
+    Attributes:
+        objective: computes the loss, or what it consists of; `fit` may compile it.
+    """
+
+    objective: Callable[..., Any]
+
+
+class RandomNumbers(Callback):
+    """Restarts the random numbers each step, so that a resumed run draws the same ones.
+
+    Args:
+        seed: of the whole run.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Restart them."""
+        torch.manual_seed((self.seed << 32) + trainer.global_step)
+
+
+class Progress(TQDMProgressBar):
+    """Lightning's bar without the number of the log."""
+
+    def get_metrics(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """Return the losses."""
+        metrics = super().get_metrics(trainer, pl_module)
+        return {name: value for name, value in metrics.items() if name != "v_num"}
+
+
+def fit(
+    module: TrainingModule,
+    clips: Dataset[Batch],
+    validation_clips: Dataset[Batch],
+    settings: PretrainingSettings,
+    run_dir: Path,
+    *,
+    callbacks: list[Callback],
+    resume: bool = False,
+) -> None:
+    """Train a module, with a checkpoint at each epoch's end.
+
+    An interrupted run continues from the end of its last whole epoch; on the CPU it then equals
+    an uninterrupted one to the last bit.
+
+    Args:
+        module: trained in place.
+        clips: map-style; drawn from with replacement.
+        validation_clips: map-style; all of them are seen at each epoch's end.
+        settings: see `PretrainingSettings`.
+        run_dir: gets ``last.ckpt``, TensorBoard events and a CSV file per start in ``csv``.
+        callbacks: further Lightning callbacks.
+        resume: continue from ``last.ckpt`` if there is one.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the last checkpoint is whole.
+    """
+    trainer = lightning.Trainer(
+        accelerator=settings.device,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        precision=settings.precision,
+        max_steps=settings.max_steps,
+        limit_train_batches=settings.steps_per_epoch,
+        gradient_clip_val=settings.gradient_clip,
+        num_sanity_val_steps=0,
+        log_every_n_steps=min(20, settings.steps_per_epoch),
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+        default_root_dir=run_dir,
+        logger=[
+            TensorBoardLogger(run_dir, name=None, version=""),
+            CSVLogger(run_dir, name="csv"),
+        ],
+        callbacks=[
+            ModelCheckpoint(
+                run_dir,
+                filename="last",
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            ),
+            Progress(refresh_rate=10),
+            RandomNumbers(settings.seed),
+            *callbacks,
+        ],
+    )
+    sampler = EpochSampler(
+        cast(Sized, clips),
+        settings.steps_per_epoch * settings.batch_size,
+        epoch=lambda: trainer.global_step // settings.steps_per_epoch,
+        seed=settings.seed,
+        rank=trainer.global_rank,
+    )
+    if settings.compile:
+        module.objective = torch.compile(module.objective)
+    checkpoint = run_dir / "last.ckpt"
+    try:
+        trainer.fit(
+            module,
+            DataLoader(
+                clips,
+                settings.batch_size,
+                sampler=sampler,
+                num_workers=settings.num_workers,
+                persistent_workers=settings.num_workers > 0,
+            ),
+            DataLoader(validation_clips, settings.batch_size),
+            ckpt_path=checkpoint if resume and checkpoint.exists() else None,
+            weights_only=True,
+        )
+    except SystemExit:
+        # Lightning turns Ctrl-C into an exit; the caller knows better what to say.
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise

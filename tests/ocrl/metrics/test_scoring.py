@@ -1,0 +1,60 @@
+"""Scores over everything and over things, against cases whose answer is known."""
+
+import math
+
+import pytest
+import torch
+
+from ocrl.encoders.block_masks import BlockMasks
+from ocrl.metrics.scoring import SegmentationScores, score
+
+
+def segments():
+    """Sky, floor and wall in bands, and two things on them, over two frames."""
+    ids = torch.tensor([0, 1, 2]).repeat_interleave(4).view(12, 1).expand(12, 12).clone()
+    ids[1:4, 1:4], ids[6:9, 6:9] = 7, 9
+    return ids.expand(1, 2, 12, 12)
+
+
+def test_perfect_segments_score_one_whatever_the_numbering():
+    renamed = torch.tensor([5, 3, 4, 0, 0, 0, 0, 1, 0, 2])[segments()]
+    scores = SegmentationScores(num_stuff=3)
+    scores.update(renamed, segments())
+    assert all(value == pytest.approx(1) for value in scores.compute().values())
+    assert scores.counts["ari"] == 1
+    assert scores.counts["image_mbo"] == 2
+
+
+def test_merged_stuff_lowers_ari_but_not_the_scores_of_things():
+    merged = torch.where(segments() < 3, 0, segments())
+    scores = SegmentationScores(num_stuff=3)
+    scores.update(merged, segments())
+    values = scores.compute()
+    assert values["ari"] < 0.5
+    assert values["fg_ari"] == values["mbo"] == 1
+
+
+def test_swapped_things_are_an_error_over_time_alone():
+    swapped = segments().clone()
+    swapped[:, 1] = torch.tensor([0, 1, 2, 0, 0, 0, 0, 9, 0, 7])[swapped[:, 1]]
+    scores = SegmentationScores(num_stuff=3)
+    scores.update(swapped, segments())
+    values = scores.compute()
+    assert values["image_fg_ari"] == 1
+    assert values["fg_ari"] < 0.5
+
+
+def test_frames_without_things_are_not_counted_among_things():
+    scores = SegmentationScores(num_stuff=3)
+    scores.update(segments(), segments().clamp(max=2))
+    assert scores.counts["image_fg_ari"] == 0
+    assert math.isnan(scores.compute()["fg_ari"])
+
+
+def test_score_takes_encoders_without_training():
+    clip = {
+        "video": torch.zeros(2, 12, 12, 3, dtype=torch.uint8),
+        "segments": segments()[0].to(torch.int32),
+    }
+    scores = score(BlockMasks(image_size=(12, 12)), [clip] * 3, num_stuff=3, batch_size=2)
+    assert scores.counts["ari"] == 3

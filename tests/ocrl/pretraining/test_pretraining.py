@@ -1,0 +1,166 @@
+"""Pretraining: resumed equals uninterrupted, and trouble is said in one line."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import nn
+from torch.utils.data import Dataset
+
+from ocrl.data.sampler import EpochSampler
+from ocrl.encoder import EncoderOutput, TrainableEncoder
+from ocrl.errors import UsageError
+from ocrl.metrics.scoring import SegmentationScores
+from ocrl.pretraining import PretrainingSettings, pretrain
+from ocrl.pretraining.encoders import slots_used
+
+SETTINGS = PretrainingSettings(
+    max_steps=12,
+    steps_per_epoch=4,
+    batch_size=2,
+    learning_rate=1e-2,
+    warmup_steps=2,
+    gradient_clip=1.0,
+    seed=0,
+)
+
+
+class Noisy(TrainableEncoder):
+    """Two tokens from the mean colour, with noise in the loss: resume has to restore that too."""
+
+    num_tokens, token_dim, image_size = 2, 3, (4, 4)
+
+    def __init__(self):
+        super().__init__()
+        self.loss_weights = {"error": 1.0}
+        self.linear = nn.Linear(3, 6)
+
+    def step(self, frames, state, is_first):
+        tokens = self.linear(frames.float().mean((1, 2)) / 255).unflatten(1, (2, 3))
+        masks = torch.softmax(tokens, dim=1).mean(2)[..., None, None].expand(-1, -1, 4, 4)
+        return EncoderOutput(tokens, masks, None)
+
+    def losses(self, batch):
+        tokens = self.encode_video(batch["video"]).tokens
+        return {"error": (tokens - torch.randn_like(tokens)).square().mean()}
+
+
+class Clips(Dataset):
+    def __init__(self, value=None):
+        generator = np.random.default_rng(0)
+        self.videos = torch.from_numpy(generator.integers(0, 255, (9, 3, 4, 4, 3), np.uint8))
+        self.value = value
+
+    def __len__(self):
+        return len(self.videos)
+
+    def __getitem__(self, index):
+        return {
+            "video": self.videos[index],
+            "segments": (self.videos[index, ..., 0] > 127).int(),
+        }
+
+
+class InterruptAt(Callback):
+    def __init__(self, step, error):
+        self.step, self.error = step, error
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step == self.step:
+            raise self.error
+
+
+class CountSteps(Callback):
+    count = 0
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.count += 1
+
+
+def run(folder, callbacks=(), resume=False, encoder=None, settings=SETTINGS):
+    torch.manual_seed(0)
+    encoder = encoder or Noisy()
+    pretrain(
+        encoder,
+        Clips(),
+        Clips(),
+        settings,
+        folder,
+        scores=SegmentationScores(),
+        callbacks=list(callbacks),
+        resume=resume,
+    )
+    return encoder
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("killed")])
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, error):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else RuntimeError):
+        run(tmp_path / "broken", [InterruptAt(6, error)])
+    steps = CountSteps()
+    resumed = run(tmp_path / "broken", [steps], resume=True)
+    assert steps.count == SETTINGS.max_steps - SETTINGS.steps_per_epoch
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(whole.linear.weight, Noisy().linear.weight)
+
+
+def test_losses_and_scores_are_logged(tmp_path):
+    run(tmp_path)
+    header = (tmp_path / "csv" / "version_0" / "metrics.csv").read_text().splitlines()[0]
+    for name in ("train/error", "validation/loss", "validation/ari", "validation/mbo"):
+        assert name in header
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(tmp_path):
+    class Diverging(Noisy):
+        def losses(self, batch):
+            scale = torch.inf if self.training and self.calls() > 5 else 1
+            return {"error": super().losses(batch)["error"] * scale}
+
+        def calls(self):
+            self.count = getattr(self, "count", 0) + 1
+            return self.count
+
+    with pytest.raises(UsageError, match="not finite at step 5"):
+        run(tmp_path, encoder=Diverging())
+    weights = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert weights["global_step"] == 4
+    assert all(torch.isfinite(tensor).all() for tensor in weights["state_dict"].values())
+
+
+def test_learning_rate_schedules():
+    cosine = [SETTINGS.learning_rate_factor(step) for step in (0, 1, 2, 7, 12)]
+    assert cosine == pytest.approx([0, 0.5, 1, 0.5, 0])
+    published = dataclasses.replace(SETTINGS, decay_steps=102)
+    factors = [published.learning_rate_factor(step) for step in (0, 2, 102, 202)]
+    assert factors == pytest.approx([0, 1, 0.5, 0.25])
+
+
+def test_epochs_and_processes_draw_different_clips():
+    def draws(epoch, rank):
+        return tuple(EpochSampler(range(1000), 20, lambda: epoch, seed=0, rank=rank))
+
+    assert len({draws(epoch, rank) for epoch in range(3) for rank in range(3)}) == 9
+    assert draws(1, 1) == draws(1, 1)
+
+
+def test_the_objective_is_compiled_if_asked_for(tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda function: compiled.append(function) or function)
+    plain = run(tmp_path / "plain")
+    assert not compiled
+    encoder = run(tmp_path / "compiled", settings=dataclasses.replace(SETTINGS, compile=True))
+    assert compiled == [encoder.losses]
+    assert torch.equal(plain.linear.weight, encoder.linear.weight)
+
+
+def test_slots_that_own_nothing_are_not_used():
+    masks = torch.zeros(1, 2, 3, 4, 4)
+    masks[0, 0, 1] = 1
+    masks[0, 1, 0, :2] = 1
+    masks[0, 1, 2, 2:] = 1
+    assert slots_used(masks) == (1 + 2) / 2

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.data import Subset
+
+from ocrl.data.clips import Clip, ClipDataset
+from ocrl.data.videos import ArrayVideos
+from ocrl.encoder import Encoder
+from ocrl.metrics.scoring import SegmentationScores
+from ocrl.pretraining import PretrainingSettings, pretrain
+from ocrl.pretraining.callbacks import MaskPictures
+from ocrl.visualization import draw_reconstructions
+from ocrl_studies.composition import find_configs
+
+
+def build(name: str) -> Encoder:
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
+        config = compose(overrides=[f"+encoder={name}"])
+    torch.manual_seed(0)
+    encoder: Encoder = instantiate(config.encoder.model)
+    return encoder.eval()
+
+
+def some_clips(length: int = 3) -> Subset[Clip]:
+    frames = np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3), np.uint8)
+    clips: ClipDataset = ClipDataset(ArrayVideos(frames, [6]), length)
+    return Subset(clips, range(2))
+
+
+def test_the_upper_row_of_reconstructions_is_the_target() -> None:
+    encoder, clips = build("slotcontrast"), some_clips()
+    picture = draw_reconstructions(encoder, [clips[0]])
+    assert picture is not None
+    assert picture.shape == (2 * 64 + 2, 3 * 64 + 2 * 2, 3)
+    target = encoder.target(clips[0]["video"][None], torch.empty(0))
+    first = encoder.target.to_images(target)[0, 0].numpy()
+    assert (picture[:64:4, :64:4] == first).all()
+    assert not (picture[66::4, :64:4] == first).all()
+
+
+def test_any_encoder_that_paints_colours_is_drawn() -> None:
+    for name in ("vector", "vae", "grid"):
+        picture = draw_reconstructions(build(name), some_clips())
+        assert picture is not None
+        assert picture.shape == (4 * 64 + 3 * 2, 3 * 64 + 2 * 2, 3)
+
+
+def test_encoders_that_paint_no_colours_draw_none() -> None:
+    assert draw_reconstructions(build("slotcontrast_vit"), [some_clips()[0]]) is None
+    assert draw_reconstructions(build("cnn"), [some_clips()[0]]) is None
+
+
+def test_tensorboard_has_masks_reconstructions_and_slot_usage(tmp_path) -> None:
+    clips = some_clips()
+    settings = PretrainingSettings(
+        max_steps=2,
+        steps_per_epoch=1,
+        batch_size=2,
+        learning_rate=1e-3,
+        warmup_steps=0,
+        gradient_clip=1.0,
+        seed=0,
+    )
+    pretrain(
+        build("slotcontrast"),
+        clips,
+        clips,
+        settings,
+        tmp_path,
+        scores=SegmentationScores(),
+        callbacks=[MaskPictures(clips, 2, tmp_path / "pictures")],
+    )
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert {"masks", "reconstructions"} <= set(events.Tags()["images"])
+    (first, second) = events.Scalars("validation/slots_used")
+    assert 1 <= first.value <= 7
+    assert (first.step, second.step) == (0, 1)
