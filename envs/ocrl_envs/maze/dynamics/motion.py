@@ -14,7 +14,11 @@ import numpy.typing as npt
 
 from ocrl_envs.maze.kernel import kernel
 
-FRAME_SECONDS = 1 / 60
+# the engine plays 60 frames a second, and moves the agent by 17, 17 and 14 ms in turn; in the first
+# half second of an episode by 17 ms each time
+FRAME_SECONDS = 0.016
+EARLY_FRAME_SECONDS = 0.017
+EARLY_STEPS = 8
 FRAMES_PER_STEP = 4
 TURN_PER_FRAME = math.radians(20 * 0.1056)
 TOP_SPEED = 3.2
@@ -50,6 +54,12 @@ ACTION_TABLE = np.array(
     ],
     np.float64,
 )
+
+
+@kernel
+def frame_seconds(step: int) -> float:
+    """Return for how long each frame of an episode's decision moves the agent."""
+    return EARLY_FRAME_SECONDS if step < EARLY_STEPS else FRAME_SECONDS
 
 
 @kernel

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from ocrl_envs.maze.dynamics.episodes import put_agent
 from ocrl_envs.maze.dynamics.motion import (
     ACTION_TABLE,
-    FRAME_SECONDS,
     FRAMES_PER_STEP,
     TURN_PER_FRAME,
+    frame_seconds,
     move_frame,
 )
 from ocrl_envs.maze.dynamics.state import State
@@ -22,7 +22,14 @@ from ocrl_envs.maze.task.rules import Rules
 
 GOAL_REWARD = 10.0
 THING_REWARD = 1.0
-PICKUP_REACH = 0.36
+# how far the agent may be from a thing that it takes: to its west, to its east, north or south
+REACH_WEST, REACH_EAST, REACH_ACROSS = 0.50, 0.44, 0.36
+
+
+@kernel
+def is_within_reach(east: float, south: float) -> bool:
+    """Return whether an agent so far to the east and south of a thing takes it."""
+    return -REACH_WEST <= east <= REACH_EAST and abs(south) <= REACH_ACROSS
 
 
 @kernel
@@ -34,7 +41,7 @@ def _pick_up(maps: Maps, rules: Rules, state: State, i: int) -> float:
         if not state.present[i, thing]:
             continue
         place = state.place[i, thing]
-        if abs(place[0] - x) > PICKUP_REACH or abs(place[1] - y) > PICKUP_REACH:
+        if not is_within_reach(x - place[0], y - place[1]):
             continue
         state.present[i, thing] = False
         if state.kind[i, thing] == rules.goal_kind:
@@ -62,6 +69,8 @@ def step_batch(
 ) -> None:
     """Advance all active mazes by one decision, in place.
 
+    In each frame the agent first takes what it has come upon in the frame before, then moves.
+
     Args:
         maps: all layouts.
         rules: of the level.
@@ -75,8 +84,10 @@ def step_batch(
         if not active[i]:
             continue
         turn, ahead, right = ACTION_TABLE[actions[i]]
+        seconds = frame_seconds(state.steps[i])
+        layout = state.layout[i]
         for _ in range(FRAMES_PER_STEP):
-            layout = state.layout[i]
+            rewards[i] += _pick_up(maps, rules, state, i)
             heading = state.heading[i] + turn * TURN_PER_FRAME
             heading -= 2 * math.pi * math.floor(heading / (2 * math.pi))
             state.heading[i] = np.float32(heading)
@@ -89,10 +100,9 @@ def step_batch(
                 state.heading[i],
                 ahead,
                 right,
-                FRAME_SECONDS,
+                seconds,
             )
             if state.first_goal[i] < 0:
                 after_x, after_y = state.position[i]
                 state.travelled[i] += math.hypot(after_x - before_x, after_y - before_y)
-            rewards[i] += _pick_up(maps, rules, state, i)
         state.steps[i] += 1
