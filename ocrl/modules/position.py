@@ -63,6 +63,30 @@ class PositionEmbedding(nn.Module):
         return tokens + position
 
 
+class EdgeDistanceEmbedding(nn.Module):
+    """Adds a linear map of a token's distances from the left, top, right and bottom edge.
+
+    As `PositionEmbedding`, in the four numbers of Slot Attention's own code and of STEVE's.
+
+    Args:
+        grid_size: (height, width) of the token grid.
+        dim: width of the tokens.
+    """
+
+    distances: Tensor
+
+    def __init__(self, grid_size: tuple[int, int], dim: int) -> None:
+        super().__init__()
+        near = (grid_coordinates(*grid_size) + 1) / 2
+        self.register_buffer("distances", torch.cat([near, 1 - near], dim=1), persistent=False)
+        self.linear = nn.Linear(4, dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (..., height * width, dim) to the same shape."""
+        position: Tensor = self.linear(self.distances)
+        return tokens + position
+
+
 def broadcast_with_coordinates(vectors: Tensor, size: tuple[int, int]) -> Tensor:
     """Copy vectors to every cell of a grid and append the cell's row and column in [-1, 1].
 
