@@ -1,8 +1,28 @@
 """What the library raises when the input, not the code, is at fault."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class UsageError(ValueError):
     """Bad input: one line that says what was wrong, what was expected and what to do.
 
     The scripts print the line and stop; they show no traceback for it.
     """
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Say which valid names are closest to a wrong one.
+
+    >>> nearest("nav_maze_9", ["nav_maze_1", "nav_maze_2", "seekavoid_arena_1"])
+    'did you mean nav_maze_2 or nav_maze_1?'
+    >>> nearest("x", ["a", "b"])
+    'choose from a, b'
+    """
+    choices = sorted(set(choices))
+    close = difflib.get_close_matches(name, choices, n=3)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"choose from {', '.join(choices)}"

@@ -9,14 +9,13 @@ An encoder joins the zoo by one line in its own file::
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ocrl.encoder import Encoder
-from ocrl.errors import UsageError
+from ocrl.errors import UsageError, nearest
 
 F = TypeVar("F", bound=Callable[..., Encoder])
 
@@ -55,9 +54,7 @@ def create_encoder(name: str, **arguments: Any) -> Encoder:
     """
     _import_encoders()
     if name not in _FUNCTIONS:
-        near = difflib.get_close_matches(name, _FUNCTIONS, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {list_encoders()}"
-        raise UsageError(f"there is no encoder {name!r}: {hint}")
+        raise UsageError(f"there is no encoder {name!r}: {nearest(name, _FUNCTIONS)}")
     try:
         return _FUNCTIONS[name](**arguments)
     except TypeError as error:

@@ -12,26 +12,31 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
+from ocrl.data.transforms import Fitting
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 
 Clip = dict[str, Tensor]
 ReadSpan = Callable[[int, int, int], Clip]
+VARIANTS = 1024
 
 
 class ClipDataset(Dataset[Clip]):
     """All clips of some videos; no clip crosses the end of a video.
 
     A clip is a dictionary: ``video`` uint8 (T, H, W, 3) and, if asked for, ``segments`` int32
-    (T, H, W). Which clip an index gives never changes: what is random is the index, drawn by a
-    sampler in the main process. So the number of workers changes nothing.
+    (T, H, W), with ``classes`` beside them where there are some. Which clip an index gives never
+    changes: what is random is the index, drawn by a sampler in the main process. So the number of
+    workers changes nothing.
 
     Args:
         videos: where the frames come from.
         clip_length: frames of a clip, T.
         stride: frames between the starts of neighbouring clips of a video.
-        image_size: (height, width) to resize to, antialiased; None keeps the size.
-        flip: have each clip mirrored as well, which doubles the number of clips.
+        image_size: (height, width) to resize to; None keeps the size.
+        fitting: how to crop and mirror on the way to that size. With a random one each clip is
+            there `VARIANTS` times, cropped and mirrored in as many ways. None: the whole frame,
+            antialiased.
         segments: give true segments too.
 
     Raises:
@@ -52,7 +57,7 @@ class ClipDataset(Dataset[Clip]):
         *,
         stride: int = 1,
         image_size: tuple[int, int] | None = None,
-        flip: bool = False,
+        fitting: Fitting | None = None,
         segments: bool = False,
     ) -> None:
         if segments and not videos.has_segments:
@@ -70,7 +75,7 @@ class ClipDataset(Dataset[Clip]):
         self.clip_length = clip_length
         self.stride = stride
         self.image_size = None if image_size is None else (image_size[0], image_size[1])
-        self.flip = flip
+        self.fitting = fitting
         self.segments = segments
         self._ends = np.cumsum(per_video)
         self._further: tuple[ReadSpan, ...] = ()
@@ -82,24 +87,29 @@ class ClipDataset(Dataset[Clip]):
             read: gives them for frames ``start`` to ``stop`` of a video.
 
         Raises:
-            UsageError: the clips are mirrored as well, and such entries are not.
+            UsageError: the clips are cropped or mirrored at random, and such entries are not.
         """
-        if self.flip:
+        if self._num_variants > 1:
             raise UsageError(
-                "mirrored clips have no features, boxes or flow: take clips with flip=False"
+                "clips that are cropped or mirrored at random have no cached features, boxes or "
+                "flow: take clips without (data.crop=central data.flip=false), or no cache"
             )
         clips = copy.copy(self)
         clips._further = (*self._further, read)
         return clips
 
     def __len__(self) -> int:
-        return int(self._ends[-1]) * (2 if self.flip else 1)
+        return int(self._ends[-1]) * self._num_variants
+
+    @property
+    def _num_variants(self) -> int:
+        return VARIANTS if self.fitting is not None and self.fitting.is_random else 1
 
     def __getitem__(self, index: int) -> Clip:
-        """Return a clip; the second half of the indices are the mirrored ones."""
+        """Return a clip."""
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of {len(self)}")
-        mirrored, place = divmod(index, int(self._ends[-1]))
+        variant, place = divmod(index, int(self._ends[-1]))
         video = int(np.searchsorted(self._ends, place, side="right"))
         first = int(self._ends[video - 1]) if video else 0
         start = (place - first) * self.stride
@@ -107,10 +117,13 @@ class ClipDataset(Dataset[Clip]):
         clip = {"video": torch.tensor(self.videos.frames(*span))}
         if self.segments:
             clip["segments"] = torch.from_numpy(self.videos.segments(*span).astype(np.int32))
-        if self.image_size is not None:
+            if self.videos.has_classes:
+                clip["classes"] = torch.from_numpy(self.videos.classes(*span).astype(np.int32))
+        if self.image_size is not None and self.fitting is not None:
+            generator = np.random.default_rng((variant, place)) if self.fitting.is_random else None
+            clip = self.fitting(clip, self.image_size, generator)
+        elif self.image_size is not None:
             clip = {name: resize(value, self.image_size) for name, value in clip.items()}
-        if mirrored:
-            clip = {name: value.flip(2) for name, value in clip.items()}
         for read in self._further:
             clip |= read(*span)
         return clip
@@ -166,6 +179,7 @@ def evaluation_clips(
     num_clips: int,
     *,
     image_size: tuple[int, int] | None = None,
+    fitting: Fitting | None = None,
 ) -> Subset[Clip]:
     """Return fixed clips that do not overlap, spread evenly over all videos.
 
@@ -176,6 +190,7 @@ def evaluation_clips(
         clip_length: frames of a clip.
         num_clips: how many; all there are if there are fewer.
         image_size: (height, width) to resize to; None keeps the size.
+        fitting: how to crop on the way to that size, not at random.
 
     Raises:
         UsageError: no video is long enough.
@@ -191,6 +206,7 @@ def evaluation_clips(
         clip_length,
         stride=clip_length,
         image_size=image_size,
+        fitting=fitting,
         segments=videos.has_segments,
     )
     chosen = np.linspace(0, len(clips) - 1, min(num_clips, len(clips))).round().astype(int)

@@ -8,58 +8,17 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrl.data.shards import write_shards
 from ocrl.data.tfrecords import bytes_features, numbers, read_records
 from ocrl.errors import UsageError
 
 PUBLISHED = "gs://kubric-public/tfds"
 NAMES = ("movi_a", "movi_b", "movi_c", "movi_d", "movi_e", "movi_f")
-
-
-def convert_movi(
-    name: str,
-    split: str,
-    folder: str | Path,
-    *,
-    source: str = PUBLISHED,
-    size: int = 128,
-    flow: bool = False,
-    limit: int | None = None,
-    overwrite: bool = False,
-    progress: bool = True,
-) -> list[Path]:
-    """Write a MOVi dataset as shards, with video and segmentations.
-
-    Args:
-        name: ``movi_a`` to ``movi_f``.
-        split: ``train``, ``validation`` or ``test``.
-        folder: where the shards go.
-        source: folder of TensorFlow Datasets, or its ``gs://`` or ``https://`` address.
-        size: height and width of the frames, of those published: 128 or 256, mostly.
-        flow: write optical flow too, which more than doubles the shards.
-        limit: take the first so many videos only.
-        overwrite: replace shards of this split.
-        progress: show a progress bar.
-
-    Returns:
-        The paths of the shards.
-
-    Raises:
-        UsageError: an unknown name or split, or a file that cannot be read or reached.
-    """
-    dataset = MoviRecords(name, split, source=source, size=size, flow=flow)
-    total = len(dataset) if limit is None else min(limit, len(dataset))
-    videos = (video for video, _ in zip(dataset, range(total), strict=False))
-    return write_shards(
-        videos, folder, name, split, total=total, overwrite=overwrite, progress=progress
-    )
 
 
 class MoviRecords:

@@ -1,19 +1,16 @@
-"""Videos in tar shards: the WebDataset layout of the official SlotContrast data scripts.
+"""Videos and images in tar shards: the WebDataset layout of the official SlotContrast data scripts.
 
 A shard ``<dataset>-<split>-000000.tar`` holds, for each video ``<i>``, ``<i>.video.npy`` uint8
-(T, H, W, 3) and, with ground truth, ``<i>.segmentations.npy`` (T, H, W, 1) and
-``<i>.forward_flow.npy`` (T, H, W, 2), in pixels. Arrays lie in the tar as they are, so that a clip
-is read without reading the rest.
+(T, H, W, 3) and, with ground truth, ``<i>.segmentations.npy`` (T, H, W, 1 or objects) and
+``<i>.forward_flow.npy`` (T, H, W, 2), in pixels; or for each image ``<i>.image.npy`` (H, W, 3) and
+``<i>.segmentations.npy`` (instances, H, W). Where there is ``<i>.classes.npy``, segmentations are
+ids, not categories. Arrays lie in the tar as they are, so that a clip is read without the rest.
 """
 
 from __future__ import annotations
 
-import io
-import itertools
-import os
+import json
 import tarfile
-import tempfile
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,76 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from ocrl.data.overlapping import exclusive_ids
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
-
-VIDEOS_PER_SHARD = 32
-
-
-def write_shards(
-    videos: Iterable[Mapping[str, NDArray[Any]]],
-    folder: str | Path,
-    dataset: str,
-    split: str,
-    *,
-    total: int | None = None,
-    overwrite: bool = False,
-    progress: bool = True,
-) -> list[Path]:
-    """Write videos as shards ``<folder>/<dataset>-<split>-<number>.tar``.
-
-    The shards appear when all are whole; an interrupted run leaves none.
-
-    Args:
-        videos: arrays by name, ``video`` uint8 (T, H, W, 3) at least.
-        folder: made if it is absent.
-        dataset: such as ``movi_c``.
-        split: such as ``train``.
-        total: number of videos, for the progress bar.
-        overwrite: replace the shards of this split.
-        progress: show a progress bar.
-
-    Returns:
-        The paths of the shards.
-
-    Raises:
-        UsageError: there are shards of this split already.
-    """
-    folder = Path(folder)
-    old = sorted(folder.glob(f"{dataset}-{split}-*.tar"))
-    if old and not overwrite:
-        raise UsageError(
-            f"{old[0]} exists already: pass overwrite=true to replace the {split} shards, or "
-            "choose another folder"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    bar = tqdm(videos, desc=f"{dataset} {split}", unit="video", total=total, disable=not progress)
-    numbered = enumerate(bar)
-    with tempfile.TemporaryDirectory(prefix=f".{split}.partial-", dir=folder) as partial:
-        paths: list[Path] = []
-        while piece := list(itertools.islice(numbered, VIDEOS_PER_SHARD)):
-            name = f"{dataset}-{split}-{len(paths):06d}.tar"
-            with tarfile.open(Path(partial) / name, "w") as shard:
-                for number, arrays in piece:
-                    for entry, array in arrays.items():
-                        _add(shard, f"{number}.{entry}.npy", array)
-            paths.append(folder / name)
-        for path in old:
-            path.unlink()
-        for path in paths:
-            os.replace(Path(partial) / path.name, path)
-    return paths
-
-
-def _add(shard: tarfile.TarFile, name: str, array: NDArray[Any]) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    member = tarfile.TarInfo(name)
-    member.size = buffer.tell()
-    buffer.seek(0)
-    shard.addfile(member, buffer)
 
 
 @dataclass(frozen=True)
@@ -114,9 +45,11 @@ class _Entry:
 class ShardVideos(Videos):
     """Videos of one split in a folder of shards, read from disk clip by clip.
 
-    Segments are integer ids; those with a channel per object, as in the official YouTube-VIS
-    shards, become ids 1, 2, ... with 0 where there is none. Flow has to be in pixels: integers, as
-    in the official shards of MOVi, lack the range that they are scaled by, and are left out.
+    Images are videos of one frame. Segments are integer ids; those with a channel per object, as in
+    the official shards of YouTube-VIS and COCO, become ids 1, 2, ... with 0 where there is none and
+    -1 where there are several, and what they hold becomes classes. Flow has to be in pixels:
+    integers, as in the official shards of MOVi, lack the range that they are scaled by, and are
+    left out.
 
     Args:
         folder: where the shards lie.
@@ -134,8 +67,10 @@ class ShardVideos(Videos):
                 "choose another split"
             )
         _check_numbers(paths)
+        _check_manifest(Path(folder), split, paths)
         self._videos: list[_Entry] = []
         self._segments: list[_Entry] = []
+        self._classes: list[_Entry] = []
         self._flow: list[_Entry] = []
         for path in paths:
             for entries in _entries(path).values():
@@ -146,40 +81,74 @@ class ShardVideos(Videos):
                 "segmentations: convert the split again with all of them, or without"
             )
         self.has_segments = bool(self._segments)
+        self._has_ids = len(self._classes) == len(self._videos)
+        self.has_classes = self.has_segments and (
+            self._has_ids or all(map(_has_channels, self._segments))
+        )
         self.has_flow = len(self._flow) == len(self._videos)
-        self.lengths = np.array([video.shape[0] for video in self._videos], dtype=np.int64)
+        self.lengths = np.array([_num_frames(video) for video in self._videos], dtype=np.int64)
 
     def _append(self, path: Path, entries: dict[str, _Entry]) -> None:
-        video, segments = entries.get("video"), entries.get("segmentations")
-        if video is None or video.dtype != np.uint8 or len(video.shape) != 4:
-            found = "no video" if video is None else f"video {video.dtype} {video.shape}"
-            raise UsageError(f"{path} has {found}: expected <i>.video.npy, uint8 (T, H, W, 3)")
-        self._videos.append(video)
+        frames = entries.get("video", entries.get("image"))
+        kind = "image" if "image" in entries else "video"
+        axes = 3 if kind == "image" else 4
+        if frames is None or frames.dtype != np.uint8 or len(frames.shape) != axes:
+            found = "no video" if frames is None else f"{kind} {frames.dtype} {frames.shape}"
+            raise UsageError(
+                f"{path} has {found}: expected <i>.video.npy, uint8 (T, H, W, 3), or <i>.image.npy,"
+                " uint8 (H, W, 3)"
+            )
+        self._videos.append(frames)
+        segments, flow = entries.get("segmentations"), entries.get("forward_flow")
+        if "classes" in entries:
+            self._classes.append(entries["classes"])
         if segments is not None:
-            if segments.shape[:3] != video.shape[:3]:
+            fits = (
+                segments.shape[1:3] == frames.shape[:2]
+                if kind == "image"
+                else segments.shape[:3] == frames.shape[:3]
+            )
+            if not fits:
                 raise UsageError(
-                    f"{path} has a video {video.shape} with segmentations {segments.shape}: "
+                    f"{path} has a {kind} {frames.shape} with segmentations {segments.shape}: "
                     "both must have the same frames and the same size; convert them again"
                 )
             self._segments.append(segments)
-        flow = entries.get("forward_flow")
-        if flow is not None and flow.dtype.kind == "f" and flow.shape == (*video.shape[:3], 2):
+        if flow is not None and flow.dtype.kind == "f" and flow.shape == (*frames.shape[:3], 2):
             self._flow.append(flow)
 
     def frames(self, video: int, start: int, stop: int) -> NDArray[np.uint8]:
         """Read frames of a video, uint8 (T, H, W, 3)."""
-        return self._videos[video].read(start, stop)
+        entry = self._videos[video]
+        if len(entry.shape) == 3:
+            return entry.read(0, entry.shape[0])[None][start:stop]
+        return entry.read(start, stop)
 
     def segments(self, video: int, start: int, stop: int) -> NDArray[np.integer]:
         """Read segments of a video, integers (T, H, W)."""
-        segments = self._segments[video].read(start, stop)
-        if segments.ndim == 3:
-            return segments
-        if segments.shape[3] == 1:
-            return segments[..., 0]
-        labelled = segments != 0
-        ids: NDArray[np.integer] = np.where(labelled.any(-1), labelled.argmax(-1) + 1, 0)
-        return ids
+        masks = self._masks(self._segments, video, start, stop)
+        with_ids = self._has_ids or not _has_channels(self._segments[video])
+        return masks[0] if with_ids else exclusive_ids(masks != 0)
+
+    def classes(self, video: int, start: int, stop: int) -> NDArray[np.integer]:
+        """Read categories of a video, integers (T, H, W)."""
+        if not self.has_classes:
+            return super().classes(video, start, stop)
+        if self._has_ids:
+            categories: NDArray[np.integer] = self._masks(self._classes, video, start, stop)[0]
+            return categories
+        masks = self._masks(self._segments, video, start, stop)
+        return exclusive_ids(masks != 0, masks.reshape(len(masks), -1).max(1).astype(np.int64))
+
+    def _masks(
+        self, entries: list[_Entry], video: int, start: int, stop: int
+    ) -> NDArray[np.integer]:
+        """Return what is written of each object, (objects, T, H, W); one if there are ids alone."""
+        entry = entries[video]
+        if len(self._videos[video].shape) == 3:
+            return entry.read(0, entry.shape[0])[:, None][:, start:stop]
+        masks = entry.read(start, stop)
+        return masks[None] if masks.ndim == 3 else np.moveaxis(masks, -1, 0)
 
     def flow(self, video: int, start: int, stop: int) -> NDArray[np.floating]:
         """Read optical flow of a video, (T, H, W, 2)."""
@@ -194,6 +163,40 @@ def _check_numbers(paths: list[Path]) -> None:
         if not path.name.endswith(expected):
             missing = path.with_name(path.name[: -len(expected)] + expected)
             raise UsageError(f"the shard {missing} is missing: copy or generate it again")
+
+
+def _num_frames(entry: _Entry) -> int:
+    return entry.shape[0] if len(entry.shape) == 4 else 1
+
+
+def _has_channels(entry: _Entry) -> bool:
+    """Whether objects have a channel each, which holds their category, and no ids."""
+    return len(entry.shape) == 3 or entry.shape[-1] > 1
+
+
+def _check_manifest(folder: Path, split: str, paths: list[Path]) -> None:
+    """Raise UsageError unless the shards are those that were published together."""
+    dataset = paths[0].name.rpartition(f"-{split}-")[0]
+    if (folder / f".{dataset}-{split}.partial/manifest.json").exists():
+        raise UsageError(
+            f"the {split} shards in {folder} are not all in place, their conversion was "
+            "interrupted: run the same command again"
+        )
+    manifest = folder / f"{dataset}-{split}.json"
+    if not manifest.exists():  # such as those of the official scripts
+        return
+    try:
+        shards = json.loads(manifest.read_text())["shards"]
+        expected = {str(name): int(entry["bytes"]) for name, entry in shards.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{manifest} cannot be read ({error}): convert the split again") from None
+    for name, size in expected.items():
+        path = folder / name
+        if not path.exists() or path.stat().st_size != size:
+            raise UsageError(
+                f"{path} is not the shard of {size} bytes that {manifest.name} lists: copy it "
+                "again, or convert the split again with overwrite=true"
+            )
 
 
 def _entries(path: Path) -> dict[str, dict[str, _Entry]]:

@@ -17,11 +17,13 @@ class Videos(ABC):
         lengths: frames of each video, int64 (V,).
         has_segments: whether there are true segments.
         has_flow: whether there is optical flow.
+        has_classes: whether there are true categories besides true segments.
     """
 
     lengths: NDArray[np.int64]
     has_segments: bool
     has_flow: bool = False
+    has_classes: bool = False
 
     @abstractmethod
     def frames(self, video: int, start: int, stop: int) -> NDArray[np.uint8]:
@@ -38,6 +40,14 @@ class Videos(ABC):
             UsageError: there is none.
         """
         raise UsageError("these videos have no optical flow: ask for clips without it")
+
+    def classes(self, video: int, start: int, stop: int) -> NDArray[np.integer]:
+        """Return the true category of each pixel of these frames, integers (T, H, W).
+
+        Raises:
+            UsageError: there are none.
+        """
+        raise UsageError("these videos have no categories: ask for clips without them")
 
 
 class ArrayVideos(Videos):

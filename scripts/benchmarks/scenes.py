@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.encoders import training_step
 from benchmarks.measuring import interleaved, seconds
 from ocrl.data.clips import Clip, ClipDataset
-from ocrl.data.shards import ShardVideos, write_shards
+from ocrl.data.shard_writer import write_shards
+from ocrl.data.shards import ShardVideos
 from ocrl.data.videos import ArrayVideos, Videos
 from ocrl.metrics import SlotIdentity, hard_segments, segmentation_metrics
 from ocrl_envs.scenes import (
@@ -71,8 +72,8 @@ def measure_loading(budget: float) -> None:
     frames = np.concatenate([scene.video for scene in scenes])
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        arrays = (scene.arrays() for scene in scenes)
-        write_shards(arrays, folder, "scenes", "train", progress=False)
+        arrays = [scene.arrays() for scene in scenes]
+        write_shards(lambda first: arrays[first:], folder, "scenes", "train", progress=False)
         sources: dict[str, Videos] = {
             "shards": ShardVideos(folder, "train"),
             "memory": ArrayVideos(frames, [NUM_FRAMES] * NUM_SCENES),

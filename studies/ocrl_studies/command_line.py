@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NoReturn
 
 import hydra
@@ -23,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import ocrl.errors
 import ocrl_envs.errors
+from ocrl.errors import nearest
 from ocrl_studies.composition import compose, find_configs
 
 Main = Callable[[DictConfig], object]
@@ -81,21 +81,6 @@ def stop(line: str) -> NoReturn:
     """Print the one line that explains bad input, and exit."""
     print(f"error: {line}", file=sys.stderr)
     sys.exit(EXIT_USAGE)
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """Say which valid names are closest to a wrong one.
-
-    >>> nearest("nav_maze_9", ["nav_maze_1", "nav_maze_2", "seekavoid_arena_1"])
-    'did you mean nav_maze_2 or nav_maze_1?'
-    >>> nearest("x", ["a", "b"])
-    'choose from a, b'
-    """
-    choices = sorted(set(choices))
-    close = difflib.get_close_matches(name, choices, n=3)
-    if close:
-        return f"did you mean {' or '.join(close)}?"
-    return f"choose from {', '.join(choices)}"
 
 
 def escape_path(argument: str) -> str:

@@ -15,7 +15,7 @@ from ocrl_studies.composition import find_configs
 VERBS = {
     "collect_rollouts": "stages.collect_rollouts:collect_rollouts",
     "generate_scenes": "stages.generate_scenes:generate_scenes",
-    "convert_movi": "stages.convert_movi:convert_movi",
+    "convert_data": "stages.convert_data:convert_data",
     "pretrain_backbone": "stages.pretrain_backbone:pretrain_backbone",
     "pretrain_slots": "stages.pretrain_slots:pretrain_slots",
     "train_agent": "stages.train_agent:train_agent",

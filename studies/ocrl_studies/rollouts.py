@@ -9,11 +9,10 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from ocrl.errors import UsageError
+from ocrl.errors import UsageError, nearest
 from ocrl_envs.maze.policies import POLICIES, make_policy
 from ocrl_envs.maze.rendering.views import SEGMENT_KINDS, SEGMENT_STRIDE
 from ocrl_envs.maze.vector import MazeVectorEnv
-from ocrl_studies.command_line import nearest
 
 NUM_STUFF = SEGMENT_KINDS.index("picture")
 Policy = Callable[[NDArray[Any]], NDArray[Any]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,18 @@ from omegaconf import DictConfig
 from torch.utils.data import Dataset, Subset
 
 from ocrl.data.clips import Clip, ClipDataset, MixedClips, evaluation_clips
+from ocrl.data.conversion import open_published
 from ocrl.data.mapped import MappedSegments
+from ocrl.data.movi import NAMES as MOVI
 from ocrl.data.recordings import load_recordings
 from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts, dataset_folder
-from ocrl.data.shards import ShardVideos, write_shards
+from ocrl.data.shard_writer import Arrays, write_shards
+from ocrl.data.shards import ShardVideos
+from ocrl.data.transforms import Crop, Fitting
 from ocrl.data.video_files import load_video_files
 from ocrl.data.videos import Videos
+from ocrl.errors import UsageError
 from ocrl_envs.scenes import Recipe, generate_scenes
 from ocrl_studies.environments import make_environments, settings
 from ocrl_studies.manifest import check, note
@@ -203,6 +208,62 @@ class Shards(Source):
         return ShardVideos(self.path, "validation")
 
 
+class Published(Source):
+    """A published data set: as shards if it was converted, else in its original folders.
+
+    Frames are cropped and mirrored as the published settings have it.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        run_name: str,
+        path: str,
+        crop: Crop,
+        flip: bool,
+        scoring_crop: Crop,
+        skip_bad: bool,
+    ) -> None:
+        self.name = name
+        self.run_name = run_name
+        self.path = path
+        self.training_fitting = Fitting(crop, flip)
+        self.scoring_fitting = Fitting(scoring_crop)
+        self.skip_bad = skip_bad
+
+    def training_videos(self) -> Videos:
+        """Return the train split."""
+        return self._open("train")
+
+    def scoring_videos(self) -> Videos:
+        """Return the validation split."""
+        return self._open("validation")
+
+    def training_clips(self, length: int, image_size: tuple[int, int]) -> Dataset[Clip]:
+        """Return clips of the train split, cropped and mirrored at random if that is wanted."""
+        return ClipDataset(
+            self.training_videos(), length, image_size=image_size, fitting=self.training_fitting
+        )
+
+    def scoring_clips(self, num: int, length: int, image_size: tuple[int, int]) -> Subset[Clip]:
+        """Return fixed clips of the validation split."""
+        return evaluation_clips(
+            self.scoring_videos(), length, num, image_size=image_size, fitting=self.scoring_fitting
+        )
+
+    def _open(self, split: str) -> Videos:
+        if list(Path(self.path).glob(f"*-{split}-*.tar")):
+            return ShardVideos(self.path, split)
+        if self.name in MOVI:
+            raise UsageError(
+                f"there are no {split} shards of {self.name} in {self.path}: make them with  python "
+                f"scripts/convert_data.py name={self.name} split={split} folder={self.path}  or "
+                "give another data.path"
+            )
+        return open_published(self.name, self.path, split, skip_bad=self.skip_bad)
+
+
 class Scenes(Shards):
     """MOVi-like scenes in shards, generated if there are none."""
 
@@ -239,9 +300,21 @@ class Scenes(Shards):
         # Evaluation scenes stay the same whatever the seed of what is trained on.
         seed = {"train": 2 + self.seed, "validation": 0, "test": 1}[split]
         total = self.num_videos[split]
-        scenes = generate_scenes(self.recipe, total, seed, num_workers=self.num_workers)
-        arrays = (scene.arrays() for scene in scenes)
-        write_shards(arrays, self.path, self.run_name, split, total=total, overwrite=overwrite)
+
+        def arrays(first: int) -> Iterator[Arrays]:
+            workers = self.num_workers
+            scenes = generate_scenes(self.recipe, total, seed, first=first, num_workers=workers)
+            return (scene.arrays() for scene in scenes)
+
+        write_shards(
+            arrays,
+            self.path,
+            self.run_name,
+            split,
+            total=total,
+            settings=self._settings(split),
+            overwrite=overwrite,
+        )
         note(self._settings_path(split), self._settings(split))
 
     def _settings(self, split: str) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def test_transfer_without_agents_names_the_command(run):
         "play",
         "segment_video",
         "generate_scenes",
-        "convert_movi",
+        "convert_data",
         "evaluate_slots",
     ],
 )

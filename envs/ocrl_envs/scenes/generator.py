@@ -14,7 +14,7 @@ from ocrl_envs.scenes.scene import Scene, generate_scene
 
 
 def generate_scenes(
-    recipe: Recipe, num_scenes: int, seed: int, *, num_workers: int = 0
+    recipe: Recipe, num_scenes: int, seed: int, *, first: int = 0, num_workers: int = 0
 ) -> Iterator[Scene]:
     """Yield random scenes, the same ones in the same order whatever the number of workers.
 
@@ -24,6 +24,7 @@ def generate_scenes(
         recipe: what scenes are made of.
         num_scenes: how many.
         seed: of all of them.
+        first: number of the first one; those before it are not generated.
         num_workers: processes that generate; 0 is this process.
 
     Example:
@@ -32,7 +33,7 @@ def generate_scenes(
         >>> [scene.video.shape for scene in scenes]
         [(2, 64, 64, 3), (2, 64, 64, 3), (2, 64, 64, 3)]
     """
-    seeds = (np.random.SeedSequence((seed, i)) for i in range(num_scenes))
+    seeds = (np.random.SeedSequence((seed, i)) for i in range(first, num_scenes))
     if num_workers == 0:
         for scene_seed in seeds:
             yield generate_scene(recipe, scene_seed)

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from ocrl.data.clips import ClipDataset, MixedClips, evaluation_clips, resize
+from ocrl.data.clips import VARIANTS, ClipDataset, MixedClips, evaluation_clips, resize
 from ocrl.data.recordings import load_recordings
+from ocrl.data.transforms import Fitting
 from ocrl.data.videos import ArrayVideos
 from ocrl.errors import UsageError
 
@@ -60,15 +61,22 @@ def test_all_clips_and_only_those_within_a_video(
 
 
 def test_flip_mirrors_frames_and_segments_together() -> None:
-    clips = ClipDataset(numbered([5], segments=True), 2, flip=True, segments=True)
-    half = len(clips) // 2
-    assert half == 4
-    for index in range(half):
-        plain, mirrored = clips[index], clips[index + half]
-        assert torch.equal(plain["video"].flip(2), mirrored["video"])
-        assert torch.equal(plain["segments"].flip(2), mirrored["segments"])
+    videos = numbered([5], segments=True)
+    plain = ClipDataset(videos, 2, segments=True)
+    size = tuple(plain[0]["video"].shape[1:3])
+    fitting = Fitting(flip=True)
+    clips = ClipDataset(videos, 2, image_size=size, fitting=fitting, segments=True)
+    assert len(clips) == VARIANTS * len(plain)
+    mirrored = 0
+    for index in range(16):
+        clip, original = clips[index], plain[index % len(plain)]
         weights = torch.tensor([1000, 10, 1], dtype=torch.int32)
-        assert torch.equal((mirrored["video"].int() * weights).sum(-1), mirrored["segments"])
+        assert torch.equal((clip["video"].int() * weights).sum(-1), clip["segments"])
+        assert torch.equal(clip["video"], clips[index]["video"])
+        if not torch.equal(clip["video"], original["video"]):
+            assert torch.equal(clip["video"].flip(2), original["video"])
+            mirrored += 1
+    assert 2 < mirrored < 14
 
 
 def test_clips_can_be_changed_without_changing_the_videos() -> None:

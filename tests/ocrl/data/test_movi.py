@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrl.data.movi import MoviRecords, convert_movi
+from ocrl.data.conversion import convert
+from ocrl.data.movi import MoviRecords
 from ocrl.data.shards import ShardVideos
 from ocrl.data.tfrecords import bytes_features, numbers, read_records
 from ocrl.errors import UsageError
@@ -121,13 +122,13 @@ def test_conversion_keeps_everything_in_order(tmp_path: Path) -> None:
     videos = random_videos(5)
     write_tfds(tmp_path / "tfds", [videos[:2], videos[2:]])
     options = {"source": str(tmp_path / "tfds"), "progress": False}
-    convert_movi("movi_c", "validation", tmp_path / "shards", **options)
+    convert("movi_c", "validation", tmp_path / "shards", **options)
     read = ShardVideos(tmp_path / "shards", "validation")
     assert read.lengths.tolist() == [4] * 5
     for i, (video, segments) in enumerate(videos):
         assert (read.frames(i, 0, 4) == video).all()
         assert (read.segments(i, 0, 4) == segments).all()
-    convert_movi("movi_c", "validation", tmp_path / "few", limit=3, **options)
+    convert("movi_c", "validation", tmp_path / "few", limit=3, **options)
     assert len(ShardVideos(tmp_path / "few", "validation").lengths) == 3
 
 
@@ -151,7 +152,7 @@ def test_flow_is_in_pixels_to_the_right_and_down(tmp_path: Path) -> None:
     }
     next(inner.glob("*.tfrecord*")).write_bytes(record(features))
     options = {"source": str(tmp_path), "progress": False, "flow": True}
-    convert_movi("movi_c", "validation", tmp_path / "shards", **options)
+    convert("movi_c", "validation", tmp_path / "shards", **options)
     flow = ShardVideos(tmp_path / "shards", "validation").flow(0, 0, 4)
     assert flow.shape == (4, 16, 16, 2)
     assert flow[1, 2, 3].tolist() == [-8, 12]

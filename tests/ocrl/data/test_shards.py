@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ocrl.data.clips import ClipDataset, evaluation_clips
-from ocrl.data.shards import ShardVideos, write_shards
+from ocrl.data.shard_writer import write_shards
+from ocrl.data.shards import ShardVideos
 from ocrl.errors import UsageError
 
 Arrays = dict[str, NDArray[Any]]
@@ -41,14 +43,16 @@ def write_tar(path: Path, entries: dict[str, NDArray[Any]]) -> None:
 
 
 def write(folder: Path, videos: list[Arrays], **options: Any) -> list[Path]:
-    return write_shards(videos, folder, "movi_x", "train", progress=False, **options)
+    return write_shards(
+        lambda first: videos[first:], folder, "movi_x", "train", progress=False, **options
+    )
 
 
 def test_what_is_written_comes_back(tmp_path: Path) -> None:
     videos = random_videos(70)
     paths = write(tmp_path, videos)
     assert [p.name for p in paths] == [f"movi_x-train-{i:06d}.tar" for i in range(3)]
-    assert sorted(tmp_path.iterdir()) == paths
+    assert sorted(tmp_path.iterdir()) == [*paths, tmp_path / "movi_x-train.json"]
     with tarfile.open(paths[1]) as tar:
         assert tar.getnames()[:2] == ["32.video.npy", "32.segmentations.npy"]
     read = ShardVideos(tmp_path, "train")
@@ -96,22 +100,77 @@ def test_clips_of_shards(tmp_path: Path) -> None:
     assert clips[1]["segments"].shape == (5, 16, 16)
 
 
-def test_interrupted_writing_leaves_nothing_and_keeps_the_old(tmp_path: Path) -> None:
-    def failing(number: int) -> Any:
-        yield from random_videos(number)
+class Interrupted:
+    """Videos whose reader is interrupted before the n-th of them."""
+
+    def __init__(self, videos: list[Arrays], before: int) -> None:
+        self.videos, self.before, self.asked = videos, before, []
+
+    def __getitem__(self, span: slice) -> Any:
+        self.asked.append(span.start)
+        yield from self.videos[span.start : self.before]
         raise KeyboardInterrupt
 
+
+def test_interrupted_writing_keeps_the_old_and_goes_on(tmp_path: Path) -> None:
+    videos = random_videos(70)
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, failing(40))
-    assert list(tmp_path.iterdir()) == []
-    write(tmp_path, random_videos(40, seed=1))
+        write(tmp_path, Interrupted(videos, 40))
+    with pytest.raises(UsageError, match="no shards"):
+        ShardVideos(tmp_path, "train")
+    again = Interrupted(videos, 66)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, again)
+    assert again.asked == [32]
+    paths = write(tmp_path, videos)
+    whole = [path.read_bytes() for path in write(tmp_path / "whole", videos)]
+    assert [path.read_bytes() for path in paths] == whole
     with pytest.raises(UsageError, match="overwrite=true"):
         write(tmp_path, random_videos(2))
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, failing(2), overwrite=True)
-    assert len(ShardVideos(tmp_path, "train").lengths) == 40
+        write(tmp_path, Interrupted(videos, 1), overwrite=True)
+    assert len(ShardVideos(tmp_path, "train").lengths) == 70
     write(tmp_path, random_videos(2), overwrite=True)
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("*.tar"))) == 1
+
+
+def test_what_was_begun_with_other_settings_is_discarded(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, Interrupted(random_videos(70), 40), settings={"size": 8})
+    other = Interrupted(random_videos(70), 40)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, other, settings={"size": 16})
+    assert other.asked == [0]
+
+
+def test_shards_half_in_place_are_refused_until_the_command_runs_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves = []
+
+    def replace(source: Path, target: Path) -> None:
+        if Path(target).parent == tmp_path:
+            if len(moves) == 2:
+                raise KeyboardInterrupt
+            moves.append(target)
+        os.rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, random_videos(70))
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="run the same command again"):
+        ShardVideos(tmp_path, "train")
+    write(tmp_path, [])
+    assert len(ShardVideos(tmp_path, "train").lengths) == 70
+
+
+def test_a_shard_of_another_size_than_listed_is_refused(tmp_path: Path) -> None:
+    paths = write(tmp_path, random_videos(40))
+    with paths[1].open("ab") as file:
+        file.write(bytes(512))
+    with pytest.raises(UsageError, match=r"000001.tar is not the shard of \d+ bytes"):
+        ShardVideos(tmp_path, "train")
 
 
 def test_same_videos_give_the_same_bytes(tmp_path: Path) -> None:
@@ -130,7 +189,7 @@ def test_bad_shards_are_named(tmp_path: Path) -> None:
     whole = paths[2].read_bytes()
     for length in (len(whole) // 2, 700, 100):
         paths[2].write_bytes(whole[:length])
-        with pytest.raises(UsageError, match=r"000002.tar cannot be read") as error:
+        with pytest.raises(UsageError, match=r"000002.tar is not the shard") as error:
             ShardVideos(tmp_path, "train")
         assert "\n" not in str(error.value)
 
@@ -138,7 +197,8 @@ def test_bad_shards_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entries", "match"),
     [
-        ({"0.image.npy": np.zeros((2, 8, 8, 3), np.uint8)}, "no video"),
+        ({"0.image.npy": np.zeros((2, 8, 8, 3), np.uint8)}, "image uint8"),
+        ({"0.depth.npy": np.zeros((2, 8, 8, 3), np.uint8)}, "no video"),
         ({"0.video.npy": np.zeros((2, 8, 8, 3), np.float32)}, "float32"),
         (
             {

@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 
 from ocrl.data.clips import ClipDataset, MixedClips
 from ocrl.data.features import VideoFeatures
+from ocrl.data.transforms import Fitting
 from ocrl.data.videos import ArrayVideos
 from ocrl.errors import UsageError
 from ocrl.metrics.scoring import SegmentationScores
@@ -105,8 +106,8 @@ def test_features_that_change_are_not_kept(tmp_path):
     with pytest.raises(UsageError, match="feature_cache=null"):
         with_cached_features(clips, build("slotcontrast"), tmp_path)
     encoder = small("dinosaur_small")
-    with pytest.raises(UsageError, match="flip=False"):
-        with_cached_features(ClipDataset(VIDEOS, 2, flip=True), encoder, tmp_path)
+    with pytest.raises(UsageError, match="at random"):
+        with_cached_features(ClipDataset(VIDEOS, 2, fitting=Fitting(flip=True)), encoder, tmp_path)
     before = with_cached_features(clips, encoder, tmp_path)[0]["features"]
     with torch.no_grad():
         next(encoder.backbone.parameters()).add_(0.5)

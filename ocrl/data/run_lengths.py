@@ -1,0 +1,83 @@
+"""Masks as COCO and YouTube-VIS write them: polygons and run lengths."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrl.data.images import unreadable
+from ocrl.errors import UsageError
+
+
+def read_annotations(path: Path, entries: tuple[str, ...]) -> dict[str, Any]:
+    """Return an annotation file that has these lists.
+
+    Raises:
+        UsageError: it is missing, no JSON, or lacks one of them.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise unreadable(path, error) from None
+    absent = [
+        entry
+        for entry in entries
+        if not (isinstance(content, dict) and isinstance(content.get(entry), list))
+    ]
+    if absent:
+        raise UsageError(
+            f"{path} has no list {absent[0]!r}: give the annotation file of instances as published"
+        )
+    return dict(content)
+
+
+def decode_mask(segmentation: Any, size: tuple[int, int], source: Path) -> NDArray[np.bool_]:
+    """Return a mask, bool (H, W), of polygons or run lengths.
+
+    Args:
+        segmentation: polygons [[x, y, x, y, ...], ...], or ``{"counts": ..., "size": [H, W]}``.
+        size: (H, W) of the image.
+        source: the file it comes from, for the error.
+
+    Raises:
+        UsageError: it is neither, or pycocotools is not installed.
+    """
+    coco = _coco()
+    height, width = size
+    try:
+        if isinstance(segmentation, list):
+            encoded = coco.merge(coco.frPyObjects(segmentation, height, width))
+        elif isinstance(segmentation["counts"], list):
+            encoded = coco.frPyObjects(segmentation, *segmentation["size"])
+        else:
+            encoded = segmentation
+        mask: NDArray[np.bool_] = coco.decode(encoded).astype(bool)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise UsageError(
+            f"{source}: a mask is neither polygons nor run lengths ({error}): copy it again"
+        ) from None
+    return mask
+
+
+def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return run lengths as COCO's results have them, ``{"size": [H, W], "counts": text}``.
+
+    Raises:
+        UsageError: pycocotools is not installed.
+    """
+    encoded = _coco().encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": [int(n) for n in encoded["size"]], "counts": encoded["counts"].decode()}
+
+
+def _coco() -> Any:
+    try:
+        from pycocotools import mask
+    except ImportError:
+        raise UsageError(
+            "masks of COCO and YouTube-VIS need pycocotools: pip install 'ocrl[data]'"
+        ) from None
+    return mask

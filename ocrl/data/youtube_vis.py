@@ -1,0 +1,108 @@
+"""YouTube-VIS 2019 and 2021 in their original folders: videos, and instances over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrl.data.annotated import AnnotatedVideos
+from ocrl.data.images import check_same_size, read_image
+from ocrl.data.overlapping import exclusive_ids
+from ocrl.data.run_lengths import decode_mask, read_annotations
+from ocrl.errors import UsageError
+
+HELD_OUT = 300
+"""The last so many annotated videos are what SlotContrast and VideoSAUR validate on."""
+
+
+class YouTubeVIS(AnnotatedVideos):
+    """Videos of one split (Yang et al. 2019).
+
+    The official validation set has no public annotations, so both splits are of the official
+    training set: "validation" its last 300 videos, as in the official SlotContrast data script.
+
+    Args:
+        folder: holds ``train/JPEGImages/<video>/*.jpg`` and ``train/instances.json``.
+        split: "train" or "validation".
+        skip_bad: leave out videos whose first frame does not decode, and count them.
+
+    Raises:
+        UsageError: there is no such split, or its annotations are missing.
+    """
+
+    def __init__(self, folder: str | Path, split: str, *, skip_bad: bool = False) -> None:
+        if split not in ("train", "validation"):
+            raise UsageError(f"YouTube-VIS has no split {split!r}: choose train or validation")
+        self.images = Path(folder) / "train/JPEGImages"
+        self.annotations = Path(folder) / "train/instances.json"
+        content = read_annotations(self.annotations, ("videos", "annotations", "categories"))
+        entries = content["videos"]
+        if split == "train" and len(entries) <= HELD_OUT:
+            raise UsageError(
+                f"{self.annotations} has {len(entries)} videos, of which {HELD_OUT} are held out: "
+                "copy the whole training set"
+            )
+        self.videos = entries[-HELD_OUT:] if split == "validation" else entries[:-HELD_OUT]
+        self.categories = {category["id"] for category in content["categories"]}
+        self.instances: dict[int, list[dict[str, Any]]] = {}
+        for instance in content["annotations"]:
+            self.instances.setdefault(instance["video_id"], []).append(instance)
+        names = [str(Path(entry["file_names"][0]).parent) for entry in self.videos]
+        lengths = [len(entry["file_names"]) for entry in self.videos]
+        super().__init__(names, lengths, skip_bad=skip_bad)
+
+    def read_frames(self, video: int, start: int, stop: int) -> NDArray[np.uint8]:
+        """Decode frames of a video, uint8 (T, H, W, 3)."""
+        names = self.videos[video]["file_names"][start:stop]
+        return np.stack([read_image(self.images / name) for name in names])
+
+    def read_segments(
+        self, video: int, start: int, stop: int, *, classes: bool
+    ) -> NDArray[np.int32]:
+        """Return the instance, or category, of each pixel, int32 (T, H, W)."""
+        masks, categories = self.masks(video, start, stop)
+        return exclusive_ids(masks, categories if classes else None)
+
+    def arrays(self, video: int) -> dict[str, NDArray[Any]]:
+        """Return a video as the official shards have it: a channel of its category an object."""
+        length = int(self.lengths[video])
+        masks, categories = self.masks(video, 0, length)
+        channels = np.zeros((*masks.shape[1:], max(1, len(masks))), np.uint8)
+        for number, (mask, category) in enumerate(zip(masks, categories, strict=True)):
+            channels[mask, number] = category
+        return {"video": self.read_frames(video, 0, length), "segmentations": channels}
+
+    def masks(
+        self, video: int, start: int, stop: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Return the instances in some frames, bool (N, T, H, W), and categories, int64 (N,).
+
+        Raises:
+            UsageError: a category is not in the list, or a mask of another size than its frame.
+        """
+        entry = self.videos[video]
+        size = (int(entry["height"]), int(entry["width"]))
+        check_same_size(
+            self.annotations, size, self.read_frames(video, start, start + 1).shape[1:3]
+        )
+        instances = self.instances.get(entry["id"], [])
+        categories = np.array([instance["category_id"] for instance in instances], np.int64)
+        unknown = sorted({*categories.tolist()} - self.categories)
+        if unknown:
+            raise UsageError(
+                f"{self.annotations}: category {unknown[0]} is not in its list: copy it again"
+            )
+        number = len(range(*slice(start, stop).indices(int(self.lengths[video]))))
+        masks = np.zeros((len(instances), number, *size), bool)
+        for mask, instance in zip(masks, instances, strict=True):
+            for frame, segmentation in zip(
+                mask, instance["segmentations"][start:stop], strict=True
+            ):
+                if segmentation is not None:
+                    decoded = decode_mask(segmentation, size, self.annotations)
+                    check_same_size(self.annotations, decoded.shape, size)
+                    frame[:] = decoded
+        return masks, categories
