@@ -89,12 +89,19 @@ class COCO(AnnotatedVideos):
         """Each image's entry and its instances, by file name."""
         content = read_annotations(self.annotations, ("images", "annotations", "categories"))
         known = {category["id"] for category in content["categories"]}
-        by_id = {image["id"]: (image, []) for image in content["images"]}
+        by_id: dict[int, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+            image["id"]: (image, []) for image in content["images"]
+        }
         for instance in content["annotations"]:
             if instance["category_id"] not in known:
                 raise UsageError(
                     f"{self.annotations}: instance {instance['id']} has category "
                     f"{instance['category_id']}, which is not in its list: copy the file again"
+                )
+            if instance["image_id"] not in by_id:
+                raise UsageError(
+                    f"{self.annotations}: instance {instance['id']} is in an image that is not in "
+                    "its list: copy the file again"
                 )
             if not instance.get("iscrowd"):
                 by_id[instance["image_id"]][1].append(instance)

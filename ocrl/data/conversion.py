@@ -135,7 +135,7 @@ def _arrays(
 
 def _shrunk(name: str, array: NDArray[Any], size: int) -> NDArray[Any]:
     """Resize to a short side; colours have their channels last, masks of images come first."""
-    tensor = torch.from_numpy(array)
+    tensor = torch.tensor(array)
     if name == "video":
         return resize_bicubic(tensor, _short_side(array.shape[1:3], size)).numpy()
     if name == "image":

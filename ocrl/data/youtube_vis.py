@@ -85,9 +85,8 @@ class YouTubeVIS(AnnotatedVideos):
         """
         entry = self.videos[video]
         size = (int(entry["height"]), int(entry["width"]))
-        check_same_size(
-            self.annotations, size, self.read_frames(video, start, start + 1).shape[1:3]
-        )
+        frame = self.read_frames(video, start, start + 1)[0]
+        check_same_size(self.annotations, size, frame.shape[:2])
         instances = self.instances.get(entry["id"], [])
         categories = np.array([instance["category_id"] for instance in instances], np.int64)
         unknown = sorted({*categories.tolist()} - self.categories)
@@ -98,11 +97,10 @@ class YouTubeVIS(AnnotatedVideos):
         number = len(range(*slice(start, stop).indices(int(self.lengths[video]))))
         masks = np.zeros((len(instances), number, *size), bool)
         for mask, instance in zip(masks, instances, strict=True):
-            for frame, segmentation in zip(
-                mask, instance["segmentations"][start:stop], strict=True
-            ):
+            given = instance["segmentations"][start:stop]
+            for in_frame, segmentation in zip(mask, given, strict=True):
                 if segmentation is not None:
                     decoded = decode_mask(segmentation, size, self.annotations)
                     check_same_size(self.annotations, decoded.shape, size)
-                    frame[:] = decoded
+                    in_frame[:] = decoded
         return masks, categories

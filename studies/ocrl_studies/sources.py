@@ -257,9 +257,9 @@ class Published(Source):
             return ShardVideos(self.path, split)
         if self.name in MOVI:
             raise UsageError(
-                f"there are no {split} shards of {self.name} in {self.path}: make them with  python "
-                f"scripts/convert_data.py name={self.name} split={split} folder={self.path}  or "
-                "give another data.path"
+                f"there are no {split} shards of {self.name} in {self.path}: make them with  "
+                f"python scripts/convert_data.py name={self.name} split={split} "
+                f"folder={self.path}  or give another data.path"
             )
         return open_published(self.name, self.path, split, skip_bad=self.skip_bad)
 
