@@ -12,21 +12,25 @@ from gymnasium import spaces
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.dynamics.motion import ACTION_NAMES
 from ocrl_envs.maze.ground_truth import GroundTruth, observe_truth
+from ocrl_envs.maze.observations import Observation, observation_space, observe, of_env
 from ocrl_envs.maze.options import MazeOptions, build_simulation
 from ocrl_envs.maze.rendering.topdown import Trails
+from ocrl_envs.maze.simulation import Simulation
 
-METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 15}
+DECISIONS_PER_SECOND = 15
+METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": DECISIONS_PER_SECOND}
 
 Frame = npt.NDArray[np.uint8]
 
 
-class MazeEnv(gymnasium.Env[Frame, np.int64]):
+class MazeEnv(gymnasium.Env[Observation, np.int64]):
     """A maze seen from inside; find the goal, collect apples.
 
-    Observations are frames, uint8 (image_size, image_size, 3); actions are the 8 of
-    ``dynamics.motion.ACTION_NAMES``, each lasting 4 engine frames. An episode ends by the clock
-    alone (``truncated``); ``info`` is empty until then, and then holds ``goals``, ``apples``,
-    ``success``, ``spl`` and ``steps_to_goal``.
+    Observations are frames, uint8 (image_size, image_size, 3), with ``velocity=True`` a Dict, see
+    ``observations.observation_space``; actions are the 8 of ``dynamics.motion.ACTION_NAMES``, each
+    lasting 4 engine frames, or ``action_repeat`` times as long. An episode ends by the clock alone
+    (``truncated``); ``info`` is empty until then, and then holds ``goals``, ``apples``,
+    ``success``, ``spl`` and ``steps_to_goal`` (in decisions of 4 frames).
 
     ``reset`` takes ``options={"layout": number}`` to play in a given layout; together with a seed
     it gives the same episode every time.
@@ -52,14 +56,15 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
         self.simulation = build_simulation(1, options)
         self.render_mode = check_render_mode(render_mode)
         self._trails = Trails(self.simulation) if render_mode else None
-        self.observation_space = spaces.Box(0, 255, self.simulation.frame_shape, np.uint8)
+        self.metadata = frame_rate(self.simulation)
+        self.observation_space = observation_space(self.simulation)
         self.action_space = spaces.Discrete(len(ACTION_NAMES))
         self._running = False
         self._seeded = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Frame, dict[str, Any]]:
+    ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode.
 
         Args:
@@ -67,7 +72,7 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
             options: ``{"layout": number}`` plays in that layout, otherwise one is drawn.
 
         Returns:
-            The first frame and an empty dictionary.
+            The first observation and an empty dictionary.
         """
         super().reset(seed=seed)
         if seed is None and not self._seeded:
@@ -78,14 +83,14 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
         self.simulation.begin(0, (options or {}).get("layout"))
         if self._trails:
             self._trails.begin(0)
-        return self.simulation.draw()[0], {}
+        return of_env(observe(self.simulation), 0), {}
 
-    def step(self, action: np.int64 | int) -> tuple[Frame, float, bool, bool, dict[str, Any]]:
-        """Take one decision of 4 engine frames.
+    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Hold an action for 4 engine frames, or ``action_repeat`` times as long.
 
         Returns:
-            Frame, reward, False (no episode ends but by the clock), whether the time is up, and
-            the episode's scores if it is.
+            Observation, reward, False (no episode ends but by the clock), whether the time is up,
+            and the episode's scores if it is.
         """
         if not self._running:
             raise gymnasium.error.ResetNeeded("no episode is running: call reset() first")
@@ -99,7 +104,8 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
         truncated = bool(self.simulation.out_of_time[0])
         self._running = not truncated
         info: dict[str, Any] = self.simulation.summary(0) if truncated else {}
-        return self.simulation.draw()[0], float(rewards[0]), False, truncated, info
+        observation = of_env(observe(self.simulation), 0)
+        return observation, float(rewards[0]), False, truncated, info
 
     def render(self) -> Frame | None:
         """Return a sharper view beside the map, uint8 (512, 1024, 3), or None without a mode."""
@@ -108,6 +114,11 @@ class MazeEnv(gymnasium.Env[Frame, np.int64]):
     def ground_truth(self) -> GroundTruth:
         """Return segments, depth, pose, distance to the goal and things, as they are now."""
         return observe_truth(self.simulation).of_env(0)
+
+
+def frame_rate(simulation: Simulation) -> dict[str, Any]:
+    """Return the metadata of an environment, with its own steps per second."""
+    return METADATA | {"render_fps": DECISIONS_PER_SECOND / simulation.action_repeat}
 
 
 def check_render_mode(render_mode: str | None) -> str | None:

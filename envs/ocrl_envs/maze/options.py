@@ -30,13 +30,17 @@ class MazeOptions(TypedDict, total=False):
         num_layouts: how many layouts of the split to use, the first ones; None: all.
         image_size: height and width of the observations in pixels; 64.
         shift: None, or the factor that differs from training: "layout", "size", "texture",
-            "objects" or "all", see ``task.shifts.condition``.
+            "objects", "count" or "all", see ``task.shifts.condition``.
         fix_layout: play all episodes in the first layout; False.
         fix_goal: goal and things are where the layout, not the episode, puts them; None: as the
             level has it.
         fix_start: the agent starts where the layout, not the episode, puts it; False.
         layouts: your own mazes, as layouts or paths of text files, in place of a split's; None.
         textures: "procedural", or "labmaze" for DeepMind Lab's own; "procedural".
+        looks: style and pictures "by_layout", "by_episode" (drawn anew in each) or "one" for all;
+            "by_layout".
+        action_repeat: decisions of 4 engine frames for which each action is held; 1.
+        velocity: show the agent's own velocity beside the frame, see ``observations``; False.
     """
 
     level: str
@@ -49,6 +53,9 @@ class MazeOptions(TypedDict, total=False):
     fix_start: bool
     layouts: Sequence[Layout | str | Path] | None
     textures: str
+    looks: str
+    action_repeat: int
+    velocity: bool
 
 
 def build_simulation(num_envs: int, options: MazeOptions) -> Simulation:
@@ -77,12 +84,17 @@ def _build(
     fix_start: bool = False,
     layouts: Sequence[Layout | str | Path] | None = None,
     textures: str = "procedural",
+    looks: str = "by_layout",
+    action_repeat: int = 1,
+    velocity: bool = False,
 ) -> Simulation:
     """Return a simulation; these are the defaults of ``MazeOptions``."""
     if image_size < MIN_IMAGE_SIZE:
         raise UsageError(
             f"image_size={image_size} is too small: choose at least {MIN_IMAGE_SIZE} pixels"
         )
+    if action_repeat < 1:
+        raise UsageError(f"action_repeat={action_repeat}: hold an action for 1 decision or more")
     if num_envs < 1:
         raise UsageError(f"num_envs={num_envs}: give at least one environment")
     chosen = condition(get_level(level), split, shift)
@@ -100,12 +112,16 @@ def _build(
     maps = build_maps(own, num_pictures)
     return Simulation(
         level=chosen.level,
-        rules=make_rules(chosen.level, chosen.objects, fix_layout, fix_goal, fix_start),
+        rules=make_rules(
+            chosen.level, chosen.objects, chosen.counts, fix_layout, fix_goal, fix_start
+        ),
         layouts=own,
         maps=maps,
-        looks=choose_looks(textures, chosen.textures, maps.seed, num_pictures),
+        looks=choose_looks(looks, textures, chosen.textures, maps.seed, num_pictures),
         num_envs=num_envs,
         image_size=image_size,
+        action_repeat=action_repeat,
+        shows_velocity=velocity,
     )
 
 

@@ -35,9 +35,11 @@ class Simulation:
         rules: the same as numbers.
         layouts: to play in.
         maps: the same as arrays.
-        looks: of the layouts.
+        looks: textures.
         num_envs: N.
         image_size: height and width of the frames in pixels.
+        action_repeat: decisions of 4 engine frames for which an action is held.
+        shows_velocity: whether observations hold the agent's own velocity.
     """
 
     def __init__(
@@ -49,14 +51,19 @@ class Simulation:
         looks: Looks,
         num_envs: int,
         image_size: int,
+        action_repeat: int = 1,
+        shows_velocity: bool = False,
     ) -> None:
         self.level, self.rules = level, rules
         self.layouts, self.maps, self.looks = tuple(layouts), maps, looks
         self.num_envs, self.image_size = num_envs, image_size
+        self.action_repeat, self.shows_velocity = action_repeat, shows_velocity
         self.camera = make_camera(image_size, TEXTURE_SIZE)
         self.kinds = pack_kinds(KINDS)
         num_things = int(rules.has_goal) + rules.num_good + rules.num_bad
-        self.state = empty_state(num_envs, num_things, layouts[0].rows, layouts[0].cols)
+        self.state = empty_state(
+            num_envs, num_things, looks.picture.shape[1], layouts[0].rows, layouts[0].cols
+        )
         self._everyone = np.arange(num_envs)
 
     @property
@@ -78,14 +85,26 @@ class Simulation:
             raise UsageError(
                 f"no layout {layout}: this environment has layouts 0 to {len(self.layouts) - 1}"
             )
-        begin_episode(self.maps, self.rules, self.state, index, -1 if layout is None else layout)
+        begin_episode(
+            self.maps,
+            self.rules,
+            self.looks,
+            self.state,
+            index,
+            -1 if layout is None else layout,
+        )
 
     def step(
         self, actions: npt.NDArray[np.int64], active: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.float64]:
-        """Take one decision in each active maze and return the rewards, float64 (N,)."""
-        rewards = np.empty(self.num_envs, np.float64)
-        step_batch(self.maps, self.rules, self.state, actions, active, rewards)
+        """Hold an action in each active maze and return the sums of rewards, float64 (N,).
+
+        An episode whose time is up before the action has been held so often ends there.
+        """
+        rewards = np.zeros(self.num_envs, np.float64)
+        for _ in range(self.action_repeat):
+            step_batch(self.maps, self.rules, self.state, actions, active, rewards)
+            active = active & ~self.out_of_time
         return rewards
 
     @property

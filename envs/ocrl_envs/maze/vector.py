@@ -14,17 +14,24 @@ from gymnasium.vector.utils import batch_space
 
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.dynamics.motion import ACTION_NAMES
-from ocrl_envs.maze.env import METADATA, check_render_mode
+from ocrl_envs.maze.env import check_render_mode, frame_rate
 from ocrl_envs.maze.ground_truth import GroundTruth, observe_truth
+from ocrl_envs.maze.observations import (
+    Observation,
+    observation_space,
+    observe,
+    of_env,
+    renew,
+)
 from ocrl_envs.maze.options import MazeOptions, build_simulation
 from ocrl_envs.maze.rendering.topdown import Trails
 
 Frames = npt.NDArray[np.uint8]
 Batch = npt.NDArray[Any]
-StepResult = tuple[Frames, Batch, Batch, Batch, dict[str, Any]]
+StepResult = tuple[Observation, Batch, Batch, Batch, dict[str, Any]]
 
 
-class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
+class MazeVectorEnv(VectorEnv[Observation, Batch, Batch]):
     """N mazes, identical to N ``MazeEnv``.
 
     ``reset(seed=s)`` gives environment i the seed that ``env_seeds(s, N)[i]`` names;
@@ -62,10 +69,10 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
         self.simulation = build_simulation(num_envs, options)
         self.num_envs = num_envs
         self.autoreset_mode = as_autoreset_mode(autoreset_mode)
-        self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
+        self.metadata = frame_rate(self.simulation) | {"autoreset_mode": self.autoreset_mode}
         self.render_mode = check_render_mode(render_mode)
         self._trails = Trails(self.simulation) if render_mode else None
-        self.single_observation_space = spaces.Box(0, 255, self.simulation.frame_shape, np.uint8)
+        self.single_observation_space = observation_space(self.simulation)
         self.single_action_space = spaces.Discrete(len(ACTION_NAMES))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -77,7 +84,7 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
         *,
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
-    ) -> tuple[Frames, dict[str, Any]]:
+    ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode in all mazes, or in those of a mask.
 
         Args:
@@ -86,7 +93,7 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
                 ``"reset_mask"``: bool (N,), which mazes begin.
 
         Returns:
-            Frames, uint8 (N, H, W, 3), and an empty dictionary.
+            Observations, each array with a first axis of N, and an empty dictionary.
         """
         options = options or {}
         mask = self._check_mask(options.get("reset_mask"))
@@ -100,16 +107,16 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
                 self.simulation.seed(index, own_seed)
                 self._seeded[index] = True
             self._begin(index, layouts[index])
-        return self.simulation.draw(), {}
+        return observe(self.simulation), {}
 
     def step(self, actions: Batch) -> StepResult:
-        """Take one decision of 4 engine frames in each maze.
+        """Hold an action in each maze for 4 engine frames, or ``action_repeat`` times as long.
 
         Args:
             actions: integers (N,).
 
         Returns:
-            Frames, rewards, terminations (all False), truncations and infos.
+            Observations, rewards, terminations (all False), truncations and infos.
         """
         actions = np.asarray(actions, np.int64)
         if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() > 7:
@@ -131,14 +138,14 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
         for index in np.flatnonzero(waiting):
             self._begin(int(index))
         truncations = self.simulation.out_of_time
-        frames = self.simulation.draw()
+        observations = observe(self.simulation)
         infos: dict[str, Any] = {}
         ended = np.flatnonzero(truncations)
         for index in ended:
-            self._end(int(index), frames, infos)
+            self._end(int(index), observations, infos)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and len(ended):
-            self.simulation.draw(frames, ended)
-        return frames, rewards, np.zeros(self.num_envs, np.bool_), truncations, infos
+            renew(self.simulation, observations, ended)
+        return observations, rewards, np.zeros(self.num_envs, np.bool_), truncations, infos
 
     def render(self) -> tuple[Frames, ...] | None:
         """Return, for each maze, what ``MazeEnv.render`` does."""
@@ -156,11 +163,11 @@ class MazeVectorEnv(VectorEnv[Frames, Batch, Batch]):
             self._trails.begin(index)
         self._running[index] = True
 
-    def _end(self, index: int, frames: Frames, infos: dict[str, Any]) -> None:
+    def _end(self, index: int, observations: Observation, infos: dict[str, Any]) -> None:
         """Report the scores of an episode, and begin the next if it is time."""
         scores = self.simulation.summary(index)
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            final = {"final_obs": frames[index].copy(), "final_info": scores}
+            final = {"final_obs": of_env(observations, index), "final_info": scores}
             infos.update(self._add_info(infos, final, index))
             self._begin(index)
         else:

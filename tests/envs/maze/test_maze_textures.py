@@ -120,6 +120,6 @@ def test_pictures_differ() -> None:
 
 def test_a_layout_shows_no_picture_twice() -> None:
     seeds = np.arange(1, 9, dtype=np.uint64)
-    pictures = choose_looks("procedural", "train", seeds, num_pictures=7).picture
+    pictures = choose_looks("by_layout", "procedural", "train", seeds, num_pictures=7).picture
     assert all(len(set(row)) == 7 for row in pictures.tolist())
     assert len({tuple(row) for row in pictures.tolist()}) == 8

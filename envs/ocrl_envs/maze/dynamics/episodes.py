@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from ocrl_envs.maze.appearance.looks import Looks, dress
 from ocrl_envs.maze.dynamics.state import State
 from ocrl_envs.maze.kernel import kernel
 from ocrl_envs.maze.layout.distances import fill_distances
@@ -60,15 +61,21 @@ def _put_things(maps: Maps, rules: Rules, state: State, i: int) -> None:
         )
         thing = 1
     free = ((marks & MAY_APPLE) != 0) & ~taken
+    variant, num_variants = np.int64(0), len(rules.good_counts)
+    if num_variants > 1:
+        variant = np.int64(random_index(rng, num_variants))
+    num_good, num_bad = rules.good_counts[variant], rules.bad_counts[variant]
     for number in range(rules.num_good + rules.num_bad):
-        kinds = rules.good_kinds if number < rules.num_good else rules.bad_kinds
+        is_good = number < rules.num_good
+        if (is_good and number >= num_good) or number >= rules.num_good + num_bad:
+            continue
+        kinds = rules.good_kinds if is_good else rules.bad_kinds
         kind = kinds[random_index(rng, len(kinds))]
         cell = _draw_cell(free, rng)
         if cell >= 0:
-            state.kind[i, thing] = kind
-            state.place[i, thing, 0] = cell % cols + 0.5
-            state.place[i, thing, 1] = cell // cols + 0.5
-        thing += 1
+            state.kind[i, thing + number] = kind
+            state.place[i, thing + number, 0] = cell % cols + 0.5
+            state.place[i, thing + number, 1] = cell // cols + 0.5
 
 
 @kernel
@@ -100,12 +107,15 @@ def put_agent(maps: Maps, rules: Rules, state: State, i: int) -> None:
 
 
 @kernel
-def begin_episode(maps: Maps, rules: Rules, state: State, i: int, layout: int) -> None:
+def begin_episode(
+    maps: Maps, rules: Rules, looks: Looks, state: State, i: int, layout: int
+) -> None:
     """Begin an episode in maze ``i``.
 
     Args:
         maps: all layouts.
         rules: of the level.
+        looks: of the environment.
         state: of all mazes, changed in place.
         i: which maze.
         layout: which layout; -1 draws one. Both use up the same random numbers.
@@ -114,9 +124,11 @@ def begin_episode(maps: Maps, rules: Rules, state: State, i: int, layout: int) -
     if rules.fix_layout:
         drawn = 0
     state.layout[i] = drawn if layout < 0 else layout
+    dress(looks, state.layout[i], state.rng[i], state.style[i], state.picture[i])
     state.distance[i] = 0
     _put_things(maps, rules, state, i)
     put_agent(maps, rules, state, i)
+    state.turning[i] = 0.0
     state.steps[i] = 0
     state.goals[i] = 0
     state.apples[i] = 0

@@ -14,9 +14,12 @@ class State(NamedTuple):
     Attributes:
         rng: uint64 (N, 1), of the random numbers.
         layout: int64 (N,).
+        style: int64 (N, 1), of walls, floor and sky.
+        picture: int64 (N, P), pictures on the walls.
         position: float32 (N, 2), (x, y).
         velocity: float32 (N, 2), cells per second.
         heading: float32 (N,), radians, 0 is east, growing to the right (clockwise on a map).
+        turning: float32 (N,), speed of turning right as a fraction of the top speed of turning.
         distance: int16 (N, R, C), steps between cells to the goal.
         kind: int64 (N, K), -1: no such thing.
         place: float32 (N, K, 2), where each thing is.
@@ -31,9 +34,12 @@ class State(NamedTuple):
 
     rng: npt.NDArray[np.uint64]
     layout: npt.NDArray[np.int64]
+    style: npt.NDArray[np.int64]
+    picture: npt.NDArray[np.int64]
     position: npt.NDArray[np.float32]
     velocity: npt.NDArray[np.float32]
     heading: npt.NDArray[np.float32]
+    turning: npt.NDArray[np.float32]
     distance: npt.NDArray[np.int16]
     kind: npt.NDArray[np.int64]
     place: npt.NDArray[np.float32]
@@ -46,14 +52,17 @@ class State(NamedTuple):
     first_goal: npt.NDArray[np.int64]
 
 
-def empty_state(num_envs: int, num_things: int, rows: int, cols: int) -> State:
+def empty_state(num_envs: int, num_things: int, num_pictures: int, rows: int, cols: int) -> State:
     """Return the state of mazes in which no episode has begun."""
     return State(
         rng=np.zeros((num_envs, 1), np.uint64),
         layout=np.zeros(num_envs, np.int64),
+        style=np.zeros((num_envs, 1), np.int64),
+        picture=np.zeros((num_envs, num_pictures), np.int64),
         position=np.zeros((num_envs, 2), np.float32),
         velocity=np.zeros((num_envs, 2), np.float32),
         heading=np.zeros(num_envs, np.float32),
+        turning=np.zeros(num_envs, np.float32),
         distance=np.zeros((num_envs, rows, cols), np.int16),
         kind=np.full((num_envs, num_things), -1, np.int64),
         place=np.zeros((num_envs, num_things, 2), np.float32),

@@ -77,15 +77,15 @@ def step_batch(
         state: of all mazes.
         actions: int64 (N,), rows of ``ACTION_TABLE``.
         active: bool (N,); the others stand still.
-        rewards: float64 (N,), written.
+        rewards: float64 (N,), added to.
     """
     for i in range(len(actions)):
-        rewards[i] = 0.0
         if not active[i]:
             continue
         turn, ahead, right = ACTION_TABLE[actions[i]]
         seconds = frame_seconds(state.steps[i])
         layout = state.layout[i]
+        state.turning[i] = turn
         for _ in range(FRAMES_PER_STEP):
             rewards[i] += _pick_up(maps, rules, state, i)
             heading = state.heading[i] + turn * TURN_PER_FRAME

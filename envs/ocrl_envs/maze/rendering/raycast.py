@@ -101,7 +101,7 @@ def render(
     Args:
         maps: all layouts.
         state: of all mazes.
-        looks: of all layouts.
+        looks: of the environment.
         kinds: of things.
         camera: of the picture size.
         which: int64, the mazes to draw.
@@ -130,13 +130,14 @@ def _paint_maze(
     layout = state.layout[i]
     horizontal, vertical = maps.horizontal[layout], maps.vertical[layout]
     x, y = float(state.position[i, 0]), float(state.position[i, 1])
-    wall, floor = looks.texels[looks.wall[layout]], looks.texels[looks.floor[layout]]
+    style, num_styles = state.style[i, 0], len(looks.zenith)
+    wall, floor = looks.texels[style], looks.texels[num_styles + style]
     mixed = np.empty(camera.texture_size, np.uint32)
     frame = views.frames[i]
     size = len(camera.slope)
     sky = np.empty(size, np.uint32)
     for line in range(size):
-        sky[line] = mix(looks.zenith[layout], looks.horizon[layout], camera.row_haze[line])
+        sky[line] = mix(looks.zenith[style], looks.horizon[style], camera.row_haze[line])
     for column in range(size):
         slope = camera.slope[column]
         dx, dy = cos - sin * slope, sin + cos * slope
@@ -160,7 +161,7 @@ def _paint_maze(
             above, height = above + PICTURE_LOW * height, part * height
             first, last = covered(above, above + height, size)
             strip = Strip(frame, column, first, last, above, height, mixed)
-            texture = looks.texels[looks.picture[layout, picture]]
+            texture = looks.texels[2 * num_styles + state.picture[i, picture]]
             along = (hit.along - PICTURE_LOW) / part
             _paint_wall(texture, camera, strip, along, footprint / part, light)
         _paint_floor(floor, camera, frame, column, bottom, x, y, dx, dy)

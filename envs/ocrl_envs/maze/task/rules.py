@@ -15,8 +15,10 @@ class Rules(NamedTuple):
     """The level as numbers.
 
     Attributes:
-        num_good: good things in a maze.
-        num_bad: bad things in a maze.
+        num_good: good things in a maze, at most.
+        num_bad: bad things in a maze, at most.
+        good_counts: int64 (V,), numbers of good things, of which an episode draws one.
+        bad_counts: int64 (V,), numbers of bad things that go with them.
         goal_kind: of the goal.
         good_kinds: int64, kinds that good things are drawn from.
         bad_kinds: int64, kinds that bad things are drawn from.
@@ -29,6 +31,8 @@ class Rules(NamedTuple):
 
     num_good: int
     num_bad: int
+    good_counts: npt.NDArray[np.int64]
+    bad_counts: npt.NDArray[np.int64]
     goal_kind: int
     good_kinds: npt.NDArray[np.int64]
     bad_kinds: npt.NDArray[np.int64]
@@ -40,13 +44,20 @@ class Rules(NamedTuple):
 
 
 def make_rules(
-    level: Level, objects: str, fix_layout: bool, fix_goal: bool | None, fix_start: bool
+    level: Level,
+    objects: str,
+    counts: str,
+    fix_layout: bool,
+    fix_goal: bool | None,
+    fix_start: bool,
 ) -> Rules:
     """Return the rules of a level.
 
     Args:
         level: what to do.
         objects: "train" or "test" kinds of things.
+        counts: "train": as many things as the level has; "test": half as many or half as many
+            again.
         fix_layout: all episodes in the first layout.
         fix_goal: goal and things where the layout, not the episode, puts them; None: as the
             level has it.
@@ -58,9 +69,15 @@ def make_rules(
         good, bad = solid_numbers(True, held_out), solid_numbers(False, held_out)
     else:
         good, bad = [KIND_NUMBERS[f"{prefix}apple"]], [KIND_NUMBERS[f"{prefix}lemon"]]
+    most = np.array([level.num_good, level.num_bad], np.int64)
+    good_counts, bad_counts = np.stack(
+        [most - most // 2, most + most // 2] if counts == "test" else [most], axis=1
+    )
     return Rules(
-        num_good=level.num_good,
-        num_bad=level.num_bad,
+        num_good=int(good_counts.max()),
+        num_bad=int(bad_counts.max()),
+        good_counts=good_counts,
+        bad_counts=bad_counts,
         goal_kind=KIND_NUMBERS[f"{prefix}goal"],
         good_kinds=np.array(good, np.int64),
         bad_kinds=np.array(bad, np.int64),

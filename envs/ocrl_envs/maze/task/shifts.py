@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.task.levels import Level
 
-SHIFTS = ("layout", "size", "texture", "objects", "all")
+SHIFTS = ("layout", "size", "texture", "objects", "count", "all")
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,14 @@ class Condition:
         layouts: split of the layouts.
         textures: "train" or "test" looks.
         objects: "train" or "test" kinds of things.
+        counts: "train" or "test" numbers of things.
     """
 
     level: Level
     layouts: str
     textures: str = "train"
     objects: str = "train"
+    counts: str = "train"
 
 
 def condition(level: Level, split: str, shift: str | None) -> Condition:
@@ -35,7 +37,8 @@ def condition(level: Level, split: str, shift: str | None) -> Condition:
         level: as trained on.
         split: of the layouts, where the shift does not say "test".
         shift: None, "layout" (test layouts), "size" (larger test layouts), "texture" (test
-            looks), "objects" (held-out kinds) or "all" of these.
+            looks), "objects" (held-out kinds), "count" (half as many things or half as many again;
+            after ECRL, Haramati et al. 2024) or "all" of these.
 
     Raises:
         UsageError: there is no such shift.
@@ -53,4 +56,5 @@ def condition(level: Level, split: str, shift: str | None) -> Condition:
         layouts="test" if shift in ("layout", "size", "all") else split,
         textures="test" if shift in ("texture", "all") else "train",
         objects="test" if shift in ("objects", "all") else "train",
+        counts="test" if shift in ("count", "all") else "train",
     )
