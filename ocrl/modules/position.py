@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ocrl.errors import UsageError
+
 
 def grid_coordinates(height: int, width: int) -> Tensor:
     """Return the (x, y) of the centres of a grid's cells, row by row, in (-1, 1).
@@ -40,6 +42,32 @@ def fourier_features(coordinates: Tensor, num_frequencies: int) -> Tensor:
     frequencies = math.pi / 2 * 2.0 ** torch.arange(num_frequencies)
     angles = (coordinates.unsqueeze(-1) * frequencies).flatten(1)
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+def sine_positions(grid_size: tuple[int, int], dim: int) -> Tensor:
+    """Return fixed codes of a grid's cells, for each coordinate as Vaswani et al. 2017.
+
+        code = [sin(w_i r), cos(w_i r), sin(w_i c), cos(w_i c)],   w_i = 10000^(-4 i / dim)
+
+    >>> sine_positions((8, 8), 16).shape
+    torch.Size([64, 16])
+
+    Args:
+        grid_size: (height, width), row r and column c counted in cells.
+        dim: width of a code, divisible by 4.
+
+    Returns:
+        Float (height * width, dim).
+
+    Raises:
+        UsageError: 4 does not divide the width.
+    """
+    if dim % 4:
+        raise UsageError(f"position codes of width {dim}: choose a width divisible by 4")
+    cells = torch.meshgrid(*(torch.arange(side) for side in grid_size), indexing="ij")
+    frequencies = 10000.0 ** (-torch.arange(dim // 4) * 4 / dim)
+    angles = [cell.flatten()[:, None] * frequencies for cell in cells]
+    return torch.cat([part for angle in angles for part in (angle.sin(), angle.cos())], dim=-1)
 
 
 class PositionEmbedding(nn.Module):
