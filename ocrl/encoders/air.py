@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from ocrl.encoders.boxes import (
 from ocrl.errors import UsageError
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.mlp import MLP
-from ocrl.modules.noise import Noise, NoNoise, gaussian
+from ocrl.modules.noise import Noise, NoNoise, gaussian, stack
 from ocrl.modules.score_function import downstream, score_function
 from ocrl.modules.spatial_transformer import crop, place
 from ocrl.zoo import register_encoder
@@ -179,7 +179,7 @@ class Air(FrameBoxEncoder):
             found.append(
                 Steps(probability, presence, where, what, where_posterior, what_posterior, baseline)
             )
-        return Steps(*(_stack(column) for column in zip(*found, strict=True)))
+        return stack(found)
 
     def draw(self, steps: Steps) -> Tensor:
         """Return each step's object in its place, (B, N, H, W), zero where none was found."""
@@ -251,13 +251,6 @@ def _embedding(pixels: int, dims: Sequence[int]) -> nn.Module:
     if not dims:
         return nn.Identity()
     return MLP(pixels, dims[:-1], dims[-1], final_activation=True)
-
-
-def _stack(column: Sequence[Any]) -> Any:
-    if isinstance(column[0], Tensor):
-        return torch.stack(list(column), dim=1)
-    means, deviations = (_stack([getattr(x, name) for x in column]) for name in ("loc", "scale"))
-    return Normal(means, deviations, validate_args=False)
 
 
 def _log_ratio(sample: Tensor, posterior: Normal, prior: Normal) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,8 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from ocrl.errors import UsageError
+
+T = TypeVar("T", bound=tuple[Any, ...])
 
 
 class Noise:
@@ -95,6 +98,19 @@ def gaussian(parameters: Tensor, dim: int = -1, floor: float = 0.0) -> Normal:
     """
     mean, raw = parameters.chunk(2, dim)
     return Normal(mean, F.softplus(raw) + floor, validate_args=False)
+
+
+def stack(variables: Sequence[T]) -> T:
+    """Stack named tuples of tensors (B, ...) and Gaussians, one of each step, as (B, T, ...)."""
+    columns = zip(*variables, strict=True)
+    return type(variables[0])(*(_stack_column(column) for column in columns))
+
+
+def _stack_column(column: Sequence[Any]) -> Any:
+    if isinstance(column[0], Tensor):
+        return torch.stack(list(column), dim=1)
+    means, deviations = (_stack_column([getattr(x, y) for x in column]) for y in ("loc", "scale"))
+    return Normal(means, deviations, validate_args=False)
 
 
 def bernoulli_divergence(q: Tensor, p: Tensor | float, epsilon: float = 1e-15) -> Tensor:
