@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from ocrl.data.transforms import Fitting
 from ocrl.data.videos import Videos
@@ -31,7 +31,7 @@ class ClipDataset(Dataset[Clip]):
 
     Args:
         videos: where the frames come from.
-        clip_length: frames of a clip, T.
+        clip_length: frames of a clip, T. None: each clip is a whole video.
         stride: frames between the starts of neighbouring clips of a video.
         image_size: (height, width) to resize to; None keeps the size.
         fitting: how to crop and mirror on the way to that size. With a random one each clip is
@@ -53,7 +53,7 @@ class ClipDataset(Dataset[Clip]):
     def __init__(
         self,
         videos: Videos,
-        clip_length: int,
+        clip_length: int | None,
         *,
         stride: int = 1,
         image_size: tuple[int, int] | None = None,
@@ -65,7 +65,11 @@ class ClipDataset(Dataset[Clip]):
                 "there is no ground truth in these videos: ask for clips without segments, or "
                 "collect them with segments"
             )
-        per_video = np.maximum(0, (videos.lengths - clip_length) // stride + 1)
+        per_video = (
+            np.ones_like(videos.lengths)
+            if clip_length is None
+            else np.maximum(0, (videos.lengths - clip_length) // stride + 1)
+        )
         if not per_video.any():
             raise UsageError(
                 f"no video has the {clip_length} frames of a clip, the longest has "
@@ -113,7 +117,7 @@ class ClipDataset(Dataset[Clip]):
         video = int(np.searchsorted(self._ends, place, side="right"))
         first = int(self._ends[video - 1]) if video else 0
         start = (place - first) * self.stride
-        span = (video, start, start + self.clip_length)
+        span = (video, start, start + (self.clip_length or int(self.videos.lengths[video])))
         clip = {"video": torch.tensor(self.videos.frames(*span))}
         if self.segments:
             clip["segments"] = torch.from_numpy(self.videos.segments(*span).astype(np.int32))
@@ -175,8 +179,8 @@ class MixedClips(Dataset[Clip]):
 
 def evaluation_clips(
     videos: Videos,
-    clip_length: int,
-    num_clips: int,
+    clip_length: int | None,
+    num_clips: int | None,
     *,
     image_size: tuple[int, int] | None = None,
     fitting: Fitting | None = None,
@@ -187,8 +191,8 @@ def evaluation_clips(
 
     Args:
         videos: where the frames come from.
-        clip_length: frames of a clip.
-        num_clips: how many; all there are if there are fewer.
+        clip_length: frames of a clip. None: whole videos.
+        num_clips: how many; all there are if there are fewer, or for None.
         image_size: (height, width) to resize to; None keeps the size.
         fitting: how to crop on the way to that size, not at random.
 
@@ -204,10 +208,18 @@ def evaluation_clips(
     clips = ClipDataset(
         videos,
         clip_length,
-        stride=clip_length,
+        stride=clip_length or 1,
         image_size=image_size,
         fitting=fitting,
         segments=videos.has_segments,
     )
-    chosen = np.linspace(0, len(clips) - 1, min(num_clips, len(clips))).round().astype(int)
+    number = len(clips) if num_clips is None else min(num_clips, len(clips))
+    chosen = np.linspace(0, len(clips) - 1, number).round().astype(int)
     return Subset(clips, chosen.tolist())
+
+
+def batches(clips: Dataset[Any], batch_size: int) -> DataLoader[Any]:
+    """Return the clips in order, in batches; whole videos, which differ in length, one by one."""
+    source = clips.dataset if isinstance(clips, Subset) else clips
+    whole = isinstance(source, ClipDataset) and source.clip_length is None
+    return DataLoader(clips, 1 if whole else batch_size)

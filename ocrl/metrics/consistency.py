@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
+from ocrl.data.clips import batches
 from ocrl.encoder import Encoder
 
 
@@ -65,7 +66,8 @@ def score_without_truth(
     """Score an encoder on clips without true segments.
 
     Returns:
-        ``slot_persistence``; ``mask_persistence`` if the tokens have a place; and with a decoder
+        ``slot_persistence``, and ``mask_persistence`` if the tokens have a place, of clips of more
+        than one frame; and with a decoder
         ``unexplained``, the squared error of the reconstruction over the variance of its target:
         0 is perfect, 1 no better than the target's mean.
 
@@ -81,11 +83,13 @@ def score_without_truth(
     def add(name: str, value: Tensor, size: int) -> None:
         totals.setdefault(name, []).append((float(value), size))
 
-    for batch in DataLoader(clips, batch_size):
+    for batch in batches(clips, batch_size):
         seen, size = encoder.to_device(batch), len(batch["video"])
         output = encoder.encode_video(seen["video"], encoder.first_state(seen))
-        add("slot_persistence", slot_persistence(output.tokens), size)
-        if output.masks is not None:
+        is_video = output.tokens.shape[1] > 1
+        if is_video:
+            add("slot_persistence", slot_persistence(output.tokens), size)
+        if is_video and output.masks is not None:
             add("mask_persistence", mask_persistence(output.masks), size)
         decoded = encoder.reconstruct(seen)
         if decoded is not None:

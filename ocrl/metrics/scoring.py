@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from torchmetrics import MetricCollection
 
+from ocrl.data.clips import batches
 from ocrl.encoder import Encoder
 from ocrl.metrics import AdjustedRandIndex, MeanBestOverlap
 from ocrl.metrics.base import SegmentationMetric, hard_segments
@@ -14,6 +15,9 @@ from ocrl.metrics.base import SegmentationMetric, hard_segments
 
 class SegmentationScores(nn.Module):
     """ARI over all segments; FG-ARI and mBO over things, with all stuff as their background.
+
+    Where there are true categories besides, mBO over those of each frame too: ``image_mbo_c`` is
+    the mBO-c of papers on images, ``image_mbo`` their mBO-i.
 
     FG-ARI alone misleads: on small images even block masks score high. Judge by all of them, and
     beside the baselines.
@@ -49,37 +53,49 @@ class SegmentationScores(nn.Module):
             },
             compute_groups=False,
         )
+        self.categories = MetricCollection({"image_mbo_c": MeanBestOverlap(video=False)})
 
-    def update(self, masks: Tensor, segments: Tensor) -> None:
+    def update(self, masks: Tensor, segments: Tensor, classes: Tensor | None = None) -> None:
         """Score a batch.
 
         Args:
             masks: soft masks (B, T, K, h, w), or segment ids >= 0 (B, T, H, W).
             segments: true segment ids, integers (B, T, H, W).
+            classes: true categories, integers (B, T, H, W).
         """
         segments = segments.long()
         height, width = segments.shape[-2:]
         predicted = hard_segments(masks, (height, width))  # once for all scores
         self.everything.update(predicted, segments)
-        self.things.update(predicted, torch.where(segments < self.num_stuff, 0, segments))
+        is_stuff = (segments >= 0) & (segments < self.num_stuff)
+        self.things.update(predicted, torch.where(is_stuff, 0, segments))
+        if classes is not None:
+            self.categories.update(predicted, classes.long())
 
     @property
     def counts(self) -> dict[str, int]:
         """How many videos, or frames for the ``image_`` scores, each score is a mean of."""
-        metrics = [*self.everything.items(), *self.things.items()]
+        metrics = [item for collection in self._updated for item in collection.items()]
         return {n: m.count for n, m in metrics if isinstance(m, SegmentationMetric)}
 
     def compute(self) -> dict[str, float]:
         """Return each score, NaN where nothing was scored; empty before any update."""
-        if not any(metric.update_called for metric in self.everything.values()):
-            return {}
-        scores = {**self.everything.compute(), **self.things.compute()}
-        return {name: float(value) for name, value in scores.items()}
+        return {
+            name: float(value)
+            for collection in self._updated
+            for name, value in collection.compute().items()
+        }
 
     def reset(self) -> None:
         """Forget what was scored."""
         self.everything.reset()
         self.things.reset()
+        self.categories.reset()
+
+    @property
+    def _updated(self) -> list[MetricCollection]:
+        collections = (self.everything, self.things, self.categories)
+        return [c for c in collections if any(metric.update_called for metric in c.values())]
 
 
 @torch.inference_mode()
@@ -97,8 +113,8 @@ def score(
     """
     scores = SegmentationScores(num_stuff)
     encoder.eval()
-    for batch in DataLoader(clips, batch_size):
+    for batch in batches(clips, batch_size):
         masks = encoder.segment(encoder.to_device(batch))
         if masks is not None:
-            scores.update(masks.cpu(), batch["segments"])
+            scores.update(masks.cpu(), batch["segments"], batch.get("classes"))
     return scores

@@ -72,7 +72,7 @@ class Pretraining(TrainingModule):
         if masks is not None:
             self.log("validation/slots_used", slots_used(masks), batch_size=size)
             if "segments" in batch:
-                self.scores.update(masks, batch["segments"])
+                self.scores.update(masks, batch["segments"], batch.get("classes"))
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores."""

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressB
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
+from ocrl.data.clips import batches
 from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import Batch
 
@@ -187,7 +188,7 @@ def fit(
                 num_workers=settings.num_workers,
                 persistent_workers=settings.num_workers > 0,
             ),
-            DataLoader(validation_clips, settings.batch_size),
+            batches(validation_clips, settings.batch_size),
             ckpt_path=checkpoint if resume and checkpoint.exists() else None,
             weights_only=True,
         )

@@ -53,8 +53,16 @@ class Source(ABC):
         """Return all clips of the videos to train on."""
         return ClipDataset(self.training_videos(), length, image_size=image_size)
 
-    def scoring_clips(self, num: int, length: int, image_size: tuple[int, int]) -> Subset[Clip]:
-        """Return fixed clips of unseen videos, with true segments where there are any."""
+    def scoring_clips(
+        self, num: int | None, length: int | None, image_size: tuple[int, int]
+    ) -> Subset[Clip]:
+        """Return fixed clips of unseen videos, with true segments where there are any.
+
+        Args:
+            num: how many; None: all that do not overlap.
+            length: frames of each; None: whole videos.
+            image_size: (height, width) of the frames.
+        """
         return evaluation_clips(self.scoring_videos(), length, num, image_size=image_size)
 
 
@@ -246,8 +254,10 @@ class Published(Source):
             self.training_videos(), length, image_size=image_size, fitting=self.training_fitting
         )
 
-    def scoring_clips(self, num: int, length: int, image_size: tuple[int, int]) -> Subset[Clip]:
-        """Return fixed clips of the validation split."""
+    def scoring_clips(
+        self, num: int | None, length: int | None, image_size: tuple[int, int]
+    ) -> Subset[Clip]:
+        """Return fixed clips of the validation split, cropped as it is scored."""
         return evaluation_clips(
             self.scoring_videos(), length, num, image_size=image_size, fitting=self.scoring_fitting
         )

@@ -2,9 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from ocrl.data.clips import evaluation_clips
+from ocrl.data.videos import ArrayVideos
 from ocrl.encoders.block_masks import BlockMasks
 from ocrl.metrics.scoring import SegmentationScores, score
 
@@ -58,3 +61,31 @@ def test_score_takes_encoders_without_training():
     }
     scores = score(BlockMasks(image_size=(12, 12)), [clip] * 3, num_stuff=3, batch_size=2)
     assert scores.counts["ari"] == 3
+
+
+def test_categories_are_scored_frame_by_frame_and_apart_from_instances() -> None:
+    instances = torch.tensor([[1, 1, 2, 2], [0, 0, 0, -1]]).view(1, 1, 2, 4)
+    classes = torch.tensor([[7, 7, 7, 7], [0, 0, 0, -1]]).view(1, 1, 2, 4)
+    slots = torch.tensor([[0, 0, 0, 0], [1, 1, 1, 0]]).view(1, 1, 2, 4)
+    scores = SegmentationScores()
+    scores.update(slots, instances, classes)
+    found = scores.compute()
+    assert found["image_mbo"] == pytest.approx(0.5)  # one slot over two instances
+    assert found["image_mbo_c"] == pytest.approx(1.0)  # which are one category
+    assert scores.counts["image_mbo_c"] == 1
+    scores.reset()
+    scores.update(slots, instances)
+    assert "image_mbo_c" not in scores.compute()
+
+
+def test_whole_videos_of_different_lengths_are_scored_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
+    segments = rng.integers(0, 3, (9, 64, 64))
+    clips = evaluation_clips(ArrayVideos(frames, [2, 3, 4], segments), None, None)
+    assert [len(clip["video"]) for clip in clips] == [2, 3, 4]
+    whole = score(BlockMasks(), clips, num_stuff=1)
+    assert whole.counts["ari"] == 3
+    assert whole.counts["image_ari"] == 9
+    alone = [score(BlockMasks(), [clip], num_stuff=1).compute()["ari"] for clip in clips]
+    assert whole.compute()["ari"] == pytest.approx(np.mean(alone))

@@ -1,0 +1,65 @@
+"""From the folders of a published data set to scores, in miniature."""
+
+import json
+
+import miniatures
+import pytest
+
+TINY = (
+    "pretraining.batch_size=2",
+    "pretraining.feature_cache=null",
+    "scoring.num_clips=null",
+    "scoring.num_pictures=1",
+    "encoder.num_slots=3",
+)
+
+
+def test_dinosaur_learns_from_coco_and_is_scored(run, home):
+    miniatures.coco(home / "coco")
+    code, out, err = run(
+        "pretrain_slots.py",
+        "data=coco",
+        "data.path=coco",
+        "encoder=dinosaur_small",
+        "clip_length=1",
+        "scoring.clip_length=1",
+        "pretraining.max_steps=20",
+        "pretraining.steps_per_epoch=20",
+        *TINY,
+    )
+    assert code == 0, err
+    scores = json.loads((home / "runs/pretrain/coco/dinosaur_small/seed=0/scores.json").read_text())
+    assert {"image_ari", "image_fg_ari", "image_mbo", "image_mbo_c"} <= set(
+        scores["dinosaur_small"]
+    )
+    assert "image_mbo_c" in out
+
+
+def test_whole_videos_are_scored_out_of_shards(run, home):
+    miniatures.davis(home / "davis")
+    for split in ("train", "validation"):
+        code, out, err = run("convert_data.py", "name=davis", f"split={split}", "source=davis")
+        assert code == 0, err
+        assert "1 videos, 4 frames" in out
+    code, _, err = run(
+        "pretrain_slots.py",
+        "data=davis",
+        "encoder=dinosaur_small",
+        "clip_length=2",
+        "scoring.clip_length=null",
+        "pretraining.max_steps=2",
+        "pretraining.steps_per_epoch=2",
+        *TINY,
+    )
+    assert code == 0, err
+    code, _, err = run("convert_data.py", "name=davis", "split=train", "source=davis")
+    assert code == 2
+    assert "overwrite=true" in err
+
+
+@pytest.mark.parametrize("data", ["coco", "voc", "ytvis_2021", "davis", "movi_c"])
+def test_data_that_is_not_there_is_said_in_one_line(run, data):
+    code, _, err = run("pretrain_slots.py", f"data={data}", "data.path=nowhere", f"run_dir={data}")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "nowhere" in err
