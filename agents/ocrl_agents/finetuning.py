@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ocrl.encoder import Encoder
 from ocrl.wrappers.token_stream import TOKENS, TokenStream
-from ocrl_agents.vec_env import environment_seeds, set_seeds
+from ocrl_agents.vec_env import environment_seeds, set_seeds, stack_observations
 
 FRAME, STATE, IS_FIRST = "frame", "state", "is_first"
 
@@ -75,7 +75,7 @@ class VecFrameObservation(VecEnvWrapper):
         ended = np.flatnonzero(dones)
         infos = list(infos)
         if len(ended):
-            finals = _stack([infos[i]["terminal_observation"] for i in ended])
+            finals = stack_observations([infos[i]["terminal_observation"] for i in ended])
             before = None if state is None else state[torch.from_numpy(ended)]
             shown = self._show(finals, before, np.zeros(len(ended), dtype=np.bool_))
             for row, i in enumerate(ended):
@@ -165,9 +165,3 @@ def with_encoder(
         "reader": reader,
         "reader_kwargs": reader_kwargs,
     }
-
-
-def _stack(observations: list[Any]) -> Any:
-    if isinstance(observations[0], dict):
-        return {key: np.stack([o[key] for o in observations]) for key in observations[0]}
-    return np.stack(observations)

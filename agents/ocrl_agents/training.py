@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
-from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -28,6 +27,7 @@ from ocrl_agents.extractors import TransformerExtractor
 from ocrl_agents.finetuning import with_encoder
 from ocrl_agents.logs import make_logger
 from ocrl_agents.policies import SlotPolicy
+from ocrl_agents.ppo import TokenPPO
 from ocrl_agents.recurrent import RecurrentPPO, SlotLstmPolicy
 from ocrl_agents.reward_scale import VecScaledReward
 from ocrl_agents.vec_env import GymnasiumVecEnv, environment_seeds, set_seeds
@@ -143,7 +143,7 @@ def make_ppo(
         policy_kwargs["lstm_dim"] = lstm_dim
         model = RecurrentPPO(SlotLstmPolicy, venv, **settings)
     else:
-        model = PPO(SlotPolicy, venv, **settings)
+        model = TokenPPO(SlotPolicy, venv, **settings)
     _seed(model, [seed, 0])
     if calibration_steps:
         calibrate(model.policy, venv, calibration_steps)

@@ -41,6 +41,17 @@ def set_seeds(venv: VecEnv, seeds: Sequence[int]) -> list[int | None]:
     return [*seeds]
 
 
+def stack_observations(observations: Sequence[Any]) -> Any:
+    """Return a batch of single observations: an array, or a dictionary of arrays.
+
+    >>> stack_observations([{"speed": np.zeros(2)}, {"speed": np.ones(2)}])["speed"].shape
+    (2, 2)
+    """
+    if isinstance(observations[0], dict):
+        return {key: np.stack([o[key] for o in observations]) for key in observations[0]}
+    return np.stack(observations)
+
+
 class GymnasiumVecEnv(VecEnv):
     """A Gymnasium vector environment as a stable-baselines3 `VecEnv`, without subprocesses.
 
