@@ -9,8 +9,8 @@ import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from ocrl_agents.extractors import TokenExtractor
 from ocrl_agents.finetuning import EncoderExtractor
+from ocrl_agents.token_extractor import TokenExtractor
 
 
 @torch.no_grad()

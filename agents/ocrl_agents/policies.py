@@ -12,7 +12,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor
 
-from ocrl_agents.extractors import Observations, TransformerExtractor
+from ocrl_agents.extractors import TransformerExtractor
+from ocrl_agents.token_extractor import Observations
 
 
 class Decision(NamedTuple):

@@ -20,9 +20,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ocrl_agents.extractors import Observations
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.rollout import Minibatch, Rollout, apply
+from ocrl_agents.token_extractor import Observations
 from ocrl_agents.vec_env import stack_observations
 
 

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import get_action_dim, get_obs_shape
 from torch import Tensor
 
-from ocrl_agents.extractors import Observations
+from ocrl_agents.token_extractor import Observations
 
 
 class Minibatch(NamedTuple):
@@ -153,14 +154,19 @@ class Rollout:
             self.returns,
         )
         if whole_segments:
-            order, size = np.random.permutation(num_envs), size // length
+            order, size = _permutation(num_envs), size // length
         else:
-            order = np.random.permutation(num_envs * length)
+            order = _permutation(num_envs * length)
             each = self.memory.repeat_interleave(length, dim=0)
             whole = whole.map(lambda entry: entry.flatten(0, 1))._replace(memory=each)
         for first in range(0, len(order), size):
             rows = torch.from_numpy(order[first : first + size]).to(self.rewards.device)
             yield whole.map(partial(torch.index_select, dim=0, index=rows))
+
+
+def _permutation(length: int) -> npt.NDArray[np.int64]:
+    """Draw from the random state that stable-baselines3 draws from, and seeds."""
+    return np.random.permutation(length)  # noqa: NPY002
 
 
 def apply(observations: Observations, function: Callable[[Tensor], Tensor]) -> Observations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_agents.ground_truth import GroundTruthObservation
 from ocrl_agents.previous_step import VecPreviousStep
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from ocrl_envs.maze.vector import MazeVectorEnv
 from ocrl_studies.environments import make_environments, settings
 from ocrl_studies.runs import find_checkpoint
 
@@ -44,8 +46,13 @@ def make_token_environments(
     """
     venv: VecEnv
     if encoder is None:
-        silent = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)
-        venv = GymnasiumVecEnv(GroundTruthObservation(silent, instantiate(agent.encoder.describe)))
+        mazes = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)
+        if isinstance(mazes.unwrapped, MazeVectorEnv):
+            mazes.unwrapped.simulation.draws = False
+        # what Hydra makes checks its target at every call
+        checked = instantiate(agent.encoder.describe)
+        describe = partial(checked.func, *checked.args, **checked.keywords)
+        venv = GymnasiumVecEnv(GroundTruthObservation(mazes, describe))
     else:
         frames = GymnasiumVecEnv(make_environments(env, variation, num_envs))
         wrapper = VecFrameObservation if agent.encoder.finetune else VecSlotObservation

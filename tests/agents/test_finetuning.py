@@ -76,9 +76,9 @@ def test_ratio_is_one_on_the_first_minibatch(flicker: Any, recurrent_encoder: An
     model = make_ppo(frames(flicker, recurrent_encoder()), **SMALL)
     _, callback = model._setup_learn(64)
     model.collect_rollouts(model.env, callback, model.rollout_buffer, n_rollout_steps=16)
-    for batch in model.rollout_buffer.get(32):
-        _, log_prob, _ = model.policy.evaluate_actions(batch.observations, batch.actions.flatten())
-        torch.testing.assert_close(log_prob, batch.old_log_prob, atol=1e-5, rtol=1e-5)
+    for batch in model.rollout_buffer.minibatches(32, whole_segments=False):
+        _, log_prob, _ = model.policy.evaluate_actions(batch.observations, batch.actions)
+        torch.testing.assert_close(log_prob, batch.log_probs, atol=1e-5, rtol=1e-5)
 
 
 def test_saved_with_its_encoder(flicker: Any, recurrent_encoder: Any, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_memory_solves_what_needs_memory() -> None:
             seed=0,
             n_steps=24,
             batch_size=96,
-            learning_rate=1e-2,
+            learning_rate=3e-3,
             anneal_learning_rate=False,
             extractor_kwargs={"dim": 16, "depth": 1, "ff_dim": 16},
             lstm_dim=lstm_dim,

@@ -180,4 +180,4 @@ def test_poolings_are_of_one_size(tmp_path: Path) -> None:
         extractor = instantiate(model.extractor)(space, **model.extractor_kwargs)
         sizes[type(extractor)] = count_parameters(extractor)
     assert len(sizes) == 4
-    assert max(sizes.values()) < 1.01 * min(sizes.values())
+    assert max(sizes.values()) < 1.02 * min(sizes.values())

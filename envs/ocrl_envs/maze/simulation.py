@@ -38,6 +38,10 @@ class Simulation:
         looks: textures.
         num_envs: N.
         image_size: height and width of the frames in pixels.
+
+    Attributes:
+        draws: whether frames are drawn. Where nobody looks at them, False saves the time; they are
+            black then.
         action_repeat: decisions of 4 engine frames for which an action is held.
         shows_velocity: whether observations hold the agent's own velocity.
     """
@@ -64,6 +68,7 @@ class Simulation:
         self.state = empty_state(
             num_envs, num_things, looks.picture.shape[1], layouts[0].rows, layouts[0].cols
         )
+        self.draws = True
         self._everyone = np.arange(num_envs)
 
     @property
@@ -119,8 +124,9 @@ class Simulation:
     ) -> npt.NDArray[np.uint8]:
         """Draw all mazes, or some of them into given frames, uint8 (N, H, W, 3)."""
         if frames is None:
-            frames = np.empty((self.num_envs, *self.frame_shape), np.uint8)
-        self._render(frames_only(frames), self._everyone if which is None else which)
+            frames = np.zeros((self.num_envs, *self.frame_shape), np.uint8)
+        if self.draws:
+            self._render(frames_only(frames), self._everyone if which is None else which)
         return frames
 
     def draw_with_truth(self) -> Views:

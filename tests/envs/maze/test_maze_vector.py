@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields
 
 import gymnasium
 import numpy as np
@@ -155,3 +156,22 @@ def test_bad_calls_get_one_line() -> None:
         MazeVectorEnv(2, "same")
     with pytest.raises(UsageError, match="num_envs=0"):
         MazeVectorEnv(0)
+
+
+def test_what_nobody_looks_at_is_not_drawn() -> None:
+    """Mazes are the same, only black."""
+    seen, unseen = (MazeVectorEnv(2, **ARENA) for _ in range(2))
+    unseen.simulation.draws = False
+    for envs in (seen, unseen):
+        envs.reset(seed=3)
+    for _ in range(3):
+        frames, *_ = seen.step(np.array([2, 3]))
+        black, *_ = unseen.step(np.array([2, 3]))
+    assert frames.any()
+    assert black.shape == frames.shape
+    assert not black.any()
+    for field in fields(GroundTruth):
+        np.testing.assert_array_equal(
+            getattr(seen.ground_truth(), field.name),
+            getattr(unseen.ground_truth(), field.name),
+        )
