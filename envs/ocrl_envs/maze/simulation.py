@@ -38,12 +38,12 @@ class Simulation:
         looks: textures.
         num_envs: N.
         image_size: height and width of the frames in pixels.
+        action_repeat: decisions of 4 engine frames for which an action is held.
+        shows_velocity: whether observations hold the agent's own velocity.
 
     Attributes:
         draws: whether frames are drawn. Where nobody looks at them, False saves the time; they are
             black then.
-        action_repeat: decisions of 4 engine frames for which an action is held.
-        shows_velocity: whether observations hold the agent's own velocity.
     """
 
     def __init__(
