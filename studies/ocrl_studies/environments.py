@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import gymnasium
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.vec_env import VecEnv
@@ -39,13 +40,7 @@ def make_environments(
             does not take the arguments of the variation.
     """
     kwargs = {**settings(env.kwargs), **settings(variation)}
-    module, _, _ = env.id.rpartition(":")
-    try:
-        if module:
-            importlib.import_module(module)
-        spec = gymnasium.spec(env.id.removeprefix(f"{module}:"))
-    except (gymnasium.error.Error, ModuleNotFoundError) as error:
-        raise _unusable(env, error) from None
+    spec = find_spec(env)
     if env.vectorization == "native":
         kwargs["autoreset_mode"] = autoreset_mode
         return gymnasium.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
@@ -66,6 +61,21 @@ def make_environments(
             f"{env.id} cannot be made with {settings(variation)} ({error}): give it what it takes, "
             "for example conditions=custom for an environment of your own"
         ) from None
+
+
+def find_spec(env: DictConfig) -> EnvSpec:
+    """Return how Gymnasium makes an environment.
+
+    Raises:
+        UsageError: there is no environment of that id.
+    """
+    module, _, _ = env.id.rpartition(":")
+    try:
+        if module:
+            importlib.import_module(module)
+        return gymnasium.spec(env.id.removeprefix(f"{module}:"))
+    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+        raise _unusable(env, error) from None
 
 
 def num_layouts(environments: VecEnv) -> int | None:

@@ -12,8 +12,41 @@ from ocrl.files import write_text
 CONFIG = "config.yaml"
 
 
+def check_run(cfg: DictConfig, same: tuple[str, ...]) -> Path:
+    """Return the folder ``cfg.run_dir`` if a run may start or go on there; nothing is written.
+
+    Args:
+        cfg: the resolved configuration.
+        same: keys that may not change when a run is continued.
+
+    Raises:
+        UsageError: it holds a run already and ``resume`` is false; or what is to be continued was
+            started with other settings.
+    """
+    run_dir = Path(cfg.run_dir)
+    saved = run_dir / CONFIG
+    if not saved.exists():
+        return run_dir
+    if not cfg.resume:
+        raise UsageError(
+            f"{run_dir} already holds a run: continue it with resume=true, or start another "
+            "with another seed, runs_dir or run_dir"
+        )
+    before = OmegaConf.load(saved)
+    for key in same:
+        old, new = OmegaConf.select(before, key), OmegaConf.select(cfg, key)
+        if old != new:
+            raise UsageError(
+                f"{run_dir} was started with another {key}: resume with the settings in "
+                f"{saved}, or start another run with another seed, runs_dir or run_dir"
+            )
+    return run_dir
+
+
 def open_run(cfg: DictConfig, same: tuple[str, ...]) -> Path:
     """Create the folder ``cfg.run_dir`` for a new run, or enter it to continue one.
+
+    To be called once all that the run needs is there: what cannot start leaves no folder.
 
     Args:
         cfg: the resolved configuration, saved as ``config.yaml``.
@@ -23,27 +56,11 @@ def open_run(cfg: DictConfig, same: tuple[str, ...]) -> Path:
         The folder.
 
     Raises:
-        UsageError: it holds a run already and ``resume`` is false; or what is to be continued was
-            started with other settings.
+        UsageError: see `check_run`.
     """
-    run_dir = Path(cfg.run_dir)
-    saved = run_dir / CONFIG
-    if saved.exists():
-        if not cfg.resume:
-            raise UsageError(
-                f"{run_dir} already holds a run: continue it with resume=true, or start another "
-                "with another seed, runs_dir or run_dir"
-            )
-        before = OmegaConf.load(saved)
-        for key in same:
-            old, new = OmegaConf.select(before, key), OmegaConf.select(cfg, key)
-            if old != new:
-                raise UsageError(
-                    f"{run_dir} was started with another {key}: resume with the settings in "
-                    f"{saved}, or start another run with another seed, runs_dir or run_dir"
-                )
+    run_dir = check_run(cfg, same)
     run_dir.mkdir(parents=True, exist_ok=True)
-    write_text(saved, OmegaConf.to_yaml(cfg, resolve=True))
+    write_text(run_dir / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
     return run_dir
 
 

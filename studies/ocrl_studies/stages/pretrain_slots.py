@@ -22,8 +22,11 @@ from ocrl.visualization import draw_masks
 from ocrl_studies.core.scoreboard import baselines, make_scoreboard
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import settings
-from ocrl_studies.runs import open_run
+from ocrl_studies.runs import check_run, open_run
 from ocrl_studies.sources import Source
+
+SAME = ("data", "encoder", "clip_length", "seed")
+"""What may not change when a run is continued."""
 
 
 def pretrain_slots(cfg: DictConfig) -> Path:
@@ -46,7 +49,7 @@ def pretrain_slots(cfg: DictConfig) -> Path:
             f"encoder={cfg.encoder.name} has the weights of another: pretrain that with "
             f"encoder={cfg.encoder.pretrained_as}"
         )
-    run_dir = open_run(cfg, same=("data", "encoder", "clip_length", "seed"))
+    run_dir = check_run(cfg, SAME)
     path = run_dir / "encoder.safetensors"
     if path.exists():
         print(f"{path} is trained already")
@@ -61,6 +64,7 @@ def pretrain_slots(cfg: DictConfig) -> Path:
     clips = annotated(training, encoder, source.num_stuff)
     validation = annotated(scored, encoder, source.num_stuff)
     number = len(cast(Sized, clips))
+    open_run(cfg, SAME)
     print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
     pretrain(
         encoder,

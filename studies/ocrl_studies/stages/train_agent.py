@@ -12,7 +12,10 @@ from omegaconf import DictConfig
 from ocrl_agents.training import LAST, train
 from ocrl_studies.environments import settings
 from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
-from ocrl_studies.runs import open_run
+from ocrl_studies.runs import check_run, open_run
+
+SAME = ("env", "encoder", "agent", "checkpoint", "seed")
+"""What may not change when a run is continued."""
 
 
 def train_agent(cfg: DictConfig) -> Path:
@@ -26,10 +29,11 @@ def train_agent(cfg: DictConfig) -> Path:
     """
     torch.set_num_threads(cfg.num_threads)
     encoder = open_encoder(cfg)
-    run_dir = open_run(cfg, same=("env", "encoder", "agent", "checkpoint", "seed"))
+    check_run(cfg, SAME)
     make = partial(make_token_environments, cfg.env, agent=cfg, encoder=encoder)
     environments = make(cfg.env.train, cfg.agent.num_envs)
     model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
+    run_dir = open_run(cfg, SAME)
     print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
     train(
         model,

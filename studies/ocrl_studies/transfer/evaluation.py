@@ -17,6 +17,7 @@ from ocrl_studies.core.page import Page
 from ocrl_studies.core.tables import print_table, write_rows
 from ocrl_studies.environments import flatten, settings
 from ocrl_studies.stages.evaluation import episodes_to_play, load_agent
+from ocrl_studies.transfer.conditions import check_conditions
 from ocrl_studies.transfer.played import (
     Played,
     plot_learning,
@@ -58,6 +59,7 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     check_comparable({str(agent.run_dir): training_settings(agent) for agent in agents})
     if agents[0].config.env.simulator == cfg.env.simulator:
         cfg.env.train = agents[0].config.env.train
+    check_conditions(cfg.env, cfg.conditions)
     played = []
     for agent in agents:
         for condition, variation in cfg.conditions.items():

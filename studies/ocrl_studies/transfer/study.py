@@ -10,6 +10,7 @@ from ocrl_studies.command_line import stop
 from ocrl_studies.core.study import Study, command, own_settings, stopping
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.transfer.cell import agent_configs
+from ocrl_studies.transfer.conditions import check_conditions
 from ocrl_studies.transfer.references import play_references
 from ocrl_studies.transfer.report import Report
 from ocrl_studies.transfer.results import read_results
@@ -17,6 +18,13 @@ from ocrl_studies.transfer.results import read_results
 
 class TransferStudy(Study):
     """The zero-shot transfer study: writes its report after the last cell."""
+
+    @stopping
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the conditions before anything is collected, trained or played."""
+        cfg = own_settings(config)
+        check_conditions(cfg.env, cfg.conditions)
+        super().on_multirun_start(config, **kwargs)
 
     @stopping
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

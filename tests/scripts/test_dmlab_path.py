@@ -1,0 +1,109 @@
+"""The whole path on DeepMind Lab's stand-in: rollouts, pretraining, an agent, transfer, the study."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+STAND_IN = Path(__file__).parents[1] / "envs" / "dmlab"
+SHORT = "+env.kwargs.settings.episodeLengthSeconds=1"
+TINY_PRETRAINING = [
+    "encoder=vector",
+    "data.num_envs=2",
+    "data.num_steps.train=60",
+    "data.num_steps.validation=40",
+    "pretraining.max_steps=2",
+    "pretraining.steps_per_epoch=2",
+    "pretraining.batch_size=2",
+    "scoring.num_clips=2",
+    "scoring.clip_length=3",
+    "scoring.num_pictures=1",
+]
+TINY_AGENT = [
+    "encoder=vector",
+    "total_steps=64",
+    "eval_every=64",
+    "eval_episodes=1",
+    "agent.num_envs=2",
+    "agent.model.n_steps=32",
+    "agent.model.batch_size=64",
+    "+agent.model.calibration_steps=4",
+]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def fake_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Put the stand-in under the name of the real module."""
+    (tmp_path / "deepmind_lab.py").write_text("from fake_deepmind_lab import Lab\n")
+    monkeypatch.syspath_prepend(STAND_IN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "deepmind_lab", raising=False)
+
+
+@pytest.mark.parametrize("simulator", ["dmlab", "dmlab_mazes"])
+def test_encoder_agent_and_transfer(run: Run, home: Path, simulator: str) -> None:
+    where = [f"simulator={simulator}", SHORT]
+    code, _, err = run("pretrain_slots.py", *where, *TINY_PRETRAINING)
+    assert code == 0, err
+    code, _, err = run("train_agent.py", *where, *TINY_AGENT)
+    assert code == 0, err
+    code, _, err = run("evaluate_transfer.py", *where, "episodes=2", "num_envs=2")
+    assert code == 0, err
+    with (home / f"runs/transfer/nav_maze_1-{simulator}/episodes.csv").open() as file:
+        conditions = [row["condition"] for row in csv.DictReader(file)]
+    assert conditions == ["train"] * 2 + ["layout"] * 2
+
+
+@pytest.mark.parametrize("simulator", ["dmlab", "dmlab_mazes"])
+def test_study(run: Run, home: Path, simulator: str) -> None:
+    settings = [*TINY_PRETRAINING, *TINY_AGENT, "seed=3", "eval_every=0", "runs_dir=runs/study"]
+    playing = ["episodes=2", "num_envs=2", "strip.num_frames=2", "compare=vector"]
+    name = f"simulator={simulator}"
+    code, _, err = run("transfer_study.py", name, SHORT, *settings, *playing)
+    assert code == 0, err
+    folder = home / f"runs/study/study/nav_maze_1-{simulator}"
+    with (folder / "episodes.csv").open() as file:
+        assert {row["condition"] for row in csv.DictReader(file)} == {"train", "layout"}
+    assert (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fitting"),
+    [
+        (
+            ["conditions=shifts", "simulator=dmlab"],
+            "custom or dmlab_objects or dmlab_size or layout",
+        ),
+        (["env=seekavoid_arena_1", "simulator=dmlab"], "custom or dmlab_objects or dmlab_size"),
+        (
+            ["conditions=shifts", "simulator=dmlab_mazes"],
+            "custom or dmlab_objects or dmlab_size or layout",
+        ),
+        (["conditions=dmlab_size", "env=custom", "env.id=CartPole-v1"], "custom or layout"),
+    ],
+)
+def test_conditions_that_do_not_fit_are_refused_before_anything_is_done(
+    run: Run, home: Path, arguments: list[str], fitting: str
+) -> None:
+    code, _, err = run("transfer_study.py", *arguments, "encoder=vector", "runs_dir=none")
+    assert code == 2
+    (line,) = [line for line in err.splitlines() if line.startswith("error:")]
+    assert line.endswith(f"choose conditions={fitting}")
+    assert not (home / "none").exists() or not any((home / "none").rglob("*.*"))
+
+
+@pytest.mark.parametrize(
+    "command", [["pretrain_slots.py", *TINY_PRETRAINING], ["train_agent.py", "encoder=cnn"]]
+)
+def test_what_cannot_start_leaves_no_folder(run: Run, home: Path, command: list[str]) -> None:
+    wrong = "env.kwargs.level=nav_maze_9"
+    names = ["runs_dir=wrong", "env.run_name=wrong"]
+    code, _, err = run(*command, "simulator=dmlab", wrong, *names)
+    assert code == 2
+    assert [line for line in err.splitlines() if "Level not found" in line]
+    assert not list((home / "wrong").rglob("*"))
