@@ -1,4 +1,4 @@
-"""The whole path on DeepMind Lab's stand-in: rollouts, pretraining, an agent, transfer, the study."""
+"""The whole path on DeepMind Lab's stand-in: an encoder, an agent, its transfer, the study."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ TINY_AGENT = [
     "agent.model.batch_size=64",
     "+agent.model.calibration_steps=4",
 ]
+ON_DMLAB = "custom or dmlab_objects or dmlab_size"
 Run = Callable[..., tuple[int, str, str]]
 
 
