@@ -7,6 +7,7 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from ocrl.checkpoints import load_encoder, save_encoder
     from ocrl.encoder import Batch, Encoder, EncoderOutput, Reconstruction, TrainableEncoder
     from ocrl.errors import UsageError
@@ -36,15 +37,17 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(module), name)
-    if name == "__version__":
-        return importlib.metadata.version("ocrl")
-    if name in ("checkpoints", "visualization", "wrappers"):
-        return importlib.import_module(f"ocrl.{name}")
-    raise AttributeError(f"module 'ocrl' has no attribute {name!r}")
+if not TYPE_CHECKING:  # so that a name that does not exist is found by type checkers
+
+    def __getattr__(name: str) -> Any:
+        for module, names in _HOMES.items():
+            if name in names:
+                return getattr(importlib.import_module(module), name)
+        if name == "__version__":
+            return importlib.metadata.version("ocrl")
+        if name in ("checkpoints", "visualization", "wrappers"):
+            return importlib.import_module(f"ocrl.{name}")
+        raise AttributeError(f"module 'ocrl' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

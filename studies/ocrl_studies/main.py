@@ -23,7 +23,7 @@ VERBS = {
     "evaluate_transfer": "transfer.evaluation:evaluate_transfer",
     "compare_encoders": "segmentation.cell:run_cell",
     "transfer_study": "transfer.cell:run_cell",
-    "segment_video": "stages.segment_video:segment_video",
+    "segment": "stages.segment:segment",
     "record_video": "stages.record_video:record_video",
     "play": "stages.play:play",
 }

@@ -30,7 +30,7 @@ def test_it_is_trained_scored_and_shown_what_to_follow(run, home):
     assert "unexplained" in out
 
     save_video(home / "ball.mp4", np.zeros((3, 64, 64, 3), np.uint8))
-    script = ["segment_video.py", "video=ball.mp4", checkpoint]
+    script = ["segment.py", "path=ball.mp4", checkpoint]
     code, _, err = run(*script)
     assert code == 2
     assert "follows the objects in boxes" in err
@@ -46,7 +46,7 @@ def test_it_is_trained_scored_and_shown_what_to_follow(run, home):
         assert expected in err
     code, out, err = run(*script, "boxes=[[0.1,0.1,0.5,0.5],[0.2,0.6,0.4,0.9]]")
     assert code == 0, err
-    assert iio.imread(home / "runs/videos/ball.masks.mkv", plugin="pyav").shape[0] == 3
+    assert iio.imread(home / "runs/segments/ball.masks.mkv", plugin="pyav").shape[0] == 3
 
 
 def test_videos_without_flow_are_refused_before_anything_is_trained(run):

@@ -163,7 +163,7 @@ def test_transfer_without_agents_names_the_command(run):
         "evaluate_transfer",
         "record_video",
         "play",
-        "segment_video",
+        "segment",
         "generate_scenes",
         "convert_data",
         "evaluate_slots",

@@ -1,28 +1,41 @@
-"""A video file and the masks that an encoder gives it."""
+"""Photographs or a video, and the masks that an encoder gives them."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from ocrl import streaming
 from ocrl.checkpoints import load_encoder
 from ocrl.data.annotations import box_for_each_slot
 from ocrl.encoder import BOXES, Encoder
 from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.errors import UsageError
+from ocrl.visualization.photographs import SUFFIXES, find_images, segment_images
+from ocrl.visualization.video_files import segment_video
 
 
-def segment_video(cfg: DictConfig) -> None:
-    """Stream the frames through the encoder."""
+def segment(cfg: DictConfig) -> None:
+    """Give a video's frames, or each image, to the encoder.
+
+    Args:
+        cfg: as ``configs/segment.yaml``.
+    """
     torch.set_num_threads(cfg.num_threads)
     encoder: Encoder = load_encoder(cfg.checkpoint).to(cfg.device)
     state = None if cfg.boxes is None else condition(encoder, cfg.boxes)
     if cfg.attention:
         encoder = AttentionMasks(encoder)
-    result = streaming.segment_video(encoder, cfg.video, cfg.output, state=state)
-    print(f"{result.num_frames} frames\noverlay: {result.overlay}\nmasks:   {result.masks}")
+    path = Path(cfg.path)
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        images = segment_images(encoder, find_images(path), cfg.output)
+        print(f"{images.num_images} images\npictures:    {images.folder}")
+        print(f"run lengths: {images.run_lengths}")
+        return
+    video = segment_video(encoder, path, cfg.output, state=state)
+    print(f"{video.num_frames} frames\noverlay: {video.overlay}\nmasks:   {video.masks}")
 
 
 def condition(encoder: Encoder, boxes: list[list[float]]) -> Tensor | None:

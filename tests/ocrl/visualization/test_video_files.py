@@ -10,7 +10,7 @@ from ocrl.encoders.block_masks import BlockMasks
 from ocrl.errors import UsageError
 from ocrl.metrics.base import hard_segments
 from ocrl.visualization import save_video
-from ocrl.visualization.mask_videos import segment_video, stream
+from ocrl.visualization.video_files import segment_video, stream
 
 
 @pytest.fixture

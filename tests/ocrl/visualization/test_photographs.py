@@ -1,0 +1,46 @@
+"""Masks of photographs: what is written is what the encoder says, in every form."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ocrl.data.run_lengths import decode_mask
+from ocrl.encoders.block_masks import BlockMasks
+from ocrl.errors import UsageError
+from ocrl.visualization.photographs import find_images, segment_image, segment_images
+
+
+def save(path, height, width):
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def test_pictures_and_run_lengths_agree(tmp_path):
+    pixels = save(tmp_path / "a.jpg", 60, 90)
+    save(tmp_path / "b.PNG", 31, 17)
+    (tmp_path / "notes.txt").write_text("x")
+    paths = find_images(tmp_path)
+    assert [path.name for path in paths] == ["a.jpg", "b.PNG"]
+    encoder = BlockMasks(4, 2)
+    result = segment_images(encoder, paths, tmp_path / "out", progress=False)
+    ids = np.asarray(Image.open(tmp_path / "out/a.masks.png"))
+    assert (ids == segment_image(encoder, pixels)).all()
+    assert ids.shape == (60, 90)
+    assert len(np.unique(ids)) == 4
+    assert Image.open(tmp_path / "out/b.overlay.png").size == (17, 31)
+    entries = [e for e in json.loads(result.run_lengths.read_text()) if e["file_name"] == "a.jpg"]
+    assert sum(entry["area"] for entry in entries) == 60 * 90
+    for entry in entries:
+        mask = decode_mask(entry["segmentation"], (60, 90), result.run_lengths)
+        assert (mask == (ids == entry["slot"])).all()
+
+
+def test_what_cannot_be_segmented_is_one_line(tmp_path):
+    with pytest.raises(UsageError, match="there is no image at"):
+        find_images(tmp_path)
+    (tmp_path / "x.png").write_text("no image")
+    with pytest.raises(UsageError, match=r"x\.png cannot be read"):
+        segment_images(BlockMasks(), [tmp_path / "x.png"], tmp_path, progress=False)
