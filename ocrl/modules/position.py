@@ -135,3 +135,22 @@ def broadcast_with_coordinates(vectors: Tensor, size: tuple[int, int]) -> Tensor
     grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).to(vectors)
     cells = vectors[:, :, None, None].expand(-1, -1, *size)
     return torch.cat([cells, grid.expand(len(vectors), -1, -1, -1)], dim=1)
+
+
+def pixel_coordinates(size: tuple[int, int]) -> Tensor:
+    """Return the column and the row of each cell of a grid, in [-1, 1], (2, height, width)."""
+    return broadcast_with_coordinates(torch.zeros(1, 0), size)[0].flip(0)
+
+
+def cosine_waves(size: tuple[int, int], num_frequencies: int = 3) -> Tensor:
+    """Return products of cosines over a grid, without the constant one.
+
+        cos(i x) cos(j y),   i, j < num_frequencies,   x, y from 0 to pi
+
+    >>> cosine_waves((16, 16)).shape
+    torch.Size([8, 16, 16])
+    """
+    column, row = (pixel_coordinates(size) + 1) / 2 * math.pi
+    frequencies = range(num_frequencies)
+    waves = [torch.cos(i * column) * torch.cos(j * row) for i in frequencies for j in frequencies]
+    return torch.stack(waves[1:])
