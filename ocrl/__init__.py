@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ if not TYPE_CHECKING:  # so that a name that does not exist is found by type che
             if name in names:
                 return getattr(importlib.import_module(module), name)
         if name == "__version__":
-            return importlib.metadata.version("ocrl")
+            return importlib.import_module("importlib.metadata").version("ocrl")
         if name in ("checkpoints", "visualization", "wrappers"):
             return importlib.import_module(f"ocrl.{name}")
         raise AttributeError(f"module 'ocrl' has no attribute {name!r}")

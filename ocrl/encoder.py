@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -84,10 +84,13 @@ class Encoder(nn.Module, ABC):
         image_size: (height, width) of the frames it takes.
         asks_for: entries of a batch besides ``video`` that it is trained with and segments by.
         has_decoder_masks: whether ``segment`` gives other masks than where the tokens look.
+        config: what builds it: ``_target_`` and plain arguments. Set by `ocrl.create_encoder`; None
+            for an encoder that was built otherwise.
     """
 
     asks_for: tuple[str, ...] = ()
     has_decoder_masks: bool = False
+    config: Mapping[str, Any] | None = None
     num_tokens: int
     token_dim: int
     image_size: tuple[int, int]

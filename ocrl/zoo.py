@@ -10,14 +10,18 @@ An encoder joins the zoo by one line in its own file::
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError, nearest
 
 F = TypeVar("F", bound=Callable[..., Encoder])
+
+TARGET = "ocrl.create_encoder"
+"""What a configuration calls `create_encoder`."""
 
 _FUNCTIONS: dict[str, Callable[..., Encoder]] = {}
 
@@ -44,23 +48,48 @@ def list_encoders() -> list[str]:
 def create_encoder(name: str, **arguments: Any) -> Encoder:
     """Make an encoder, with random weights but for a backbone that is pretrained.
 
+    >>> encoder = create_encoder("slotcontrast", image_size=(64, 64), num_slots=7)
+    >>> encoder.num_tokens, encoder.token_dim
+    (7, 64)
+
     Args:
         name: one of `list_encoders`.
-        **arguments: of the function of that name, such as ``image_size=(64, 64)`` and
-            ``num_slots=7``; what is not given has its default.
+        **arguments: plain values that the function of that name takes, such as
+            ``image_size=(64, 64)`` and ``num_slots=7``; what is not given has its default.
 
     Raises:
         UsageError: there is no such encoder, or it does not take these arguments.
     """
+    function = find_encoder(name)
+    plain = {key: _plain(value) for key, value in arguments.items()}
+    unknown = [key for key in plain if key not in inspect.signature(function).parameters]
+    if unknown:
+        known = list(inspect.signature(function).parameters)
+        raise UsageError(f"encoder {name!r} takes no {unknown[0]!r}: {nearest(unknown[0], known)}")
+    encoder = function(**plain)
+    encoder.config = {"_target_": TARGET, "name": name, **plain}
+    return encoder
+
+
+def find_encoder(name: str) -> Callable[..., Encoder]:
+    """Return the function that makes the encoder of a name.
+
+    Raises:
+        UsageError: there is no such encoder.
+    """
     _import_encoders()
-    if name not in _FUNCTIONS:
-        raise UsageError(f"there is no encoder {name!r}: {nearest(name, _FUNCTIONS)}")
-    try:
-        return _FUNCTIONS[name](**arguments)
-    except TypeError as error:
-        if "unexpected keyword" not in str(error):
-            raise
-        raise UsageError(f"encoder {name!r}: {error}") from None
+    if not isinstance(name, str) or name not in _FUNCTIONS:
+        raise UsageError(f"there is no encoder {name!r}: {nearest(str(name), _FUNCTIONS)}")
+    return _FUNCTIONS[name]
+
+
+def _plain(value: Any) -> Any:
+    """Return lists and dictionaries of any kind, such as a configuration's, as plain ones."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _import_encoders() -> None:

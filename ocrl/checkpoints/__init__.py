@@ -2,10 +2,11 @@
 
 from ocrl.checkpoints.encoders import (
     Checkpoint,
+    builder,
     load_encoder,
     read_checkpoint,
     save_encoder,
     sha256,
 )
 
-__all__ = ["Checkpoint", "load_encoder", "read_checkpoint", "save_encoder", "sha256"]
+__all__ = ["Checkpoint", "builder", "load_encoder", "read_checkpoint", "save_encoder", "sha256"]

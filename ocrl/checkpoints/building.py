@@ -1,21 +1,24 @@
-"""Modules from plain configurations and tensors: only trusted classes, only weights that fit."""
+"""Modules from plain configurations and tensors: only what is trusted, only weights that fit."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.utils import get_object
 from torch import Tensor, nn
 
+from ocrl import zoo
+from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 
 
 def build(config: Any, trusted: Sequence[str] = ("ocrl.",)) -> Any:
-    """Build what a plain configuration describes, as Hydra would, but only trusted torch modules.
+    """Build what a plain configuration describes, as Hydra would, but only what is trusted.
 
-    Backbones that the configuration calls pretrained are built without fetching their weights:
-    those are to come from a checkpoint.
+    That is encoders of the zoo, by name, and torch modules. No weights of pretrained backbones are
+    fetched: those are to come from a checkpoint.
 
     >>> config = {"_target_": "ocrl.modules.mlp.MLP", "in_dim": 2, "hidden_dims": [], "out_dim": 3}
     >>> build(config).layers
@@ -28,7 +31,8 @@ def build(config: Any, trusted: Sequence[str] = ("ocrl.",)) -> Any:
         trusted: prefixes of the modules whose classes may be built.
 
     Raises:
-        UsageError: if a ``_target_`` is anything but a torch module defined under a trusted prefix.
+        UsageError: if a ``_target_`` is anything but the zoo or a torch module defined under a
+            trusted prefix, or the zoo has no encoder of a name.
     """
     if isinstance(config, list | tuple):
         return [build(item, trusted) for item in config]
@@ -41,7 +45,16 @@ def build(config: Any, trusted: Sequence[str] = ("ocrl.",)) -> Any:
     }
     if "_target_" not in config:
         return arguments
+    if config["_target_"] == zoo.TARGET:
+        return _build_encoder(arguments)
     return _trusted_class(config["_target_"], tuple(trusted))(**arguments)
+
+
+def _build_encoder(arguments: dict[str, Any]) -> Encoder:
+    name = arguments.pop("name", None)
+    if "pretrained" in inspect.signature(zoo.find_encoder(name)).parameters:
+        arguments["pretrained"] = False
+    return zoo.create_encoder(name, **arguments)
 
 
 def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ocrl import zoo
 from ocrl.checkpoints.building import build, class_path, fit_weights
 from ocrl.checkpoints.official import identify, load_released
 from ocrl.checkpoints.releases import RELEASES
@@ -19,14 +20,17 @@ from ocrl.errors import UsageError
 from ocrl.files import write_tensors
 
 FORMAT = "ocrl-encoder"
-VERSION = "1"
+VERSION = "2"
+# What is read. Files of version 1 name classes and their parts in place of the zoo's functions.
+VERSIONS = ("1", "2")
 
 
 class Checkpoint(NamedTuple):
     """What a file holds.
 
     Attributes:
-        config: what builds the encoder: ``_target_`` and the constructor's arguments.
+        config: what builds the encoder: ``_target_``, that is ``ocrl.create_encoder`` or a class,
+            and its arguments.
         metadata: notes for people: data, seed, scores.
         weights: the encoder's ``state_dict``.
     """
@@ -39,7 +43,7 @@ class Checkpoint(NamedTuple):
 def save_encoder(
     path: str | Path,
     encoder: Encoder,
-    config: Mapping[str, Any],
+    config: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an encoder to one file, whole or not at all.
@@ -47,17 +51,20 @@ def save_encoder(
     Args:
         path: where to; by custom it ends in ".safetensors". A file of that name is replaced.
         encoder: what is saved.
-        config: what builds it: a plain dict with ``_target_`` and the constructor's arguments, as
-            Hydra instantiates them.
+        config: what builds it, as Hydra would: a plain dict with ``_target_`` and arguments. None:
+            what it was created with by `ocrl.create_encoder`.
         metadata: anything that JSON can hold, for people: data, seed, scores.
 
     Raises:
-        UsageError: if the configuration does not name the encoder's class, or JSON cannot hold it.
+        UsageError: if the configuration does not name what built the encoder, or JSON cannot hold
+            it.
     """
-    name = class_path(type(encoder))
-    if config.get("_target_") != name:
+    config = encoder.config if config is None else config
+    actual = builder(encoder.config or {"_target_": class_path(type(encoder))})
+    if config is None or builder(config) != actual:
+        given = "nothing" if config is None else builder(config)
         raise UsageError(
-            f"the configuration builds {config.get('_target_')}, but the encoder is a {name}: "
+            f"the configuration names {given}, but the encoder is of {actual}: "
             "save an encoder with the configuration that built it"
         )
     try:
@@ -71,11 +78,21 @@ def save_encoder(
     write_tensors(path, encoder.state_dict(), header)
 
 
+def builder(config: Mapping[str, Any]) -> str:
+    """Say what a configuration builds an encoder with: the zoo's name for it, or a class.
+
+    >>> builder({"_target_": "ocrl.create_encoder", "name": "slotcontrast", "num_slots": 5})
+    'slotcontrast'
+    """
+    named = config.get("_target_") == zoo.TARGET
+    return str(config.get("name" if named else "_target_"))
+
+
 def load_encoder(source: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> Encoder:
     """Load an encoder, in eval mode and without gradients.
 
-    A saved file is read as tensors and JSON. The classes that it names are built only if they are
-    torch modules defined under a trusted prefix; nothing is fetched. A released encoder, by name,
+    A saved file is read as tensors and JSON. What it names is built only if it is in the zoo or a
+    torch module defined under a trusted prefix; nothing is fetched. A released encoder, by name,
     is fetched from the Hugging Face hub once, or read from the ``.ckpt`` itself: tensors only.
 
     Args:
@@ -103,6 +120,7 @@ def load_encoder(source: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> 
     if not isinstance(encoder, Encoder):
         raise UsageError(f"{source} holds no encoder, but {checkpoint.config.get('_target_')}")
     fit_weights(encoder, checkpoint.weights, str(source))
+    encoder.config = checkpoint.config
     return encoder.eval().requires_grad_(False)
 
 
@@ -122,10 +140,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise UsageError(
             f"cannot read the encoder {path} ({reason}): give a whole file that save_encoder wrote"
         ) from error
-    if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
+    if header.get("format") != FORMAT or header.get("version") not in VERSIONS:
         raise UsageError(
-            f"{path} is not an encoder of format {FORMAT} {VERSION}: give a file that save_encoder "
-            "of this version wrote"
+            f"{path} is not an encoder of format {FORMAT} {' or '.join(VERSIONS)}: give a file "
+            "that save_encoder of this version wrote"
         )
     return Checkpoint(json.loads(header["config"]), json.loads(header["metadata"]), weights)
 

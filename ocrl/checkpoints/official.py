@@ -12,10 +12,11 @@ from huggingface_hub import hf_hub_download
 from torch import Tensor
 from torch.serialization import safe_globals
 
-from ocrl.checkpoints.building import build, fit_weights, list_misfits
-from ocrl.checkpoints.releases import RELEASES
+from ocrl.checkpoints.building import fit_weights, list_misfits
+from ocrl.checkpoints.releases import RELEASES, Release
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+from ocrl.zoo import create_encoder
 
 # What the official code calls the parts of its model, and what they are called here. Its video
 # models put "module." after some.
@@ -48,7 +49,7 @@ def load_released(name: str, path: str | Path | None = None) -> Encoder:
         raise UsageError(f"there is no released encoder {name!r}: {hint}")
     path = _fetch(name) if path is None else path
     weights = read_weights(path)
-    encoder: Encoder = build(RELEASES[name].config)
+    encoder = _create(RELEASES[name])
     fit_weights(encoder, weights | _ours_alone(encoder), str(path))
     return encoder.eval().requires_grad_(False)
 
@@ -63,7 +64,7 @@ def identify(path: str | Path) -> str:
     names = []
     for name, release in RELEASES.items():
         with torch.device("meta"):
-            encoder = build(release.config)
+            encoder = _create(release)
         if not list_misfits(encoder, weights | _ours_alone(encoder)):
             names.append(name)
     if len(names) != 1:
@@ -98,6 +99,10 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     ):
         raise UsageError(f"{path} holds no state_dict of tensors: give a .ckpt as it was released")
     return {_our_name(key): value for key, value in weights.items()}
+
+
+def _create(release: Release) -> Encoder:
+    return create_encoder(release.encoder, **release.arguments, pretrained=False)
 
 
 def _our_name(key: str) -> str:

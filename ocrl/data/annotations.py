@@ -63,7 +63,7 @@ def _annotated(clips: ClipDataset, encoder: Encoder, num_stuff: int) -> ClipData
     if FLOW in encoder.asks_for and not videos.has_flow:
         raise UsageError(
             f"{asking} optical flow, and these videos have none: take data=movi_a_like, say, or "
-            "encoder.flow=false"
+            "encoder.model.flow=false"
         )
 
     read = _Annotations(videos, encoder.asks_for, encoder.num_tokens, num_stuff, size)

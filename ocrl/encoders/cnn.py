@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ocrl.encoder import Encoder, EncoderOutput
-from ocrl.modules.backbones import Backbone
+from ocrl.modules.backbones import Backbone, CNNBackbone
+from ocrl.zoo import register_encoder
 
 
 class CNNEncoder(Encoder):
@@ -40,3 +41,17 @@ class CNNEncoder(Encoder):
         self.check_frames(frames)
         vector = self.to_vector(self.backbone(frames).flatten(1))
         return EncoderOutput(vector.unsqueeze(1), None, None)
+
+
+@register_encoder
+def cnn(*, image_size: tuple[int, int] = (64, 64), token_dim: int = 256) -> CNNEncoder:
+    """Make a CNN of stride 8 for a policy to train.
+
+    Args:
+        image_size: (height, width) of the frames, divisible by 8.
+        token_dim: D.
+    """
+    backbone = CNNBackbone(
+        image_size, channels=(16, 32, 32), kernel_sizes=(7, 3, 3), strides=(4, 2, 1)
+    )
+    return CNNEncoder(backbone, token_dim=token_dim)

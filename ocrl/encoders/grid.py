@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ocrl.encoder import Batch, EncoderOutput, Reconstruction, TrainableEncoder
 from ocrl.errors import UsageError
-from ocrl.modules.backbones import Backbone
+from ocrl.modules.backbones import Backbone, small_cnn
 from ocrl.modules.mlp import MLP
 from ocrl.modules.position import fourier_features, grid_coordinates
-from ocrl.modules.targets import Target
+from ocrl.modules.targets import OpponentColourTarget, Target
 from ocrl.objectives import feature_reconstruction
+from ocrl.zoo import register_encoder
 
 
 class GridEncoder(TrainableEncoder):
@@ -120,3 +121,24 @@ class GridEncoder(TrainableEncoder):
         blocks = F.avg_pool2d(grid, self.block_size).flatten(2).transpose(1, 2)
         position = self.position.expand(len(features), -1, -1)
         return torch.cat([self.to_content(blocks), position], dim=-1)
+
+
+@register_encoder
+def grid(
+    *,
+    image_size: tuple[int, int] = (64, 64),
+    token_dim: int = 64,
+    block_size: int = 2,
+) -> GridEncoder:
+    """Make a grid encoder of what SlotContrast reconstructs.
+
+    Args:
+        image_size: (height, width) of the frames, divisible by 4.
+        token_dim: D.
+        block_size: side of a token in tokens of the CNN, which has stride 4.
+    """
+    backbone = small_cnn(image_size)
+    target = OpponentColourTarget(backbone.image_size, patch_size=backbone.patch_size)
+    return GridEncoder(
+        backbone, target, target_dim=target.dim, token_dim=token_dim, block_size=block_size
+    )

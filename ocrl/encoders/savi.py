@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -9,11 +10,14 @@ from torch import Tensor, nn
 
 from ocrl.encoder import BOXES, FLOW, Batch, EncoderOutput
 from ocrl.encoders.slots import SlotEncoder
-from ocrl.modules.backbones import Backbone
-from ocrl.modules.decoders import Decoder
-from ocrl.modules.initializers import BoxInitializer, Initializer
+from ocrl.modules.backbones import Backbone, CNNBackbone
+from ocrl.modules.decoders import Decoder, SpatialBroadcastDecoder
+from ocrl.modules.initializers import BoxInitializer, Initializer, LearnedInitializer
+from ocrl.modules.mlp import MLP
 from ocrl.modules.slot_attention import SlotAttention
-from ocrl.modules.targets import Target
+from ocrl.modules.targets import ColourTarget, Target
+from ocrl.modules.transformer import Transformer
+from ocrl.zoo import register_encoder
 
 
 class SAVi(SlotEncoder):
@@ -143,3 +147,51 @@ def merge_alike(slots: Tensor, masks: Tensor, tolerance: float = 1e-3) -> Tensor
     # argmax finds the first of equals
     first = alike.int().argmax(-1)[..., None, None].expand_as(masks)
     return torch.zeros_like(masks).scatter_add(-3, first, masks)
+
+
+@register_encoder
+def savi(
+    *,
+    image_size: tuple[int, int] = (64, 64),
+    num_slots: int = 7,
+    slot_dim: int = 128,
+    boxes: bool = False,
+    flow: bool = False,
+    cnn_dim: int = 32,
+    patch_size: int = 1,
+    decoder_dims: Sequence[int] = (64, 64, 64, 64),
+    decoder_strides: Sequence[int] = (2, 2, 2, 1),
+) -> SAVi:
+    """Make a SAVi of the small size of its paper.
+
+    Args:
+        image_size: (height, width) of the frames.
+        num_slots: K.
+        slot_dim: D.
+        boxes: follow the objects in boxes on the first frame, as published.
+        flow: reconstruct optical flow in place of the video, as published.
+        cnn_dim: channels of the CNN's layers.
+        patch_size: side in pixels of what is one colour in the reconstruction; 1 as published.
+        decoder_dims: see `SpatialBroadcastDecoder`.
+        decoder_strides: see `SpatialBroadcastDecoder`.
+    """
+    backbone = CNNBackbone(
+        image_size, channels=[cnn_dim] * 4, kernel_sizes=[5] * 4, strides=[2, 2, 1, 1]
+    )
+    target = ColourTarget(backbone.image_size, patch_size=patch_size)
+    return SAVi(
+        backbone,
+        MLP(cnn_dim, [2 * cnn_dim], cnn_dim, layer_norm=True),
+        (BoxInitializer if boxes else LearnedInitializer)(num_slots, slot_dim),
+        SlotAttention(cnn_dim, slot_dim, gru_hidden="raw", mlp=False),
+        Transformer(slot_dim, logit_scale="inverse_sqrt_dim", norm_order="post"),
+        SpatialBroadcastDecoder(
+            slot_dim,
+            target.dim,
+            channels=decoder_dims,
+            strides=decoder_strides,
+            grid_size=target.grid_size,
+        ),
+        target,
+        flow=flow,
+    )

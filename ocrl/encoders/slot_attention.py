@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from torch import Tensor, nn
 
 from ocrl.encoder import Batch
 from ocrl.encoders.slots import SlotEncoder
-from ocrl.modules.backbones import Backbone
-from ocrl.modules.decoders import Decoder
-from ocrl.modules.initializers import Initializer
+from ocrl.errors import UsageError
+from ocrl.modules.backbones import Backbone, CNNBackbone, ResNetBackbone
+from ocrl.modules.decoders import Decoder, SpatialBroadcastDecoder
+from ocrl.modules.initializers import Initializer, RandomInitializer
+from ocrl.modules.mlp import MLP
 from ocrl.modules.slot_attention import SlotAttention
-from ocrl.modules.targets import Target
+from ocrl.modules.targets import ColourTarget, Target
+from ocrl.zoo import register_encoder
 
 
 class SlotAttentionAutoencoder(SlotEncoder):
@@ -64,3 +70,52 @@ class SlotAttentionAutoencoder(SlotEncoder):
         slots = self.group(features)
         target = self.target_of(batch, features)
         return {"reconstruction": self.decoder_loss(slots.slots, slots.attention, target)}
+
+
+@register_encoder
+def slot_attention(
+    *,
+    image_size: tuple[int, int] = (64, 64),
+    num_slots: int = 7,
+    slot_dim: int = 64,
+    backbone: Literal["cnn", "resnet34"] = "cnn",
+    cnn_dim: int = 64,
+    patch_size: int = 1,
+    decoder_dims: Sequence[int] = (64, 64, 64, 64),
+    decoder_strides: Sequence[int] = (2, 2, 2, 1),
+) -> SlotAttentionAutoencoder:
+    """Make a Slot Attention on a backbone that is trained with it.
+
+    Args:
+        image_size: (height, width) of the frames.
+        num_slots: K.
+        slot_dim: D.
+        backbone: a CNN of stride 4, or the ResNet-34 of stride 8 that OCLF trains on MOVi and COCO.
+        cnn_dim: channels of the CNN's layers.
+        patch_size: side in pixels of what is one colour in the reconstruction; 1 as published.
+        decoder_dims: see `SpatialBroadcastDecoder`.
+        decoder_strides: see `SpatialBroadcastDecoder`.
+    """
+    if backbone not in ("cnn", "resnet34"):
+        raise UsageError(f"backbone is {backbone!r}: choose 'cnn' or 'resnet34'")
+    network: Backbone = (
+        CNNBackbone(image_size, channels=[cnn_dim] * 4, kernel_sizes=[5] * 4, strides=[2, 2, 1, 1])
+        if backbone == "cnn"
+        else ResNetBackbone(image_size)
+    )
+    width = network.feature_dim
+    target = ColourTarget(network.image_size, patch_size=patch_size)
+    return SlotAttentionAutoencoder(
+        network,
+        MLP(width, [max(width, slot_dim)], slot_dim, layer_norm=True),
+        RandomInitializer(num_slots, slot_dim),
+        SlotAttention(slot_dim, slot_dim, gru_hidden="raw"),
+        SpatialBroadcastDecoder(
+            slot_dim,
+            target.dim,
+            channels=decoder_dims,
+            strides=decoder_strides,
+            grid_size=target.grid_size,
+        ),
+        target,
+    )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from torch import Tensor, nn
 
 from ocrl.encoder import Batch
 from ocrl.encoders.slots import SlotEncoder
-from ocrl.modules.backbones import Backbone
-from ocrl.modules.decoders import Decoder
-from ocrl.modules.initializers import Initializer
+from ocrl.modules.backbones import MICRO, Backbone, TimmBackbone, small_cnn
+from ocrl.modules.decoders import Decoder, FlatDecoder, MLPDecoder
+from ocrl.modules.initializers import Initializer, LearnedInitializer
+from ocrl.modules.mlp import MLP
 from ocrl.modules.slot_attention import SlotAttention
-from ocrl.modules.targets import Target
+from ocrl.modules.targets import FeatureTarget, OpponentColourTarget, Target
+from ocrl.modules.transformer import Transformer
 from ocrl.objectives import slot_slot_contrast
+from ocrl.zoo import register_encoder
 
 
 class SlotContrast(SlotEncoder):
@@ -86,3 +92,143 @@ class SlotContrast(SlotEncoder):
             "reconstruction": self.decoder_loss(slots, attention, target),
             "slot_contrast": slot_slot_contrast(slots, self.temperature),
         }
+
+
+@register_encoder
+def slotcontrast(
+    *,
+    image_size: tuple[int, int] = (64, 64),
+    num_slots: int = 7,
+    slot_dim: int = 64,
+    recurrent: bool = False,
+    sigma: float = 0.2,
+    position_spread: float = 0.15,
+    luminance_weight: float = 0.5,
+    contrast_weight: float = 0.1,
+) -> SlotContrast:
+    """Make a SlotContrast for small machines: a CNN in place of a pretrained ViT, flat colours.
+
+    Args:
+        image_size: (height, width) of the frames, divisible by 4.
+        num_slots: K.
+        slot_dim: D.
+        recurrent: carry slots from frame to frame, as published; otherwise they start afresh in
+            each frame, and the contrast alone keeps them with their object.
+        sigma: see `FlatDecoder`.
+        position_spread: see `OpponentColourTarget`.
+        luminance_weight: see `OpponentColourTarget`.
+        contrast_weight: see `SlotContrast`.
+    """
+    backbone = small_cnn(image_size)
+    target = OpponentColourTarget(
+        backbone.image_size,
+        patch_size=backbone.patch_size,
+        position_spread=position_spread,
+        luminance_weight=luminance_weight,
+    )
+    return SlotContrast(
+        backbone,
+        MLP(backbone.feature_dim, [2 * backbone.feature_dim], slot_dim, layer_norm=True),
+        LearnedInitializer(num_slots, slot_dim),
+        SlotAttention(slot_dim, slot_dim),
+        Transformer(slot_dim, logit_scale="inverse_sqrt_dim") if recurrent else None,
+        FlatDecoder(slot_dim, target.dim, backbone.grid_size, sigma=sigma),
+        target,
+        contrast_weight=contrast_weight,
+        first_iterations=3 if recurrent else 2,
+    )
+
+
+@register_encoder
+def slotcontrast_features(
+    *,
+    backbone: str = MICRO,
+    image_size: tuple[int, int] = (64, 64),
+    pretrained: bool = True,
+    weights: str | None = None,
+    backbone_options: Mapping[str, Any] | None = None,
+    num_slots: int = 7,
+    slot_dim: int = 64,
+    sigma: float = 2.0,
+    contrast_weight: float = 0.1,
+) -> SlotContrast:
+    """Make a SlotContrast for textured scenes: flat features of a frozen ViT, not colours.
+
+    Args:
+        backbone: see `TimmBackbone`, as for the four that follow.
+        image_size: (height, width) of the frames, divisible by the backbone's patches.
+        pretrained: whether the backbone's published weights are taken.
+        weights: a file of weights in place of those.
+        backbone_options: further arguments of timm's model.
+        num_slots: K.
+        slot_dim: D.
+        sigma: see `FlatDecoder`; within a segment features differ by about 4 from their mean.
+        contrast_weight: see `SlotContrast`.
+    """
+    vit = TimmBackbone(
+        backbone,
+        image_size,
+        pretrained=pretrained,
+        weights=weights,
+        model_kwargs=backbone_options,
+    )
+    return SlotContrast(
+        vit,
+        MLP(vit.feature_dim, [2 * vit.feature_dim], slot_dim, layer_norm=True),
+        LearnedInitializer(num_slots, slot_dim),
+        SlotAttention(slot_dim, slot_dim),
+        None,
+        FlatDecoder(slot_dim, vit.feature_dim, vit.grid_size, sigma=sigma),
+        FeatureTarget(),
+        contrast_weight=contrast_weight,
+        first_iterations=2,
+    )
+
+
+@register_encoder
+def slotcontrast_vit(
+    *,
+    backbone: str = MICRO,
+    image_size: tuple[int, int] = (64, 64),
+    pretrained: bool = True,
+    weights: str | None = None,
+    backbone_options: Mapping[str, Any] | None = None,
+    num_slots: int = 7,
+    slot_dim: int = 64,
+    decoder_dims: Sequence[int] = (1024, 1024, 1024),
+    contrast_weight: float = 0.5,
+    checkpoint_decoder: bool = False,
+) -> SlotContrast:
+    """Make a SlotContrast as published: features of a frozen ViT, MLP decoder.
+
+    Args:
+        backbone: see `TimmBackbone`, as for the four that follow.
+        image_size: (height, width) of the frames, divisible by the backbone's patches.
+        pretrained: whether the backbone's published weights are taken.
+        weights: a file of weights in place of those.
+        backbone_options: further arguments of timm's model.
+        num_slots: K.
+        slot_dim: D.
+        decoder_dims: widths of the decoder's hidden layers.
+        contrast_weight: see `SlotContrast`.
+        checkpoint_decoder: see `SlotContrast`.
+    """
+    vit = TimmBackbone(
+        backbone,
+        image_size,
+        pretrained=pretrained,
+        weights=weights,
+        model_kwargs=backbone_options,
+    )
+    return SlotContrast(
+        vit,
+        MLP(vit.feature_dim, [2 * vit.feature_dim], slot_dim, layer_norm=True),
+        LearnedInitializer(num_slots, slot_dim),
+        SlotAttention(slot_dim, slot_dim),
+        # as in the official code; "inverse_sqrt_dim" is the textbook's
+        Transformer(slot_dim, logit_scale="sqrt_dim"),
+        MLPDecoder(slot_dim, vit.feature_dim, decoder_dims, vit.grid_size),
+        FeatureTarget(),
+        contrast_weight=contrast_weight,
+        checkpoint_decoder=checkpoint_decoder,
+    )

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from ocrl.encoder import Batch
 from ocrl.encoders.vector import VectorEncoder
-from ocrl.modules.backbones import Backbone
-from ocrl.modules.targets import Target
+from ocrl.modules.backbones import Backbone, small_cnn
+from ocrl.modules.targets import OpponentColourTarget, Target
 from ocrl.objectives import feature_reconstruction
+from ocrl.zoo import register_encoder
 
 
 class VAE(VectorEncoder):
@@ -88,3 +89,22 @@ def divergence_from_prior(mean: Tensor, log_variance: Tensor) -> Tensor:
         (...).
     """
     return (mean.square() + log_variance.exp() - log_variance - 1).sum(-1) / 2
+
+
+@register_encoder
+def vae(
+    *,
+    image_size: tuple[int, int] = (64, 64),
+    token_dim: int = 64,
+    beta: float = 1.0,
+) -> VAE:
+    """Make a variational autoencoder of what SlotContrast reconstructs.
+
+    Args:
+        image_size: (height, width) of the frames, divisible by 4.
+        token_dim: D.
+        beta: see `VAE`.
+    """
+    backbone = small_cnn(image_size)
+    target = OpponentColourTarget(backbone.image_size, patch_size=backbone.patch_size)
+    return VAE(backbone, target, target_dim=target.dim, token_dim=token_dim, beta=beta)

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from ocrl.encoder import Batch, EncoderOutput, Reconstruction, TrainableEncoder
-from ocrl.modules.backbones import Backbone
+from ocrl.modules.backbones import Backbone, small_cnn
 from ocrl.modules.mlp import MLP
 from ocrl.modules.position import PositionEmbedding
-from ocrl.modules.targets import Target
+from ocrl.modules.targets import OpponentColourTarget, Target
 from ocrl.objectives import feature_reconstruction
+from ocrl.zoo import register_encoder
 
 
 class VectorEncoder(TrainableEncoder):
@@ -93,3 +94,20 @@ class VectorEncoder(TrainableEncoder):
         """Return the reconstruction error."""
         reconstruction, target, _ = self.reconstruct(batch)
         return {"reconstruction": feature_reconstruction(reconstruction, target)}
+
+
+@register_encoder
+def vector(
+    *,
+    image_size: tuple[int, int] = (64, 64),
+    token_dim: int = 512,
+) -> VectorEncoder:
+    """Make a vector encoder of what SlotContrast reconstructs.
+
+    Args:
+        image_size: (height, width) of the frames, divisible by 4.
+        token_dim: D.
+    """
+    backbone = small_cnn(image_size)
+    target = OpponentColourTarget(backbone.image_size, patch_size=backbone.patch_size)
+    return VectorEncoder(backbone, target, target_dim=target.dim, token_dim=token_dim)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from ocrl.encoder import Batch, FrozenFeatures
 from ocrl.encoders.slots import SlotEncoder
-from ocrl.modules.backbones import TimmBackbone
-from ocrl.modules.decoders import Decoder
-from ocrl.modules.initializers import Initializer
+from ocrl.modules.backbones import MICRO, TimmBackbone
+from ocrl.modules.decoders import Decoder, SlotMixerDecoder
+from ocrl.modules.initializers import Initializer, RandomInitializer
+from ocrl.modules.mlp import MLP
 from ocrl.modules.slot_attention import SlotAttention
 from ocrl.modules.targets import FeatureTarget
+from ocrl.modules.transformer import Transformer
 from ocrl.objectives import (
     feature_reconstruction,
     temporal_similarity,
     temporal_similarity_target,
 )
+from ocrl.zoo import register_encoder
 
 
 class VideoSAUR(SlotEncoder):
@@ -116,3 +122,64 @@ class VideoSAUR(SlotEncoder):
             reconstruction = outputs[..., :-num_patches]
             losses["reconstruction"] = feature_reconstruction(reconstruction, features)
         return losses
+
+
+@register_encoder
+def videosaur(
+    *,
+    backbone: str = MICRO,
+    image_size: tuple[int, int] = (64, 64),
+    pretrained: bool = True,
+    weights: str | None = None,
+    backbone_options: Mapping[str, Any] | None = None,
+    num_slots: int = 7,
+    slot_dim: int = 64,
+    decoder_dims: Sequence[int] = (1024, 1024, 1024),
+    decoder_blocks: int = 3,
+    similarity_weight: float = 0.1,
+    reconstruction_weight: float = 1.0,
+    temperature: float = 0.25,
+) -> VideoSAUR:
+    """Make a VideoSAUR on a frozen ViT, by default with both terms, as on real videos.
+
+    Args:
+        backbone: see `TimmBackbone`, as for the four that follow.
+        image_size: (height, width) of the frames, divisible by the backbone's patches.
+        pretrained: whether the backbone's published weights are taken.
+        weights: a file of weights in place of those.
+        backbone_options: further arguments of timm's model.
+        num_slots: K.
+        slot_dim: D.
+        decoder_dims: widths of the hidden layers of the decoder's renderer.
+        decoder_blocks: depth of its allocator.
+        similarity_weight: see `VideoSAUR`.
+        reconstruction_weight: see `VideoSAUR`; 0 on MOVi.
+        temperature: see `VideoSAUR`; 0.075 on MOVi.
+    """
+    vit = TimmBackbone(
+        backbone,
+        image_size,
+        pretrained=pretrained,
+        weights=weights,
+        model_kwargs=backbone_options,
+    )
+    num_patches = vit.grid_size[0] * vit.grid_size[1]
+    return VideoSAUR(
+        vit,
+        MLP(vit.feature_dim, [2 * vit.feature_dim], slot_dim, layer_norm=True),
+        RandomInitializer(num_slots, slot_dim),
+        SlotAttention(slot_dim, slot_dim, mlp=False),
+        # as in the official code; "inverse_sqrt_dim" is the textbook's
+        Transformer(slot_dim, logit_scale="sqrt_dim"),
+        SlotMixerDecoder(
+            slot_dim,
+            num_patches + (vit.feature_dim if reconstruction_weight else 0),
+            decoder_dims,
+            vit.grid_size,
+            num_blocks=decoder_blocks,
+            logit_scale="sqrt_dim",
+        ),
+        similarity_weight=similarity_weight,
+        reconstruction_weight=reconstruction_weight,
+        temperature=temperature,
+    )

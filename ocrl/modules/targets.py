@@ -54,6 +54,9 @@ class ColourTarget(Target):
         patch_size: side of a patch; divides both.
         position_spread: standard deviation of the two coordinates over the image. Zero leaves them
             out.
+
+    Attributes:
+        dim: width F of the target.
     """
 
     position: Tensor
@@ -70,6 +73,7 @@ class ColourTarget(Target):
             )
         self.grid_size = (height // patch_size, width // patch_size)
         self.patch_size = patch_size
+        self.dim = 5 if position_spread else 3
         # Coordinates are uniform in (-1, 1): their standard deviation is 1 / sqrt(3).
         position = grid_coordinates(*self.grid_size) * 3**0.5 * position_spread
         self.register_buffer("position", position[:, : 2 if position_spread else 0], False)

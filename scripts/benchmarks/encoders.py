@@ -90,8 +90,8 @@ def small_encoders() -> list[str]:
 def measure(name: str, budget: float) -> Cost:
     """Measure one encoder."""
     cfg = compose("pretrain_slots", [f"encoder={name}"])
-    if "pretrained" in cfg.encoder.model.backbone:
-        cfg.encoder.model.backbone.pretrained = False  # speed does not depend on weights
+    if "pretrained" in cfg.encoder.model:
+        cfg.encoder.model.pretrained = False  # speed does not depend on weights
     encoder = instantiate(cfg.encoder.model)
     clips = random_videos(encoder, cfg.pretraining.batch_size, cfg.clip_length)
     frame = {size: frame_time(encoder, size, budget) for size in BATCHES}

@@ -11,8 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from stable_baselines3.common.vec_env import VecEnv
 
-from ocrl.checkpoints import load_encoder, save_encoder
-from ocrl.checkpoints.building import class_path
+from ocrl.checkpoints import builder, load_encoder, read_checkpoint, save_encoder
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl_agents.finetuning import VecFrameObservation
@@ -114,7 +113,7 @@ def keep_encoder(encoder: Encoder | None, cfg: DictConfig) -> Path | None:
 def check_encoder(encoder: Encoder, cfg: DictConfig) -> None:
     """Raise UsageError unless a loaded encoder is what ``cfg.encoder`` names."""
     for name, actual, wanted in (
-        ("is a", class_path(type(encoder)), cfg.encoder.model._target_),
+        ("is a", builder(read_checkpoint(cfg.checkpoint).config), builder(cfg.encoder.model)),
         ("takes images of", encoder.image_size, tuple(cfg.encoder.image_size)),
     ):
         if actual != wanted:

@@ -29,9 +29,7 @@ BACKBONE = [
     "encoder=slotcontrast_dinov2",
     "encoder.pretrained=false",
     "encoder.backbone=vit_tiny_patch16_224",
-    "encoder.feature_dim=192",
     "encoder.image_size=[96,96]",
-    "encoder.grid_size=[6,6]",
     "encoder.num_slots=5",
 ]
 Run = Callable[..., tuple[int, str, str]]

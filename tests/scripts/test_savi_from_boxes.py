@@ -52,7 +52,7 @@ def test_it_is_trained_scored_and_shown_what_to_follow(run, home):
 def test_videos_without_flow_are_refused_before_anything_is_trained(run):
     short = ["data.num_envs=2", "data.num_steps.train=60", "data.num_steps.validation=30"]
     code, _, err = run(
-        "pretrain_slots.py", *TINY[4:], "encoder=savi_small", "encoder.flow=true", *short
+        "pretrain_slots.py", *TINY[4:], "encoder=savi_small", "encoder.model.flow=true", *short
     )
     assert code == 2
     assert "optical flow, and these videos have none" in err

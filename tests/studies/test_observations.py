@@ -115,7 +115,7 @@ def test_nothing_to_pretrain_is_one_line(tmp_path: Path, name: str, advice: str)
 def test_another_encoder_is_refused(tmp_path: Path) -> None:
     path = pretrained(compose(tmp_path, "encoder=vector"))
     assert load_encoder(path).num_tokens == 1
-    with pytest.raises(UsageError, match=r"is a ocrl\.encoders\.vector\.VectorEncoder"):
+    with pytest.raises(UsageError, match="is a vector, encoder=grid is a grid"):
         open_encoder(compose(tmp_path, "encoder=grid", f"checkpoint='{path}'"))
 
 

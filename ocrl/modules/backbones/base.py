@@ -45,6 +45,11 @@ class Backbone(nn.Module, ABC):
         self.register_buffer("mean", torch.tensor(list(mean)).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(list(std)).view(3, 1, 1), persistent=False)
 
+    @property
+    def patch_size(self) -> int:
+        """Pixels along the side of a token."""
+        return self.image_size[0] // self.grid_size[0]
+
     @abstractmethod
     def extract(self, images: Tensor) -> Tensor:
         """Map normalised images (B, 3, H, W) to tokens (B, N, F)."""

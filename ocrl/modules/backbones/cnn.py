@@ -60,3 +60,12 @@ class CNNBackbone(Backbone):
         """Map normalised images (B, 3, H, W) to tokens (B, N, F)."""
         tokens: Tensor = self.position(self.layers(images).flatten(2).transpose(1, 2))
         return tokens
+
+
+def small_cnn(image_size: tuple[int, int]) -> CNNBackbone:
+    """Make the backbone that encoders for small machines share: stride 4, 48 wide.
+
+    >>> small_cnn((64, 64)).grid_size
+    (16, 16)
+    """
+    return CNNBackbone(image_size, channels=(24, 48, 48), kernel_sizes=(5, 3, 3), strides=(2, 2, 1))

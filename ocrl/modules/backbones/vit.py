@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from torch import Tensor
 
 from ocrl.errors import UsageError
 from ocrl.modules.backbones.base import Backbone
+
+MICRO = "vit_micro_patch4_32.ocrl"
+"""The vision transformer whose weights come with this package."""
 
 
 class TimmBackbone(Backbone):
@@ -44,7 +48,7 @@ class TimmBackbone(Backbone):
         pretrained: bool = True,
         weights: str | Path | None = None,
         frozen: bool = True,
-        model_kwargs: dict[str, Any] | None = None,
+        model_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         arguments = dict(model_kwargs or {})
         if pretrained and weights is not None:

@@ -61,7 +61,7 @@ def contenders(cells: Sequence[Cell], image_size: tuple[int, int]) -> dict[str, 
     for cell in cells:
         if not cell.scored.frozen_backbone:
             continue
-        backbone = cell.record.settings.get("encoder.model.backbone.name", cell.encoder)
+        backbone = cell.record.settings.get("encoder.model.backbone", cell.encoder)
         name = f"k-means on features of {backbone}, {cell.scored.num_slots}"
         if name not in found:
             encoder = load_encoder(cell.record.place(CHECKPOINT))

@@ -135,8 +135,44 @@ def test_other_files_are_refused(tmp_path):
 
 
 def test_a_later_format_is_refused(path):
-    rewrite(path, {"version": "2"})
-    assert "format ocrl-encoder 1" in refusal(path)
+    rewrite(path, {"version": "3"})
+    assert "format ocrl-encoder 1 or 2" in refusal(path)
+
+
+def test_files_of_the_first_format_are_read(path):
+    rewrite(path, {"version": "1"})
+    assert isinstance(ocrl.load_encoder(path), GridEncoder)
+
+
+def test_what_the_zoo_made_is_saved_and_loaded_by_its_name(tmp_path):
+    path = tmp_path / "encoder.safetensors"
+    encoder = ocrl.create_encoder("grid", image_size=(16, 24), block_size=1)
+    ocrl.save_encoder(path, encoder)
+    assert read_checkpoint(path).config == {
+        "_target_": "ocrl.create_encoder",
+        "name": "grid",
+        "image_size": [16, 24],
+        "block_size": 1,
+    }
+    loaded = ocrl.load_encoder(path)
+    assert loaded.image_size == (16, 24)
+    for key, value in encoder.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], value)
+    ocrl.save_encoder(tmp_path / "again.safetensors", loaded)
+    assert read_checkpoint(tmp_path / "again.safetensors").config == read_checkpoint(path).config
+
+
+@pytest.mark.parametrize("name", ["os.system", "open", "", 7, None, ["grid"]])
+def test_a_name_that_is_not_in_the_zoo_is_refused(path, name):
+    config = {"_target_": "ocrl.create_encoder", "name": name, "command": "touch ran"}
+    rewrite(path, {"config": json.dumps(config)})
+    assert "there is no encoder" in refusal(path)
+
+
+def test_arguments_that_the_zoo_does_not_know_are_refused(path):
+    config = {"_target_": "ocrl.create_encoder", "name": "grid", "blocksize": 1}
+    rewrite(path, {"config": json.dumps(config)})
+    assert "did you mean block_size" in refusal(path)
 
 
 def test_keys_must_match(path):
@@ -204,7 +240,7 @@ def test_own_encoders_are_loaded_once_trusted(tmp_path):
 
 
 def test_a_pretrained_backbone_is_not_fetched_again(tmp_path, monkeypatch):
-    config = {
+    plain = {
         **CONFIG,
         "target_dim": 192,
         "block_size": 1,
@@ -217,6 +253,13 @@ def test_a_pretrained_backbone_is_not_fetched_again(tmp_path, monkeypatch):
             "model_kwargs": {"depth": 1},
         },
     }
+    named = {
+        "_target_": "ocrl.create_encoder",
+        "name": "dinosaur",
+        "backbone": "vit_tiny_patch16_224",
+        "image_size": [32, 32],
+        "backbone_options": {"depth": 1},
+    }
     asked = []
     create = timm.create_model
 
@@ -226,12 +269,18 @@ def test_a_pretrained_backbone_is_not_fetched_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(timm, "create_model", offline)
     path = tmp_path / "encoder.safetensors"
-    ocrl.save_encoder(path, instantiate(config), config)
-    ocrl.load_encoder(path)
-    assert asked == [True, False]
+    for config in (plain, named):
+        ocrl.save_encoder(path, instantiate(config), config)
+        ocrl.load_encoder(path)
+    assert asked == [True, False] * 2
 
 
 def test_saving_needs_the_configuration_of_the_encoder(tmp_path):
+    with pytest.raises(UsageError, match="the configuration that built it"):
+        ocrl.save_encoder(tmp_path / "x", build())
+    config = {"_target_": "ocrl.create_encoder", "name": "vae"}
+    with pytest.raises(UsageError, match="names vae, but the encoder is of grid"):
+        ocrl.save_encoder(tmp_path / "x", ocrl.create_encoder("grid"), config)
     with pytest.raises(UsageError, match="the configuration that built it"):
         ocrl.save_encoder(tmp_path / "x", build(), {**CONFIG, "_target_": "ocrl.encoders.vector"})
     with pytest.raises(UsageError, match="not plain JSON"):

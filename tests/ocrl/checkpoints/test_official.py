@@ -16,9 +16,8 @@ from torch import Tensor
 
 import ocrl
 from ocrl import UsageError
-from ocrl.checkpoints.building import build
 from ocrl.checkpoints.official import identify, load_released, read_weights
-from ocrl.checkpoints.releases import RELEASES, Release, dinosaur, slotcontrast, videosaur
+from ocrl.checkpoints.releases import RELEASES, Release
 
 OFFICIAL = {
     "slotcontrast-movi-c": ("keys_slotcontrast_movi_c.txt", ""),
@@ -66,21 +65,32 @@ def official_names(encoder: ocrl.Encoder, image_model: bool) -> dict[str, Tensor
     return weights
 
 
-def small(config: dict[str, Any]) -> dict[str, Any]:
-    config["backbone"]["model_kwargs"] = {"depth": 1}
-    return config
-
-
-SMALL = {
-    "slotcontrast-movi-c": small(slotcontrast("vit_small_patch14_dinov2.lvd142m", 28, 384, 3, 8)),
-    "videosaur-movi-c": small(
-        videosaur("vit_base_patch8_224.dino", 16, 8, 3, 8, temperature=0.1, reconstruct=False)
-    ),
-    "videosaur-movi-e": small(
-        videosaur("vit_base_patch8_224.dino", 16, 8, 5, 8, temperature=0.1, reconstruct=False)
-    ),
-    "dinosaur-coco": small(dinosaur("vit_base_patch14_dinov2.lvd142m", 28, 3, 8)),
+SIZES = {
+    "slotcontrast-movi-c": (28, 3),
+    "videosaur-movi-c": (16, 3),
+    "videosaur-movi-e": (16, 5),
+    "dinosaur-coco": (28, 3),
 }
+
+
+def small(name: str) -> Release:
+    """Return a release as it is, but for its sizes."""
+    side, num_slots = SIZES[name]
+    changes = {
+        "image_size": (side, side),
+        "num_slots": num_slots,
+        "slot_dim": 8,
+        "backbone_options": {"depth": 1},
+    }
+    release = RELEASES[name]
+    return Release("owner/repository", f"{name}.ckpt", release.encoder, release.arguments | changes)
+
+
+def create(release: Release) -> ocrl.Encoder:
+    return ocrl.create_encoder(release.encoder, **release.arguments, pretrained=False)
+
+
+SMALL = {name: small(name) for name in SIZES}
 
 
 @pytest.fixture
@@ -88,8 +98,8 @@ def small_releases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the releases be small ones, so that files of theirs are quickly made."""
     for name in list(RELEASES):
         monkeypatch.delitem(RELEASES, name)
-    for name, config in SMALL.items():
-        monkeypatch.setitem(RELEASES, name, Release("owner/repository", f"{name}.ckpt", config))
+    for name, release in SMALL.items():
+        monkeypatch.setitem(RELEASES, name, release)
 
 
 @pytest.fixture
@@ -98,7 +108,7 @@ def make(small_releases: None, tmp_path: Path) -> Callable[..., tuple[ocrl.Encod
 
     def write(name: str, **changes: Tensor | None) -> tuple[ocrl.Encoder, Path]:
         torch.manual_seed(0)
-        encoder = build(SMALL[name]).eval()
+        encoder = create(SMALL[name]).eval()
         weights = official_names(encoder, image_model=name.startswith("dinosaur")) | changes
         path = tmp_path / f"{name}.ckpt"
         content = {
@@ -128,7 +138,7 @@ def refusal(action: Callable[[], object]) -> str:
 def test_parameters_are_the_official_ones(name):
     shapes = official_shapes(name)
     with torch.device("meta"):
-        encoder = build(RELEASES[name].config)
+        encoder = create(RELEASES[name])
     ours = official_names(encoder, image_model=name.startswith("dinosaur"))
     assert len(shapes) > 200
     assert {key: tuple(value.shape) for key, value in ours.items()} == shapes

@@ -18,32 +18,25 @@ from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl_studies.composition import find_configs
 
 # What has no objective of its own is tested elsewhere.
-WITHOUT_OBJECTIVE = {"cnn", "ground_truth", "shuffled"}
+WITHOUT_OBJECTIVE = {"cnn", "custom", "ground_truth", "shuffled"}
 FILES = (Path(ocrl.__file__).parents[1] / "configs/encoder").glob("*")
 NAMES = sorted({path.stem for path in FILES} - WITHOUT_OBJECTIVE)
 # Large systems are tested small, and no pretrained backbone is fetched.
 SMALL_VIT = [
     "encoder.pretrained=false",
-    "encoder.feature_dim=24",
-    "encoder.projection_dim=48",
     "encoder.slot_dim=16",
     "encoder.image_size=[56, 56]",
-    "+encoder.model.backbone.model_kwargs={embed_dim: 24, num_heads: 2, depth: 2}",
+    "+encoder.model.backbone_options={embed_dim: 24, num_heads: 2, depth: 2}",
 ]
-SMALL_DECODER = ["encoder.model.decoder.channels=[8, 8, 8, 8]"]
+SMALL_DECODER = ["encoder.model.decoder_dims=[8, 8, 8, 8]"]
 OVERRIDES = {
     "savi": SMALL_DECODER,
     "slot_attention": SMALL_DECODER,
     "slot_attention_resnet": ["encoder.image_size=[32, 32]", *SMALL_DECODER],
-    "slotcontrast_dinov2": [*SMALL_VIT, "encoder.grid_size=[4, 4]"],
-    "dinosaur": [*SMALL_VIT, "encoder.grid_size=[4, 4]", "encoder.decoder_dims=[64, 64]"],
-    "dinosaur_autoregressive": [*SMALL_VIT, "encoder.grid_size=[4, 4]"],
-    "videosaur": [
-        *SMALL_VIT,
-        "encoder.image_size=[64, 64]",
-        "encoder.grid_size=[4, 4]",
-        "encoder.target_dim=40",
-    ],
+    "slotcontrast_dinov2": SMALL_VIT,
+    "dinosaur": [*SMALL_VIT, "encoder.model.decoder_dims=[64, 64]"],
+    "dinosaur_autoregressive": SMALL_VIT,
+    "videosaur": [*SMALL_VIT, "encoder.image_size=[64, 64]"],
 }
 # These start every frame afresh: there is nothing to restart.
 AFRESH = {

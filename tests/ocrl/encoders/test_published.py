@@ -5,6 +5,7 @@ On torch's meta device: shapes flow, nothing is computed, nothing is fetched.
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import ocrl
-from ocrl.checkpoints.building import build
 from ocrl.checkpoints.releases import RELEASES
+from ocrl.zoo import find_encoder
 from ocrl_studies.composition import find_configs
 
 CONFIGS = Path(ocrl.__file__).parents[1] / "configs"
@@ -29,14 +30,23 @@ def composed(experiment: str) -> DictConfig:
 
 
 def model(config: DictConfig) -> dict[str, Any]:
-    return OmegaConf.to_container(config, resolve=True)["encoder"]["model"]
+    """Return what `ocrl.create_encoder` is given."""
+    arguments = OmegaConf.to_container(config.encoder.model, resolve=True)
+    assert arguments.pop("_target_") == "ocrl.create_encoder"
+    return arguments
+
+
+def untrained(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Fetch nothing."""
+    takes = inspect.signature(find_encoder(arguments["name"])).parameters
+    return {**arguments, "pretrained": False} if "pretrained" in takes else arguments
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_published_configuration_runs_a_step(name):
     config = composed(name)
     with torch.device("meta"):
-        encoder = build(model(config))
+        encoder = ocrl.create_encoder(**untrained(model(config)))
         videos = torch.zeros(2, config.clip_length, *encoder.image_size, 3, dtype=torch.uint8)
         boxes = torch.zeros(2, encoder.num_tokens, 4)
     batch = {"video": videos, "boxes": boxes, "flow": videos}
@@ -50,4 +60,17 @@ def test_a_published_configuration_runs_a_step(name):
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_a_release_is_built_as_its_experiment(name):
-    assert model(composed(name.replace("-", "_"))) == RELEASES[name].config
+    release = RELEASES[name]
+    with torch.device("meta"):
+        ours, theirs = (
+            ocrl.create_encoder(**untrained(arguments))
+            for arguments in (
+                model(composed(name.replace("-", "_"))),
+                {"name": release.encoder, **release.arguments},
+            )
+        )
+    assert repr(ours) == repr(theirs)
+    assert ours.loss_weights == theirs.loss_weights
+    assert getattr(ours, "temperature", None) == getattr(theirs, "temperature", None)
+    shapes = [{k: v.shape for k, v in e.state_dict().items()} for e in (ours, theirs)]
+    assert shapes[0] == shapes[1]

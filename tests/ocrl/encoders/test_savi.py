@@ -10,13 +10,13 @@ from ocrl.encoders import SAVi
 from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl_studies.composition import find_configs
 
-BOXES = "encoder.model.initializer._target_=ocrl.modules.initializers.BoxInitializer"
-FLOW = "encoder.flow=true"
+BOXES = "encoder.model.boxes=true"
+FLOW = "encoder.model.flow=true"
 
 
 def make(*overrides: str) -> SAVi:
     with initialize_config_dir(str(find_configs()), version_base="1.3"):
-        small = "encoder.model.decoder.channels=[4, 4, 4, 4]"
+        small = "encoder.model.decoder_dims=[4, 4, 4, 4]"
         config = compose(overrides=["+encoder=savi", "encoder.num_slots=3", small, *overrides])
     torch.manual_seed(0)
     encoder: SAVi = instantiate(config.encoder.model)

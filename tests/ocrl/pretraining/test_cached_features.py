@@ -30,8 +30,8 @@ SETTINGS = PretrainingSettings(
 FRAMES = np.random.default_rng(0).integers(0, 255, (9, 64, 64, 3), np.uint8)
 VIDEOS = ArrayVideos(FRAMES, [4, 5])
 SMALLER = [
-    "encoder.model.backbone.pretrained=false",
-    "+encoder.model.backbone.model_kwargs={depth: 1}",
+    "encoder.model.pretrained=false",
+    "+encoder.model.backbone_options={depth: 1}",
 ]
 
 
