@@ -65,6 +65,22 @@ class FrozenFeatures(NamedTuple):
     compute: Callable[[Tensor], dict[str, Tensor]]
 
 
+class ParameterGroup(NamedTuple):
+    """Parameters that learn alike.
+
+    Attributes:
+        parameters: of them, those that require gradients.
+        rate: learning rate, in units of the run's.
+        constant: whether the rate stays as it is, without warm-up and decay.
+        betas: of Adam.
+    """
+
+    parameters: list[nn.Parameter]
+    rate: float = 1.0
+    constant: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
 class Encoder(nn.Module, ABC):
     """Turns frames into tokens, one frame at a time, with the state in the caller's hands.
 
@@ -210,6 +226,10 @@ class TrainableEncoder(Encoder):
         """Return the weighted sum of the terms."""
         terms = [self.loss_weights[name] * value for name, value in losses.items()]
         return torch.stack(terms).sum()
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return all that is trained, and how fast: by default everything alike."""
+        return [ParameterGroup([p for p in self.parameters() if p.requires_grad])]
 
     def frozen_features(self) -> FrozenFeatures | None:
         """Return what of ``losses`` training does not change, to be computed once and cached.

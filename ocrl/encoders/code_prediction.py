@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ocrl.encoder import Batch, EncoderOutput, Reconstruction, TrainableEncoder
+from ocrl.encoder import Batch, EncoderOutput, ParameterGroup, Reconstruction, TrainableEncoder
 from ocrl.modules.annealing import CosineAnnealing
 from ocrl.modules.code_decoder import CodeDecoder, CodeEmbedding
 from ocrl.modules.discrete_vae import DiscreteVAE, code_grid
@@ -40,7 +40,12 @@ class CodePrediction(TrainableEncoder):
         recurrence: slots over time.
         decoder: codes from slots.
         temperature: of the relaxed codes.
+
+    Attributes:
+        decoder_rate: learning rate of the decoder, in units of the run's, as published.
     """
+
+    decoder_rate = 1.0
 
     def __init__(
         self,
@@ -54,7 +59,7 @@ class CodePrediction(TrainableEncoder):
         temperature: CosineAnnealing,
     ) -> None:
         super().__init__()
-        self.image_size = image_size
+        self.image_size = (image_size[0], image_size[1])
         self.num_tokens = recurrence.initializer.num_slots
         self.token_dim = recurrence.initializer.slot_dim
         self.loss_weights = {"reconstruction": 1.0, "cross_entropy": 1.0}
@@ -113,6 +118,18 @@ class CodePrediction(TrainableEncoder):
             "reconstruction": error / len(images),
             "cross_entropy": surprise / len(images),
         }
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the discrete VAE, which learns at thrice the rate from the start, and the rest."""
+        dvae = list(self.dvae.parameters())
+        decoder = [*self.embedding.parameters(), *self.decoder.code_parameters()]
+        apart = {id(parameter) for parameter in (*dvae, *decoder)}
+        slots = [parameter for parameter in self.parameters() if id(parameter) not in apart]
+        return [
+            ParameterGroup(dvae, rate=3.0, constant=True),
+            ParameterGroup(decoder, rate=self.decoder_rate),
+            ParameterGroup(slots),
+        ]
 
     def reconstruct(self, batch: Batch) -> Reconstruction:
         """Tell the likeliest codes from the slots alone, one after the other, and paint them."""

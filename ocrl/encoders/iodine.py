@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ocrl.encoder import Batch
+from ocrl.encoder import Batch, ParameterGroup
 from ocrl.encoders.images import ImageEncoder, Painting
 from ocrl.errors import UsageError
 from ocrl.modules import distributions
@@ -102,7 +102,7 @@ class IODINE(ImageEncoder):
             )
         if scale <= 0:
             raise UsageError(f"scale is {scale}: choose one above 0, such as 0.03")
-        self.image_size = image_size
+        self.image_size = (image_size[0], image_size[1])
         self.num_tokens = num_slots
         self.token_dim = latent_dim
         self.num_refinements = num_refinements
@@ -245,6 +245,10 @@ class IODINE(ImageEncoder):
                 "divergence": weights @ torch.stack(divergences),
             }
 
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return everything, with the first beta of Adam that was published."""
+        return [group._replace(betas=(0.95, 0.999)) for group in super().parameter_groups()]
+
     def _refined(self, images: Tensor) -> Estimate:
         with torch.inference_mode(False), torch.enable_grad():
             images = images.clone()  # what inference mode made takes no part in gradients
@@ -287,19 +291,3 @@ def iodine(
         scale=scale,
         gradient_divisor=gradient_divisor,
     )
-
-
-@register_encoder
-def iodine_published(**arguments: Any) -> IODINE:
-    """Make an IODINE of the sizes published for Multi-dSprites at 64 pixels."""
-    published = {
-        "num_slots": 6,
-        "num_refinements": 5,
-        "decoder_dims": (32, 32, 32, 32),
-        "refinement_dims": (32, 32, 32),
-        "kernel_size": 5,
-        "hidden_dims": (128,),
-        "lstm_dim": 128,
-        "gradient_divisor": 128,
-    }
-    return iodine(**{**published, **arguments})

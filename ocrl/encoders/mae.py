@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import torch
 from timm.models.vision_transformer import Block
@@ -196,19 +195,3 @@ def mae(
         decoder_heads=decoder_heads,
         hidden_share=hidden_share,
     )
-
-
-@register_encoder
-def mae_published(**arguments: Any) -> MAE:
-    """Make an MAE of the size of ViT-B/16 at 224 pixels (section 4); ``arguments`` override."""
-    published = {
-        "image_size": (224, 224),
-        "patch_size": 16,
-        "dim": 768,
-        "num_blocks": 12,
-        "num_heads": 12,
-        "decoder_dim": 512,
-        "decoder_blocks": 8,
-        "decoder_heads": 16,
-    }
-    return mae(**{**published, **arguments})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +80,7 @@ class MONet(ImageEncoder):
             raise UsageError(
                 f"sigma is {min(sigma_background, sigma)}: choose one above 0, such as 0.1"
             )
-        self.image_size = image_size
+        self.image_size = (image_size[0], image_size[1])
         self.num_tokens = num_slots
         self.token_dim = latent_dim
         self.loss_weights = {"likelihood": 1.0, "latents": beta, "masks": gamma}
@@ -191,15 +190,3 @@ def monet(
         beta=beta,
         gamma=gamma,
     )
-
-
-@register_encoder
-def monet_published(**arguments: Any) -> MONet:
-    """Make a MONet of the sizes published for Multi-dSprites at 64 pixels."""
-    published = {
-        "unet_dim": 32,
-        "encoder_dims": (32, 32, 64, 64),
-        "encoder_hidden": 256,
-        "decoder_dims": (32, 32, 64, 64),
-    }
-    return monet(**{**published, **arguments})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from ocrl.encoders.code_prediction import CodePrediction
@@ -50,7 +48,7 @@ def slate(
     dropout: float = 0.0,
     annealing_steps: int = 2000,
 ) -> SLATE:
-    """Make a SLATE, small enough for one core; `slate_published` has the paper's sizes.
+    """Make a SLATE, small enough for one core.
 
     Args:
         image_size: (height, width), divisible by 4.
@@ -90,18 +88,3 @@ def slate(
         ),
         CosineAnnealing(1.0, 0.1, annealing_steps),
     )
-
-
-@register_encoder
-def slate_published(**arguments: Any) -> SLATE:
-    """Make a SLATE of the sizes published for 3D Shapes at 64 pixels; ``arguments`` override."""
-    published = {
-        "num_slots": 3,
-        "slot_dim": 192,
-        "vocabulary_size": 1024,
-        "dim": 192,
-        "num_blocks": 4,
-        "dropout": 0.1,
-        "annealing_steps": 30_000,
-    }
-    return slate(**{**published, **arguments})

@@ -40,6 +40,8 @@ class STEVE(CodePrediction):
         **parts: as `CodePrediction` has them.
     """
 
+    decoder_rate = 3.0
+
     def __init__(self, cnn: nn.Module, position: nn.Module, **parts: Any) -> None:
         super().__init__(**parts)
         self.cnn = cnn
@@ -68,7 +70,7 @@ def steve(
     dropout: float = 0.0,
     annealing_steps: int = 2000,
 ) -> STEVE:
-    """Make a STEVE, small enough for one core; `steve_published` has the paper's sizes.
+    """Make a STEVE, small enough for one core.
 
     Args:
         image_size: (height, width), divisible by 4 and by the product of the strides.
@@ -119,24 +121,6 @@ def steve(
         ),
         temperature=CosineAnnealing(1.0, 0.1, annealing_steps),
     )
-
-
-@register_encoder
-def steve_published(**arguments: Any) -> STEVE:
-    """Make a STEVE of the sizes published for MOVi-E at 128 pixels; ``arguments`` override."""
-    published = {
-        "image_size": (128, 128),
-        "num_slots": 15,
-        "slot_dim": 192,
-        "vocabulary_size": 4096,
-        "dim": 192,
-        "cnn_dim": 64,
-        "strides": (2, 1, 1, 1),
-        "num_blocks": 8,
-        "dropout": 0.1,
-        "annealing_steps": 30_000,
-    }
-    return steve(**{**published, **arguments})
 
 
 def _cnn(dims: Sequence[int], strides: Sequence[int]) -> nn.Sequential:

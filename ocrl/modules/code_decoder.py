@@ -86,6 +86,10 @@ class CodeDecoder(nn.Module):
         logits: Tensor = self.to_logits(self.transformer(embedded, self.to_memory(slots)))
         return logits
 
+    def code_parameters(self) -> list[nn.Parameter]:
+        """Return its parameters but for those that read the slots."""
+        return [*self.transformer.parameters(), *self.to_logits.parameters()]
+
     @torch.no_grad()
     def generate(self, embedding: CodeEmbedding, slots: Tensor, num_codes: int) -> Tensor:
         """Tell the likeliest code after each other from slots (B, K, D): integers (B, N)."""

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
 
@@ -31,6 +32,7 @@ class Pretraining(TrainingModule):
         encoder: what is trained; its ``losses`` define the objective.
         learning_rate: peak learning rate of Adam.
         factor: share of the peak at a step.
+        clip_norm: which norm of the gradient is clipped: 2, or infinity for its largest entry.
         scores: of masks against true segments.
     """
 
@@ -40,6 +42,7 @@ class Pretraining(TrainingModule):
         *,
         learning_rate: float,
         factor: Callable[[int], float],
+        clip_norm: float = 2.0,
         scores: SegmentationScores,
     ) -> None:
         super().__init__()
@@ -47,6 +50,7 @@ class Pretraining(TrainingModule):
         self.objective = encoder.losses
         self.learning_rate = learning_rate
         self.factor = factor
+        self.clip_norm = clip_norm
         self.scores = scores
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -82,13 +86,32 @@ class Pretraining(TrainingModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Adam without weight decay on what requires gradients; the rate moves each step."""
-        parameters = [p for p in self.encoder.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(parameters, lr=self.learning_rate)
-        scheduler = LambdaLR(optimizer, self.factor)
+        groups = self.encoder.parameter_groups()
+        optimizer = torch.optim.Adam(
+            [
+                {"params": g.parameters, "lr": g.rate * self.learning_rate, "betas": g.betas}
+                for g in groups
+            ]
+        )
+        scheduler = LambdaLR(optimizer, [_always if g.constant else self.factor for g in groups])
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Scale the gradient down to the largest norm that is allowed."""
+        if gradient_clip_val:
+            clip_grad_norm_(self.encoder.parameters(), gradient_clip_val, self.clip_norm)
+
+
+def _always(step: int) -> float:
+    return 1.0
 
 
 def slots_used(masks: Tensor, min_area: float = 0.01) -> Tensor:
@@ -141,6 +164,7 @@ def pretrain(
         encoder,
         learning_rate=settings.learning_rate,
         factor=settings.learning_rate_factor,
+        clip_norm=settings.clip_norm,
         scores=scores,
     )
     fit(

@@ -32,6 +32,7 @@ class PretrainingSettings:
         decay_steps: the rate halves every ``decay_steps`` after the warm-up, as in the official
             SlotContrast and VideoSAUR code; None: half a cosine down to zero at ``max_steps``.
         gradient_clip: largest norm of the gradient.
+        clip_norm: which norm: 2, or infinity for the gradient's largest entry.
         precision: ``32-true`` or ``bf16-mixed``.
         device: ``cpu``, ``cuda`` or ``auto``.
         devices: processes per node.
@@ -51,6 +52,7 @@ class PretrainingSettings:
     gradient_clip: float
     seed: int
     decay_steps: int | None = None
+    clip_norm: float = 2.0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     device: str = "cpu"
     devices: int = 1

@@ -121,19 +121,20 @@ def test_losses_and_gradients(encoder, reference, monkeypatch):
 
 
 def test_three_steps_of_adam(encoder, reference, monkeypatch):
-    dvae = list(encoder.dvae.parameters())
-    main = [p for name, p in encoder.named_parameters() if not name.startswith("dvae.")]
-    optimizer = torch.optim.Adam([{"params": dvae}, {"params": main}])
+    groups = encoder.parameter_groups()
+    optimizer = torch.optim.Adam([{"params": group.parameters} for group in groups])
     for step in reference["train3"]["steps"]:
         give(monkeypatch, encoder, step, step["tau"])
-        for group, rate in zip(optimizer.param_groups, ("lr_dvae", "lr_main"), strict=True):
+        for group, rate in zip(
+            optimizer.param_groups, ("lr_dvae", "lr_main", "lr_main"), strict=True
+        ):
             group["lr"] = step[rate]
         losses = encoder.losses({"video": videos(reference)})
         assert losses["reconstruction"].item() == pytest.approx(step["mse"], rel=1e-5)
         assert losses["cross_entropy"].item() == pytest.approx(step["cross_entropy"], rel=1e-5)
         optimizer.zero_grad()
         encoder.total_loss(losses).backward()
-        norm = torch.nn.utils.clip_grad_norm_([*dvae, *main], 1.0, norm_type=torch.inf)
+        norm = torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0, norm_type=torch.inf)
         assert norm.item() == pytest.approx(step["grad_norm_inf_before_clip"], rel=1e-4)
         optimizer.step()
     after = renamed(reference["train3"]["params_after"])

@@ -131,12 +131,8 @@ def test_losses_and_gradients(encoder, reference, monkeypatch):
 
 
 def test_three_steps_of_adam(encoder, reference, monkeypatch):
-    dvae = list(encoder.dvae.parameters())
-    decoder = [*encoder.embedding.parameters(), *encoder.decoder.parameters()]
-    decoder = [p for p in decoder if p is not encoder.decoder.to_memory.weight]
-    others = {id(p) for p in [*dvae, *decoder]}
-    slots = [p for p in encoder.parameters() if id(p) not in others]
-    optimizer = torch.optim.Adam([{"params": part} for part in (dvae, slots, decoder)])
+    groups = encoder.parameter_groups()
+    optimizer = torch.optim.Adam([{"params": group.parameters} for group in groups])
     for step in reference["train3"]["steps"]:
         give(monkeypatch, encoder, step, step["tau"])
         for group, rate in zip(

@@ -1,0 +1,52 @@
+"""Groups of parameters learn at their own rates, and the norm that is asked for is clipped."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from ocrl.encoders.iodine import iodine
+from ocrl.encoders.slate import slate
+from ocrl.encoders.steve import steve
+from ocrl.metrics.scoring import SegmentationScores
+from ocrl.pretraining.encoders import Pretraining
+
+
+def module(encoder, **options) -> Pretraining:
+    return Pretraining(
+        encoder,
+        learning_rate=1e-4,
+        factor=lambda step: 0.25,
+        scores=SegmentationScores(),
+        **options,
+    )
+
+
+@pytest.mark.parametrize(("make", "decoder_rate"), [(slate, 1e-4), (steve, 3e-4)])
+def test_the_discrete_vae_learns_at_its_own_rate_from_the_start(make, decoder_rate):
+    encoder = make()
+    optimizer = module(encoder).configure_optimizers()["optimizer"]
+    rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    assert rates.keys() == {id(p) for p in encoder.parameters()}
+    assert sum(len(g["params"]) for g in optimizer.param_groups) == len(rates)
+    assert rates[id(encoder.dvae.decoder[0][0].weight)] == pytest.approx(3e-4)
+    assert rates[id(encoder.decoder.to_logits.weight)] == pytest.approx(decoder_rate / 4)
+    assert rates[id(encoder.decoder.to_memory.weight)] == pytest.approx(1e-4 / 4)
+    assert rates[id(encoder.recurrence.corrector.to_q.weight)] == pytest.approx(1e-4 / 4)
+
+
+def test_adam_has_the_betas_of_the_group():
+    (group,) = module(iodine()).configure_optimizers()["optimizer"].param_groups
+    assert group["betas"] == (0.95, 0.999)
+
+
+@pytest.mark.parametrize("norm", [2.0, math.inf])
+def test_the_norm_that_is_asked_for_is_clipped(norm):
+    training = module(slate(), clip_norm=norm)
+    for parameter in training.encoder.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    training.configure_gradient_clipping(torch.optim.SGD([torch.zeros(1)]), 0.5)
+    gradients = torch.cat([p.grad.flatten() for p in training.encoder.parameters()])
+    assert torch.linalg.vector_norm(gradients, norm).item() == pytest.approx(0.5, rel=1e-3)
