@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.errors import UsageError
 from ocrl_agents.vec_env import GymnasiumVecEnv
-from ocrl_envs.maze.vector import MazeVectorEnv
+from ocrl_envs.protocols import HasLayouts
 
 
 def make_environments(
@@ -79,10 +79,15 @@ def find_spec(env: DictConfig) -> EnvSpec:
 
 
 def num_layouts(environments: VecEnv) -> int | None:
-    """Return how many layouts a batch of mazes has to choose from; None for other environments."""
+    """Return how many layouts a world has to choose from; None where they are not numbered."""
+    world = world_of(environments)
+    return world.num_layouts if isinstance(world, HasLayouts) else None
+
+
+def world_of(environments: VecEnv) -> Any:
+    """Return the vector environment that simulates a batch, to ask for ``ocrl_envs.protocols``."""
     base = environments.unwrapped
-    mazes = base.envs.unwrapped if isinstance(base, GymnasiumVecEnv) else None
-    return len(mazes.simulation.layouts) if isinstance(mazes, MazeVectorEnv) else None
+    return base.envs.unwrapped if isinstance(base, GymnasiumVecEnv) else None
 
 
 def settings(node: DictConfig) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AutoresetMode, VectorEnv
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.checkpoints import builder, load_encoder, read_checkpoint, save_encoder
@@ -18,12 +20,15 @@ from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_agents.ground_truth import GroundTruthObservation
 from ocrl_agents.previous_step import VecPreviousStep
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
-from ocrl_envs.maze.vector import MazeVectorEnv
+from ocrl_envs.protocols import HasTokens
 from ocrl_studies.environments import make_environments, settings
 from ocrl_studies.runs import find_checkpoint
 
 ENCODER = "encoder.safetensors"
 """An agent's own encoder, in its folder, where it is not simply one that was pretrained."""
+
+HABITS = ("action_repeat", "velocity")
+"""Settings of an environment that an agent takes along wherever it plays."""
 
 
 def make_token_environments(
@@ -40,23 +45,38 @@ def make_token_environments(
         variation: likewise.
         num_envs: size of the batch.
         agent: the configuration that the agent is trained with; its ``encoder`` and ``agent``
-            say what it reads.
+            say what it reads, its ``env`` how long it holds an action and whether it has velocity.
         encoder: what gives it tokens; None: the simulator does.
     """
+    habits = {key: agent.env[key] for key in HABITS if key in agent.env and key in env}
+    env = cast(DictConfig, OmegaConf.merge(env, habits))
     venv: VecEnv
     if encoder is None:
-        mazes = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)
-        if isinstance(mazes.unwrapped, MazeVectorEnv):
-            mazes.unwrapped.simulation.draws = False
-        # what Hydra makes checks its target at every call
-        checked = instantiate(agent.encoder.describe)
-        describe = partial(checked.func, *checked.args, **checked.keywords)
-        venv = GymnasiumVecEnv(GroundTruthObservation(mazes, describe))
+        silent = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)
+        world: Any = silent.unwrapped
+        if isinstance(world, HasTokens):
+            world.draws = False
+        venv = GymnasiumVecEnv(GroundTruthObservation(silent, truth_tokens))
     else:
         frames = GymnasiumVecEnv(make_environments(env, variation, num_envs))
         wrapper = VecFrameObservation if agent.encoder.finetune else VecSlotObservation
         venv = wrapper(frames, encoder)
     return VecPreviousStep(venv) if agent.agent.previous_step else venv
+
+
+def truth_tokens(environments: VectorEnv[Any, Any, Any]) -> NDArray[np.float32]:
+    """Return how a world describes itself, tokens (N, K, D).
+
+    Raises:
+        UsageError: it does not.
+    """
+    world: Any = environments.unwrapped
+    if not isinstance(world, HasTokens):
+        raise UsageError(
+            f"encoder=ground_truth is what a world knows of itself, {world} tells nothing: choose "
+            "simulator=maze, or another encoder"
+        )
+    return world.describe()
 
 
 def open_encoder(cfg: DictConfig) -> Encoder | None:

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from ocrl.errors import UsageError, nearest
-from ocrl_envs.maze.policies import POLICIES, make_policy
-from ocrl_envs.maze.rendering.views import SEGMENT_KINDS, SEGMENT_STRIDE
-from ocrl_envs.maze.vector import MazeVectorEnv
+from ocrl_envs.protocols import SEGMENT_STRIDE, HasGroundTruth, HasPolicies, Policy
 
-NUM_STUFF = SEGMENT_KINDS.index("picture")
-Policy = Callable[[NDArray[Any]], NDArray[Any]]
+
+class SegmentKinds(NamedTuple):
+    """Kinds of true segments.
+
+    Attributes:
+        names: in the order of their numbers.
+        num_stuff: so many come first that are no things.
+    """
+
+    names: tuple[str, ...] = ("background", "thing")
+    num_stuff: int = 1
 
 
 def rollout_policy(name: str, environments: VectorEnv[Any, Any, Any], seed: int) -> Policy:
     """Return what chooses the actions of rollouts.
 
     Args:
-        name: one of the maze's policies, or ``auto``: mixed in mazes, random elsewhere.
+        name: one of the world's policies, or ``auto``: the one that it collects rollouts with;
+            random where it has none.
         environments: to act in.
         seed: of the policy's own choices.
 
     Raises:
         UsageError: the environments have no policy of that name.
     """
-    if isinstance(environments.unwrapped, MazeVectorEnv):
-        name = "mixed" if name == "auto" else name
-        if name not in POLICIES:
-            raise UsageError(f"there is no policy {name!r}: {nearest(name, POLICIES)}")
-        return make_policy(name, environments.unwrapped, seed)
+    world: Any = environments.unwrapped
+    if isinstance(world, HasPolicies):
+        name = world.rollout_policy if name == "auto" else name
+        if name not in world.policies:
+            raise UsageError(f"there is no policy {name!r}: {nearest(name, world.policies)}")
+        return world.make_policy(name, seed)
     if name not in ("auto", "random"):
         raise UsageError(f"this environment has no policy {name!r}: take data.policy=random")
     environments.action_space.seed(seed)
@@ -43,27 +52,24 @@ def rollout_policy(name: str, environments: VectorEnv[Any, Any, Any], seed: int)
 def ground_truth(
     environments: VectorEnv[Any, Any, Any],
 ) -> Callable[[], Mapping[str, NDArray[Any]]] | None:
-    """Return what reads segments and poses out of mazes, or None for other environments."""
-    mazes = environments.unwrapped
-    if not isinstance(mazes, MazeVectorEnv):
-        return None
-
-    def read() -> dict[str, NDArray[Any]]:
-        truth = mazes.ground_truth()
-        return {
-            "segments": truth.segments,
-            "position": truth.position,
-            "heading": truth.heading,
-        }
-
-    return read
+    """Return what reads segments and all else that a world knows of its frames, None elsewhere."""
+    world: Any = environments.unwrapped
+    return world.annotations if isinstance(world, HasGroundTruth) else None
 
 
-def merge_stuff(segments: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Number sky, floor and all walls 0, 1 and 2, and leave pictures and objects as they are.
+def segment_kinds(environments: VectorEnv[Any, Any, Any]) -> SegmentKinds:
+    """Return the kinds of a world's true segments."""
+    world: Any = environments.unwrapped
+    if isinstance(world, HasGroundTruth):
+        return SegmentKinds(tuple(world.segment_kinds), world.num_stuff)
+    return SegmentKinds()
+
+
+def merge_stuff(segments: NDArray[np.integer], num_stuff: int) -> NDArray[np.integer]:
+    """Number all segments of a kind of stuff alike, 0 .. num_stuff - 1, and leave things alone.
 
     Example:
-        >>> merge_stuff(np.array([0, 4096, 8192, 8199, 16385])).tolist()
+        >>> merge_stuff(np.array([0, 4096, 8192, 8199, 16385]), num_stuff=3).tolist()
         [0, 1, 2, 2, 16385]
     """
-    return np.where(segments < NUM_STUFF * SEGMENT_STRIDE, segments // SEGMENT_STRIDE, segments)
+    return np.where(segments < num_stuff * SEGMENT_STRIDE, segments // SEGMENT_STRIDE, segments)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,17 @@ from ocrl.data.transforms import Crop, Fitting
 from ocrl.data.video_files import load_video_files
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
+from ocrl.files import write_text
 from ocrl_envs.scenes import Recipe, generate_scenes
 from ocrl_studies.environments import make_environments, settings
 from ocrl_studies.manifest import check, note
-from ocrl_studies.rollouts import NUM_STUFF, ground_truth, merge_stuff, rollout_policy
+from ocrl_studies.rollouts import (
+    SegmentKinds,
+    ground_truth,
+    merge_stuff,
+    rollout_policy,
+    segment_kinds,
+)
 
 
 class Source(ABC):
@@ -35,11 +44,19 @@ class Source(ABC):
 
     Attributes:
         run_name: names the videos in folders of runs and in tables.
-        num_stuff: true segments 0 .. num_stuff - 1 are no things.
     """
 
     run_name: str
-    num_stuff: int = 1
+
+    @property
+    def kinds(self) -> SegmentKinds:
+        """Kinds of the true segments, known once there are videos."""
+        return SegmentKinds()
+
+    @property
+    def num_stuff(self) -> int:
+        """True segments 0 .. num_stuff - 1 are no things."""
+        return self.kinds.num_stuff
 
     @abstractmethod
     def training_videos(self) -> Videos:
@@ -69,8 +86,6 @@ class Source(ABC):
 class Rollouts(Source):
     """Rollouts of an environment: trained on train layouts, scored on validation layouts."""
 
-    num_stuff = NUM_STUFF
-
     def __init__(
         self,
         *,
@@ -89,6 +104,24 @@ class Rollouts(Source):
         self.num_envs = num_envs
         self.num_steps = num_steps
         self.in_memory = in_memory
+
+    @property
+    def kinds(self) -> SegmentKinds:
+        """Kinds of the true segments, as the world named them when rollouts were collected.
+
+        Raises:
+            UsageError: no rollouts were collected, or by an earlier version.
+        """
+        paths = [self._kinds_path(str(split)) for split in self.num_steps]
+        path = next((path for path in paths if path.exists()), paths[0])
+        try:
+            kinds = json.loads(path.read_text())
+            return SegmentKinds(tuple(kinds["names"]), kinds["num_stuff"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UsageError(
+                f"cannot read the kinds of segments in {path}: collect these rollouts again with "
+                "scripts/collect_rollouts.py overwrite=true"
+            ) from None
 
     def training_videos(self) -> Videos:
         """Return rollouts on train layouts, collected first if there are none."""
@@ -121,6 +154,7 @@ class Rollouts(Source):
             description=f"{self.policy} policy in {self.env.id}, {split} split",
             overwrite=overwrite,
         )
+        write_text(self._kinds_path(split), json.dumps(segment_kinds(environments)._asdict()))
         environments.close()
         note(self._settings_path(split), self._settings(split))
 
@@ -140,6 +174,9 @@ class Rollouts(Source):
     def _settings_path(self, split: str) -> Path:
         return dataset_folder(self.dataset_id(split)) / "made_with.json"
 
+    def _kinds_path(self, split: str) -> Path:
+        return dataset_folder(self.dataset_id(split)) / "segment_kinds.json"
+
     def _videos(self, split: str) -> Videos:
         dataset_id = self.dataset_id(split)
         if not dataset_folder(dataset_id).exists():
@@ -152,7 +189,8 @@ class Rollouts(Source):
             "give others a name of their own with data.run_name=..., or replace these with "
             f"scripts/collect_rollouts.py split={split} overwrite=true",
         )
-        return MappedSegments(load_rollouts(dataset_id, in_memory=self.in_memory), merge_stuff)
+        merge = partial(merge_stuff, num_stuff=self.num_stuff)
+        return MappedSegments(load_rollouts(dataset_id, in_memory=self.in_memory), merge)
 
 
 class Recordings(Source):
@@ -355,7 +393,11 @@ class Mixed(Source):
     def __init__(self, *, run_name: str, sources: Mapping[str, Source]) -> None:
         self.run_name = run_name
         self.sources = list(sources.values())
-        self.num_stuff = self.sources[0].num_stuff
+
+    @property
+    def kinds(self) -> SegmentKinds:
+        """Those of the first source."""
+        return self.sources[0].kinds
 
     def training_videos(self) -> Videos:
         """Return those of the first source; clips are of all."""

@@ -16,6 +16,7 @@ from ocrl_envs.maze.observations import Observation, observation_space, observe,
 from ocrl_envs.maze.options import MazeOptions, build_simulation
 from ocrl_envs.maze.rendering.topdown import Trails
 from ocrl_envs.maze.simulation import Simulation
+from ocrl_envs.maze.world import MazeWorld
 
 DECISIONS_PER_SECOND = 15
 METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": DECISIONS_PER_SECOND}
@@ -23,7 +24,7 @@ METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": DECISIO
 Frame = npt.NDArray[np.uint8]
 
 
-class MazeEnv(gymnasium.Env[Observation, np.int64]):
+class MazeEnv(MazeWorld, gymnasium.Env[Observation, np.int64]):
     """A maze seen from inside; find the goal, collect apples.
 
     Observations are frames, uint8 (image_size, image_size, 3), with ``velocity=True`` a Dict, see

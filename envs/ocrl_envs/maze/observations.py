@@ -31,7 +31,9 @@ def observation_space(simulation: Simulation) -> spaces.Space[Any]:
 
 def observe(simulation: Simulation) -> Observation:
     """Return what all N agents observe, with a first axis of N."""
-    frames = simulation.draw()
+    frames = np.zeros((simulation.num_envs, *simulation.frame_shape), np.uint8)
+    if simulation.draws:
+        simulation.draw(frames)
     if not simulation.shows_velocity:
         return frames
     return {PIXELS: frames, VELOCITY: own_velocity(simulation)}
@@ -40,10 +42,10 @@ def observe(simulation: Simulation) -> Observation:
 def renew(simulation: Simulation, observation: Observation, which: npt.NDArray[np.int64]) -> None:
     """Write what some of the agents observe now into the observation of all."""
     if isinstance(observation, Mapping):
-        simulation.draw(observation[PIXELS], which)
         observation[VELOCITY][which] = own_velocity(simulation)[which]
-    else:
-        simulation.draw(observation, which)
+    if simulation.draws:
+        frames = observation[PIXELS] if isinstance(observation, Mapping) else observation
+        simulation.draw(frames, which)
 
 
 def of_env(observation: Observation, index: int) -> Observation:

@@ -5,7 +5,6 @@ All act on a whole batch: ``policy(observations)`` returns one action for each m
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
+from ocrl_envs import protocols
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.dynamics.driving import (
     CAREFUL_TURN,
@@ -23,9 +23,7 @@ from ocrl_envs.maze.dynamics.driving import (
     waypoints,
 )
 from ocrl_envs.maze.dynamics.motion import ACTION_NAMES, ACTION_TABLE
-from ocrl_envs.maze.env import MazeEnv
 from ocrl_envs.maze.simulation import Simulation
-from ocrl_envs.maze.vector import MazeVectorEnv
 
 Actions = npt.NDArray[np.int64]
 AnyEnv = gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]
@@ -156,7 +154,7 @@ POLICIES: dict[str, type[Policy]] = {
 }
 
 
-def make_policy(name: str, env: AnyEnv, seed: int = 0) -> Policy:
+def make_policy(name: str, env: AnyEnv, seed: int = 0) -> protocols.Policy:
     """Return a policy for a maze environment, single or vector, wrapped or not.
 
     Args:
@@ -168,16 +166,13 @@ def make_policy(name: str, env: AnyEnv, seed: int = 0) -> Policy:
         UsageError: there is no such policy, or the environment is not a maze.
 
     Example:
-        >>> envs = MazeVectorEnv(num_envs=2, num_layouts=1)
+        >>> envs = gymnasium.make_vec("ocrl_envs:ocrl/NavMaze-v0", num_envs=2, num_layouts=1)
         >>> policy = make_policy("wandering", envs, seed=0)
         >>> frames, _ = envs.reset(seed=0)
         >>> policy(frames).shape
         (2,)
     """
-    if name not in POLICIES:
-        near = difflib.get_close_matches(name, POLICIES, n=1, cutoff=0.0)[0]
-        raise UsageError(f"no policy {name!r}: choose {near!r} or another of {list(POLICIES)}")
     maze = env.unwrapped
-    if not isinstance(maze, MazeEnv | MazeVectorEnv):
+    if not isinstance(maze, protocols.HasPolicies):
         raise UsageError(f"policy {name!r} acts in the embedded maze, not in {type(maze).__name__}")
-    return POLICIES[name](maze.simulation, seed)
+    return maze.make_policy(name, seed)

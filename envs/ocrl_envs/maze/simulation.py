@@ -42,8 +42,8 @@ class Simulation:
         shows_velocity: whether observations hold the agent's own velocity.
 
     Attributes:
-        draws: whether frames are drawn. Where nobody looks at them, False saves the time; they are
-            black then.
+        draws: whether observations are drawn. Where nobody looks at them, False saves the time;
+            they are black then.
     """
 
     def __init__(
@@ -124,9 +124,8 @@ class Simulation:
     ) -> npt.NDArray[np.uint8]:
         """Draw all mazes, or some of them into given frames, uint8 (N, H, W, 3)."""
         if frames is None:
-            frames = np.zeros((self.num_envs, *self.frame_shape), np.uint8)
-        if self.draws:
-            self._render(frames_only(frames), self._everyone if which is None else which)
+            frames = np.empty((self.num_envs, *self.frame_shape), np.uint8)
+        self._render(frames_only(frames), self._everyone if which is None else which)
         return frames
 
     def draw_with_truth(self) -> Views:

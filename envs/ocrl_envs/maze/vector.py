@@ -25,13 +25,14 @@ from ocrl_envs.maze.observations import (
 )
 from ocrl_envs.maze.options import MazeOptions, build_simulation
 from ocrl_envs.maze.rendering.topdown import Trails
+from ocrl_envs.maze.world import MazeWorld
 
 Frames = npt.NDArray[np.uint8]
 Batch = npt.NDArray[Any]
 StepResult = tuple[Observation, Batch, Batch, Batch, dict[str, Any]]
 
 
-class MazeVectorEnv(VectorEnv[Observation, Batch, Batch]):
+class MazeVectorEnv(MazeWorld, VectorEnv[Observation, Batch, Batch]):
     """N mazes, identical to N ``MazeEnv``.
 
     ``reset(seed=s)`` gives environment i the seed that ``env_seeds(s, N)[i]`` names;

@@ -22,14 +22,12 @@ from ocrl.pretraining.backbones import BackbonePretraining, TeacherSchedule, sav
 from ocrl.pretraining.callbacks import FeaturePictures
 from ocrl.pretraining.loop import PretrainingSettings, fit
 from ocrl.pretraining.self_distillation import SelfDistillation
-from ocrl_envs.maze.rendering.views import SEGMENT_KINDS, SEGMENT_STRIDE
+from ocrl_envs.protocols import SEGMENT_STRIDE
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import settings
-from ocrl_studies.rollouts import NUM_STUFF
+from ocrl_studies.rollouts import SegmentKinds
 from ocrl_studies.runs import open_run
-from ocrl_studies.sources import Mixed, Rollouts, Source
-
-SCENE_KINDS = ("background", "thing")
+from ocrl_studies.sources import Mixed, Source
 
 
 def pretrain_backbone(cfg: DictConfig) -> Path:
@@ -117,24 +115,23 @@ def make_probe(
     bank = evaluation_clips(source.training_videos(), 1, 2 * len(unseen), image_size=size)
     if "segments" not in bank[0]:
         return None
-    names = SEGMENT_KINDS if isinstance(source, Rollouts) else SCENE_KINDS
-    frames, kinds = stack(bank, "video"), segment_kinds(stack(bank, "segments"), names)
-    unseen_kinds = segment_kinds(stack(unseen, "segments"), names)
-    return NeighbourProbe(frames, kinds, stack(unseen, "video"), unseen_kinds, names)
+    frames, kinds = stack(bank, "video"), segment_kinds(stack(bank, "segments"), source.kinds)
+    unseen_kinds = segment_kinds(stack(unseen, "segments"), source.kinds)
+    return NeighbourProbe(frames, kinds, stack(unseen, "video"), unseen_kinds, source.kinds.names)
 
 
-def segment_kinds(segments: Tensor, names: tuple[str, ...]) -> Tensor:
-    """Return the kind of each true segment of a maze, walls merged, or of a scene.
+def segment_kinds(segments: Tensor, kinds: SegmentKinds) -> Tensor:
+    """Return the kind of each true segment, in which stuff has been merged.
 
     Example:
-        >>> segment_kinds(torch.tensor([1, 2, 12290, 16385]), SEGMENT_KINDS).tolist()
+        >>> maze = SegmentKinds(("sky", "floor", "wall", "picture", "object"), num_stuff=3)
+        >>> segment_kinds(torch.tensor([1, 2, 12290, 16385]), maze).tolist()
         [1, 2, 3, 4]
-        >>> segment_kinds(torch.tensor([0, 1, 5]), SCENE_KINDS).tolist()
+        >>> segment_kinds(torch.tensor([0, 1, 5]), SegmentKinds()).tolist()
         [0, 1, 1]
     """
-    if names == SCENE_KINDS:
-        return segments.clamp(max=1)
-    return torch.where(segments < NUM_STUFF, segments, segments // SEGMENT_STRIDE)
+    thing = (segments // SEGMENT_STRIDE).clamp(kinds.num_stuff, len(kinds.names) - 1)
+    return torch.where(segments < kinds.num_stuff, segments, thing)
 
 
 def stack(clips: Subset[Clip], entry: str, num: int | None = None) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -15,8 +14,8 @@ from ocrl.errors import UsageError
 from ocrl.visualization import Image, save_video
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.videos import film
-from ocrl_envs.maze.policies import make_policy
-from ocrl_studies.environments import settings
+from ocrl_studies.environments import make_environments, settings
+from ocrl_studies.rollouts import rollout_policy
 from ocrl_studies.stages.evaluation import load_agent
 
 DECISIONS_PER_SECOND = 15
@@ -52,14 +51,15 @@ def film_agent(cfg: DictConfig) -> Image:
 
 def film_policy(cfg: DictConfig) -> Image:
     """Film what a policy without learning sees, beside the map."""
-    kwargs = {**settings(cfg.env.kwargs), **settings(cfg.variation)}
-    env = gymnasium.make(cfg.env.id, render_mode="rgb_array", **kwargs)
-    policy = make_policy(cfg.policy, env, cfg.seed)
-    frame, _ = env.reset(seed=cfg.seed)
-    pictures: list[Any] = [env.render()]
+    variation = OmegaConf.create({**settings(cfg.variation), "render_mode": "rgb_array"})
+    environments = make_environments(cfg.env, variation, 1)
+    policy = rollout_policy(cfg.policy, environments, cfg.seed)
+    observations, _ = environments.reset(seed=cfg.seed)
+    pictures: list[Any] = []
     for _ in tqdm(range(cfg.steps), unit="step"):
-        frame, _, _, truncated, _ = env.step(policy(frame[None])[0])
-        pictures.append(env.render())
-        if truncated:
+        pictures += environments.render() or ()
+        observations, _, terminations, truncations, _ = environments.step(policy(observations))
+        if terminations[0] or truncations[0]:
             break
+    environments.close()
     return np.stack(pictures)

@@ -46,9 +46,9 @@ def _objection(env: DictConfig, variation: DictConfig | None) -> str | None:
         return "there is none"
     spec = find_spec(env)
     kwargs = {**spec.kwargs, **settings(env.kwargs), **settings(variation)}
-    creator = spec.entry_point if callable(spec.entry_point) else None
+    entry = spec.entry_point or spec.vector_entry_point
     try:
-        (creator or load_env_creator(str(spec.entry_point)))(**kwargs).close()
+        (entry if callable(entry) else load_env_creator(str(entry)))(**kwargs).close()
     except (TypeError, ocrl_envs.errors.UsageError) as error:
         return " ".join(str(error).split())
     except gymnasium.error.Error:

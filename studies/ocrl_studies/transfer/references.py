@@ -11,14 +11,12 @@ from ocrl_studies.core.record import open_record
 from ocrl_studies.environments import make_environments, selected
 from ocrl_studies.rollouts import rollout_policy
 from ocrl_studies.transfer.cell import EPISODES, SHARED, play_watched
-from ocrl_studies.transfer.comparison import ORACLE, RANDOM
-
-REFERENCES = (RANDOM, "wandering", "wall_follower", ORACLE)
+from ocrl_studies.transfer.comparison import RANDOM
 
 
 def reference_policies(cfg: DictConfig) -> tuple[str, ...]:
-    """Return the policies that an environment has: all those of mazes, elsewhere the random one."""
-    return REFERENCES if cfg.env.simulator == "maze" else (RANDOM,)
+    """Return the policies that a world is played with beside the agents: ``env.policies``."""
+    return tuple(cfg.env.get("policies", [RANDOM]))
 
 
 def reference_episodes(cfg: DictConfig, policy: str, condition: str) -> Path:

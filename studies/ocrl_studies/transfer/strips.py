@@ -13,10 +13,9 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 from ocrl.visualization import Image, enlarge, image_grid, segmentation_strip
 from ocrl.wrappers.token_stream import TokenStream
 from ocrl_agents.finetuning import VecFrameObservation
-from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
-from ocrl_envs.maze.rendering.topdown import draw_map
-from ocrl_envs.maze.simulation import Simulation
-from ocrl_envs.maze.vector import MazeVectorEnv
+from ocrl_agents.vec_env import VecSlotObservation
+from ocrl_envs.protocols import HasMap
+from ocrl_studies.environments import world_of
 
 HEIGHT = 128
 SMALLEST_MAP = 192
@@ -35,10 +34,11 @@ class Watched(VecEnvWrapper):
         super().__init__(venv)
         self._num_frames, self._every = num_frames, every
         self._stream = _stream_of(venv)
-        self._mazes = _mazes_of(venv)
+        world = world_of(venv)
+        self._world = world if isinstance(world, HasMap) else None
         self._frames: list[Image] = []
         self._masks: list[npt.NDArray[np.float32]] = []
-        self._trail: list[npt.NDArray[np.float64]] = []
+        self._trail: list[npt.NDArray[np.floating[Any]]] = []
         self._map: Image | None = None
         self._step = 0
         self._watching = False
@@ -78,8 +78,8 @@ class Watched(VecEnvWrapper):
     def _note(self) -> None:
         if not self._watching:
             return
-        if self._mazes is not None:
-            self._trail.append(self._mazes.state.position[0].copy())
+        if self._world is not None:
+            self._trail.append(self._world.places()[0])
         if self._step % self._every:
             return
         frame = self._frame()
@@ -87,16 +87,16 @@ class Watched(VecEnvWrapper):
             self._frames.append(frame.copy())
         if self._stream is not None and self._stream.last_masks is not None:
             self._masks.append(self._stream.last_masks[0])
-        if self._mazes is not None:
+        if self._world is not None:
             size = max(SMALLEST_MAP, HEIGHT * (2 if self._masks else 1))
-            self._map = _without_margin(draw_map(self._mazes, 0, np.array(self._trail), size))
+            self._map = _without_margin(self._world.draw_map(0, np.array(self._trail), size))
         self._watching = len(self._frames) < self._num_frames
 
     def _frame(self) -> Image | None:
         if self._stream is not None and self._stream.last_frames is not None:
             seen: Image = self._stream.last_frames[0]
             return seen
-        return None if self._mazes is None else self._mazes.draw()[0]
+        return None if self._world is None else self._world.frames()[0]
 
 
 def _stream_of(venv: VecEnv) -> TokenStream | None:
@@ -104,12 +104,6 @@ def _stream_of(venv: VecEnv) -> TokenStream | None:
     frames = unwrap_vec_wrapper(venv, VecFrameObservation)
     wrapper = frames if tokens is None else tokens
     return None if wrapper is None else wrapper.stream
-
-
-def _mazes_of(venv: VecEnv) -> Simulation | None:
-    base = venv.unwrapped
-    envs: Any = base.envs.unwrapped if isinstance(base, GymnasiumVecEnv) else None
-    return envs.simulation if isinstance(envs, MazeVectorEnv) else None
 
 
 def _without_margin(image: Image) -> Image:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.layout.layout import Layout
-from ocrl_envs.maze.rendering.views import SEGMENT_STRIDE
+from ocrl_envs.protocols import SEGMENT_STRIDE
 
 MAY_START, MAY_GOAL, MAY_APPLE = 1, 2, 4
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,7 @@ class Trails:
 
 
 def draw_map(
-    simulation: Simulation, index: int, trail: npt.NDArray[np.float64], size: int
+    simulation: Simulation, index: int, trail: npt.NDArray[np.floating[Any]], size: int
 ) -> Image:
     """Return a map of one maze, north up, uint8 (size, size, 3).
 
@@ -107,7 +108,7 @@ class _Pen:
         canvas, east, south = self._around(x, y, radius)
         canvas[east**2 + south**2 < radius**2] = colour
 
-    def way(self, places: npt.NDArray[np.float64]) -> None:
+    def way(self, places: npt.NDArray[np.floating[Any]]) -> None:
         """Draw a way, its end stronger than its beginning; jumps stay gaps."""
         before, after = places[:-1], places[1:]
         walked = np.abs(after - before).max(axis=1, initial=0) < 0.5

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ocrl_envs.protocols import SEGMENT_STRIDE
+
 SEGMENT_KINDS = ("sky", "floor", "wall", "picture", "object")
-SEGMENT_STRIDE = 4096
+NUM_STUFF = SEGMENT_KINDS.index("picture")
 SKY, FLOOR, WALL, PICTURE, OBJECT = (SEGMENT_STRIDE * kind for kind in range(5))
 
 

@@ -6,12 +6,9 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import pytest
 from gymnasium.vector import AutoresetMode
 
-from ocrl.errors import UsageError
 from ocrl_envs.maze.rendering.views import OBJECT
-from ocrl_studies.maze_truth import describe_maze
 
 RAYS = 16
 SHAPES = slice(4, 9)
@@ -34,7 +31,7 @@ def mazes(num_envs: int = 48, level: str = "collect_good_objects", steps: int = 
 
 def test_tokens_of_visible_things_are_where_their_pixels_are() -> None:
     envs = mazes()
-    tokens, truth = describe_maze(envs), envs.ground_truth()
+    tokens, truth = envs.unwrapped.describe(), envs.ground_truth()
     seen = 0
     for token, segments, depth in zip(tokens, truth.segments, truth.depth, strict=True):
         for k, thing in enumerate(token[:-1]):
@@ -56,7 +53,7 @@ def test_tokens_of_visible_things_are_where_their_pixels_are() -> None:
 
 def test_kinds_are_told_by_their_looks() -> None:
     envs = mazes(level="nav_maze_1")
-    things = describe_maze(envs)[:, :-1]
+    things = envs.unwrapped.describe()[:, :-1]
     goals, apples = things[:, :1][things[:, :1, 0] > 0], things[:, 1:][things[:, 1:, 0] > 0]
     assert len(goals) > 1
     assert len(apples) > 3
@@ -69,7 +66,7 @@ def test_kinds_are_told_by_their_looks() -> None:
 
 def test_what_is_not_visible_leaves_no_trace() -> None:
     envs = mazes(level="nav_maze_1")
-    before, truth = describe_maze(envs), envs.ground_truth()
+    before, truth = envs.unwrapped.describe(), envs.ground_truth()
     state = envs.unwrapped.simulation.state
     hidden = np.flatnonzero((truth.object_pixels == 0).all(1))
     assert len(hidden) > 3
@@ -78,14 +75,14 @@ def test_what_is_not_visible_leaves_no_trace() -> None:
         back = 0.3 * np.array([np.cos(state.heading[i]), np.sin(state.heading[i])])
         state.place[i] = state.position[i] - back
         state.kind[i] = state.kind[i, ::-1]
-    np.testing.assert_array_equal(describe_maze(envs)[hidden], before[hidden])
+    np.testing.assert_array_equal(envs.unwrapped.describe()[hidden], before[hidden])
 
 
 def test_rays_end_at_the_walls_that_a_walk_along_them_meets() -> None:
     envs = mazes(level="nav_maze_1", steps=30)
     simulation, state = envs.unwrapped.simulation, envs.unwrapped.simulation.state
     state.present[:] = False
-    rays = 1 / describe_maze(envs)[:, -1, 14 : 14 + RAYS] - 1
+    rays = 1 / envs.unwrapped.describe()[:, -1, 14 : 14 + RAYS] - 1
     angles = np.arctan((2 + 4 * np.arange(RAYS) + 0.5 - 32) / 32)
     errors = []
     for i in range(6):
@@ -114,14 +111,27 @@ def test_velocity_is_seen_from_the_agent() -> None:
         envs = mazes(8, "seekavoid_arena_1")
         for _ in range(3):
             envs.step(np.full(8, action))
-        velocity = describe_maze(envs)[:, -1, -2:]
+        velocity = envs.unwrapped.describe()[:, -1, -2:]
         assert (sign * velocity[:, axis] > 0.4).mean() > 0.5
         assert np.abs(velocity).max() <= 1 + 1e-5
         # some slide along a wall
         assert np.median(np.abs(velocity[:, 1 - axis])) < 1e-5
 
 
-def test_other_environments_are_refused() -> None:
-    envs = gymnasium.make_vec("CartPole-v1", 2)
-    with pytest.raises(UsageError, match="simulator=maze"):
-        describe_maze(envs)
+def test_more_things_than_the_level_has_take_the_places_of_those_out_of_sight() -> None:
+    envs = gymnasium.make_vec(
+        "ocrl_envs:ocrl/NavMaze-v0",
+        64,
+        vectorization_mode="vector_entry_point",
+        level="collect_good_objects",
+        shift="count",
+    )
+    envs.reset(seed=3)
+    tokens, truth = envs.unwrapped.describe(), envs.unwrapped.ground_truth()
+    assert tokens.shape[1:] == mazes(1).unwrapped.describe().shape[1:]
+    visible = (truth.object_pixels > 0).sum(1)
+    np.testing.assert_array_equal((tokens[:, :-1, 0] > 0).sum(1), np.minimum(visible, 20))
+    own = truth.object_pixels[:, :20] > 0
+    plain = tokens[:, :-1][own][:, 0]
+    assert plain.all()
+    assert (truth.object_pixels[:, 20:] > 0).any(1).sum() > 5

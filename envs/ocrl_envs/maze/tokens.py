@@ -1,24 +1,21 @@
-"""Mazes as a perfect slot encoder would see them: what is in the frame, and nothing else."""
+"""Tokens: mazes as a perfect slot encoder would see them, what is in the frame and nothing else."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import VectorEnv
 
-from ocrl.errors import UsageError
 from ocrl_envs.maze.appearance.objects import DIAMOND, KINDS, pack_kinds
-from ocrl_envs.maze.dynamics.motion import TOP_SPEED
-from ocrl_envs.maze.ground_truth import GroundTruth
-from ocrl_envs.maze.vector import MazeVectorEnv
+from ocrl_envs.maze.ground_truth import GroundTruth, observe_truth
+from ocrl_envs.maze.observations import own_velocity
+from ocrl_envs.maze.simulation import Simulation
 
 Array = npt.NDArray[np.float32]
 
 
-def describe_maze(envs: VectorEnv[Any, Any, Any], num_rays: int = 16) -> Array:
+def describe(simulation: Simulation, num_rays: int = 16) -> Array:
     """Return a token for each thing of each maze, and a last one for the walls.
 
     Things have the coordinates that `describe_things` names, zeros but for those; a thing that no
@@ -26,32 +23,43 @@ def describe_maze(envs: VectorEnv[Any, Any, Any], num_rays: int = 16) -> Array:
     is, 1 / (1 + cells), along rays from the left edge of the view to the right, and the agent's
     velocity ahead and to the right as a fraction of the top speed.
 
+    There are as many tokens under every shift. Where a maze has more things than its level, the
+    surplus is shown in the places of things that are not visible, the nearest first.
+
     Args:
-        envs: embedded mazes.
+        simulation: the mazes.
         num_rays: columns of the frame whose distance is told.
 
     Returns:
-        float32 (N, K + 1, D) of N mazes with K things each.
-
-    Raises:
-        UsageError: these are no embedded mazes.
+        float32 (N, K + 1, D) of N mazes whose level has K things.
     """
-    mazes = envs.unwrapped
-    if not isinstance(mazes, MazeVectorEnv):
-        raise UsageError(
-            f"encoder=ground_truth is what the embedded maze knows of itself, not {mazes}: choose "
-            "simulator=maze, or another encoder"
-        )
-    truth = mazes.ground_truth()
-    things = describe_things(truth)
+    truth, level = observe_truth(simulation), simulation.level
+    things = fit(describe_things(truth), int(level.has_goal) + level.num_good + level.num_bad)
     surroundings = np.concatenate(
-        [look_around(truth, num_rays), own_velocity(truth, mazes.simulation.state.velocity)], axis=1
+        [look_around(truth, num_rays), own_velocity(simulation)[:, :2]], axis=1
     )
     num_mazes, num_things, width = things.shape
     tokens = np.zeros((num_mazes, num_things + 1, width + surroundings.shape[1]), np.float32)
     tokens[:, :-1, :width] = things
     tokens[:, -1, width:] = surroundings
     return tokens
+
+
+def fit(things: Array, num_tokens: int) -> Array:
+    """Put the visible things of each maze in so many tokens, (N, K, D); the furthest may be lost.
+
+    >>> things = np.zeros((1, 4, 2), np.float32)
+    >>> things[0, [0, 2, 3], 0], things[0, [0, 2, 3], 1] = 1, [0.1, 0.2, 0.3]
+    >>> fit(things, 2)[0].tolist() == things[0, [0, 3]].tolist()
+    True
+    """
+    kept = things[:, :num_tokens].copy()
+    for own, surplus in zip(kept, things[:, num_tokens:], strict=True):
+        visible = surplus[surplus[:, 0] > 0]
+        nearest = visible[np.argsort(-visible[:, 1], kind="stable")]
+        free = np.flatnonzero(own[:, 0] == 0)[: len(nearest)]
+        own[free] = nearest[: len(free)]
+    return kept
 
 
 def describe_things(truth: GroundTruth) -> Array:
@@ -96,11 +104,3 @@ def look_around(truth: GroundTruth, num_rays: int) -> Array:
     distances = truth.depth[:, size // 2, columns] * np.hypot(1, slopes)
     nearness: Array = (1 / (1 + distances)).astype(np.float32)
     return nearness
-
-
-def own_velocity(truth: GroundTruth, velocity: Array) -> Array:
-    """Return the velocity (N, 2) ahead and to the right, as a fraction of the top speed."""
-    cos, sin = np.cos(truth.heading), np.sin(truth.heading)
-    east, south = velocity.T
-    ahead, right = east * cos + south * sin, south * cos - east * sin
-    return np.stack([ahead, right], axis=1).astype(np.float32) / np.float32(TOP_SPEED)

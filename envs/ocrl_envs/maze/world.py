@@ -1,0 +1,87 @@
+"""The maze as a world: what it offers beyond Gymnasium, see ``ocrl_envs.protocols``."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.ground_truth import observe_truth
+from ocrl_envs.maze.policies import POLICIES, Policy
+from ocrl_envs.maze.rendering.topdown import draw_map
+from ocrl_envs.maze.rendering.views import NUM_STUFF, SEGMENT_KINDS
+from ocrl_envs.maze.simulation import Simulation
+from ocrl_envs.maze.tokens import describe
+
+
+class MazeWorld:
+    """Ground truth, tokens, policies, layouts and map of N mazes; N = 1 of a single one.
+
+    Attributes:
+        simulation: the mazes.
+    """
+
+    simulation: Simulation
+    segment_kinds = SEGMENT_KINDS
+    num_stuff = NUM_STUFF
+    policies = tuple(POLICIES)
+    rollout_policy = "mixed"
+
+    def annotations(self) -> dict[str, npt.NDArray[Any]]:
+        """Return segments (N, H, W), position (N, 2) and heading (N,) of the current frames."""
+        truth = observe_truth(self.simulation)
+        return {
+            "segments": truth.segments,
+            "position": truth.position,
+            "heading": truth.heading,
+        }
+
+    @property
+    def draws(self) -> bool:
+        """Whether observations are drawn; they are black otherwise."""
+        return self.simulation.draws
+
+    @draws.setter
+    def draws(self, draws: bool) -> None:
+        self.simulation.draws = draws
+
+    def describe(self) -> npt.NDArray[np.float32]:
+        """Return a token for each thing, and a last one for the walls: see ``tokens.describe``."""
+        return describe(self.simulation)
+
+    def make_policy(self, name: str, seed: int = 0) -> Policy:
+        """Return a policy that acts in these mazes.
+
+        Args:
+            name: "random", "wandering", "wall_follower", "oracle" or "mixed".
+            seed: of its random choices.
+
+        Raises:
+            UsageError: there is no such policy.
+        """
+        if name not in POLICIES:
+            near = difflib.get_close_matches(name, POLICIES, n=1, cutoff=0.0)[0]
+            raise UsageError(f"no policy {name!r}: choose {near!r} or another of {list(POLICIES)}")
+        return POLICIES[name](self.simulation, seed)
+
+    @property
+    def num_layouts(self) -> int:
+        """How many layouts episodes are drawn from."""
+        return len(self.simulation.layouts)
+
+    def frames(self) -> npt.NDArray[np.uint8]:
+        """Return what the agents see, uint8 (N, H, W, 3)."""
+        return self.simulation.draw()
+
+    def places(self) -> npt.NDArray[np.float32]:
+        """Return where the agents are, float32 (N, 2), x and y in cells."""
+        return self.simulation.state.position.copy()
+
+    def draw_map(
+        self, index: int, trail: npt.NDArray[np.floating[Any]], size: int
+    ) -> npt.NDArray[np.uint8]:
+        """Return a map of one maze with the way of its agent, uint8 (size, size, 3)."""
+        return draw_map(self.simulation, index, trail, size)
