@@ -35,6 +35,7 @@ def collect_rollouts(
     *,
     seed: int,
     extras: Extras | None = None,
+    skip_first: int = 0,
     description: str = "",
     overwrite: bool = False,
     progress: bool = True,
@@ -56,6 +57,8 @@ def collect_rollouts(
         extras: returns further observations of the current frames, each (num_envs, ...). Needs
             ``AutoresetMode.NEXT_STEP``: with the other mode the last frame of an episode is gone
             when it could be asked.
+        skip_first: steps at the beginning of each episode that are played but not stored, where
+            its first frames show what the others never do.
         description: stored with the dataset.
         overwrite: replace a dataset of the same name.
         progress: show a progress bar.
@@ -87,7 +90,7 @@ def collect_rollouts(
             jpeg_encoding=False,
         )
         with tqdm(total=num_steps, desc=dataset_id, unit="step", disable=not progress) as bar:
-            for episode in _episodes(env, policy, observations, num_steps, extras, bar):
+            for episode in _episodes(env, policy, observations, num_steps, extras, skip_first, bar):
                 storage.update_episodes([episode])
         storage.update_metadata(
             {
@@ -174,6 +177,7 @@ class _Episode:
     """One running episode."""
 
     observations: dict[str, list[NDArray[Any]]]
+    to_skip: int = 0
     actions: list[Any] = field(default_factory=list)
     rewards: list[float] = field(default_factory=list)
     terminations: list[bool] = field(default_factory=list)
@@ -199,11 +203,12 @@ def _episodes(
     observations: NDArray[Any],
     num_steps: int,
     extras: Extras | None,
+    skip_first: int,
     bar: tqdm[Any],
 ) -> Iterator[EpisodeBuffer]:
     """Step the environments, and yield each episode as it ends, the unfinished ones last."""
     same_step = env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
-    running = [_Episode(_lists(row)) for row in _rows(observations, extras)]
+    running = [_Episode(_lists(row), skip_first) for row in _rows(observations, extras)]
     ended = np.zeros(env.num_envs, dtype=np.bool_)
     stored = 0
     while stored < num_steps:
@@ -211,11 +216,14 @@ def _episodes(
         observations, rewards, terminations, truncations, infos = env.step(actions)
         for i, row in enumerate(_rows(observations, extras)):
             if ended[i]:
-                running[i] = _Episode(_lists(row))
+                running[i] = _Episode(_lists(row), skip_first)
                 ended[i] = False
                 continue
             episode = running[i]
             has_ended = bool(terminations[i] or truncations[i])
+            if episode.to_skip and not has_ended:
+                running[i] = _Episode(_lists(row), episode.to_skip - 1)
+                continue
             last = {"frames": infos["final_obs"][i]} if same_step and has_ended else row
             episode.see(last)
             episode.actions.append(np.array(actions[i]))
@@ -225,7 +233,7 @@ def _episodes(
             stored += 1
             if has_ended:
                 yield episode.buffer()
-                running[i] = _Episode(_lists(row))
+                running[i] = _Episode(_lists(row), skip_first)
                 ended[i] = not same_step
         bar.update(min(stored, num_steps) - bar.n)
     for episode in running:

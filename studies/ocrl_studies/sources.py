@@ -95,6 +95,7 @@ class Rollouts(Source):
         policy: str,
         num_envs: int,
         num_steps: DictConfig,
+        skip_first: int,
         in_memory: bool,
     ) -> None:
         self.run_name = run_name
@@ -103,6 +104,7 @@ class Rollouts(Source):
         self.policy = policy
         self.num_envs = num_envs
         self.num_steps = num_steps
+        self.skip_first = skip_first
         self.in_memory = in_memory
 
     @property
@@ -151,6 +153,7 @@ class Rollouts(Source):
             self.num_steps[split],
             seed=self.seed,
             extras=ground_truth(environments),
+            skip_first=self.skip_first,
             description=f"{self.policy} policy in {self.env.id}, {split} split",
             overwrite=overwrite,
         )
@@ -166,6 +169,7 @@ class Rollouts(Source):
         return {
             "data.policy": self.policy,
             "data.num_steps": self.num_steps[split],
+            **({"data.skip_first": self.skip_first} if self.skip_first else {}),
             "env.id": self.env.id,
             "env.kwargs": settings(self.env.kwargs),
             "variation": settings(self._variation(split)),

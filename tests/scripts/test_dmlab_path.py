@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import minari
 import pytest
 
 STAND_IN = Path(__file__).parents[1] / "envs" / "dmlab"
@@ -51,6 +52,9 @@ def test_encoder_agent_and_transfer(run: Run, home: Path, simulator: str) -> Non
     where = [f"simulator={simulator}", SHORT]
     code, _, err = run("pretrain_slots.py", *where, *TINY_PRETRAINING)
     assert code == 0, err
+    rollouts = minari.load_dataset(f"ocrl/nav_maze_1-{simulator}/train-v0")
+    lengths = {len(episode.actions) for episode in rollouts.iterate_episodes()}
+    assert max(lengths) == 15 - 8  # without the frames that show the ring
     code, _, err = run("train_agent.py", *where, *TINY_AGENT)
     assert code == 0, err
     code, _, err = run("evaluate_transfer.py", *where, "episodes=2", "num_envs=2")

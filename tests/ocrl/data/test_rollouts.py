@@ -89,6 +89,17 @@ def test_episodes_hold_what_happened(mode: AutoresetMode) -> None:
     assert ended >= 3
 
 
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_first_steps_are_played_but_not_stored(mode: AutoresetMode) -> None:
+    dataset = collect(mode, num_steps=12, skip_first=2)
+    assert dataset.total_steps >= 12
+    for episode in dataset.iterate_episodes():
+        number, _, first = episode.observations["frames"][0, 0, 0].tolist()
+        assert first == 2
+        assert episode.actions.tolist() == [3, 4][: len(episode.actions)]
+        assert len(episode.actions) in (1, 2 if number else 1)
+
+
 def test_both_autoresets_give_the_same_episodes() -> None:
     first = {
         tuple(episode.observations["frames"][:, 0, 0].ravel())
