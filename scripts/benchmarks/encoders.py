@@ -79,6 +79,7 @@ def measure_small(budget: float) -> None:
 def small_encoders() -> list[str]:
     """Return the encoders that are pretrained on small frames, the default one first."""
     names = sorted(path.stem for path in (find_configs() / "encoder").glob("*.yaml"))
+    names.remove("custom")  # which has no model
     found = []
     for name in names:
         encoder = compose("pretrain_slots", [f"encoder={name}"]).encoder
