@@ -166,6 +166,7 @@ class VecSlotObservation(VecEnvWrapper):
         image_key: which entry of a Dict observation is the image. None: the only one there is.
         dtype: "float32", or "float16" to store dense grids in half the memory.
         device: where to encode. None: where the encoder is.
+        precision: to encode in, "float32", "bfloat16", or "auto": bfloat16 where the device has it.
 
     Attributes:
         stream: what encodes, and keeps the slots.
@@ -182,6 +183,7 @@ class VecSlotObservation(VecEnvWrapper):
         image_key: str | None = None,
         dtype: str = "float32",
         device: str | None = None,
+        precision: str = "float32",
     ) -> None:
         self.stream = TokenStream(
             encoder,
@@ -190,6 +192,7 @@ class VecSlotObservation(VecEnvWrapper):
             image_key=image_key,
             dtype=dtype,
             device=device,
+            precision=precision,
         )
         super().__init__(venv, observation_space=self.stream.space)
 

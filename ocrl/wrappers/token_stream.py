@@ -16,6 +16,7 @@ from ocrl.checkpoints import load_encoder
 from ocrl.data.clips import resize
 from ocrl.encoder import Encoder, EncoderOutput
 from ocrl.errors import UsageError
+from ocrl.wrappers.precision import choose_precision
 
 TOKENS = "tokens"
 """The key of the tokens in a Dict observation."""
@@ -37,9 +38,12 @@ class TokenStream:
         image_key: which entry of a Dict observation is the image. None: the only one there is.
         dtype: of the tokens, "float32" or "float16".
         device: where to encode. None: where the encoder is.
+        precision: to encode in, "float32", "bfloat16", or "auto": bfloat16 where the device has it.
+            What is carried from frame to frame is float32 in any case.
 
     Attributes:
         space: the observation space of a single environment with tokens in place of the image.
+        precision: "float32" or "bfloat16".
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class TokenStream:
         image_key: str | None = None,
         dtype: str = "float32",
         device: str | None = None,
+        precision: str = "float32",
     ) -> None:
         if dtype not in _DTYPES:
             raise UsageError(f"tokens can be float32 or float16, not {dtype!r}: choose one of them")
@@ -58,6 +63,7 @@ class TokenStream:
         if not isinstance(encoder, Encoder):
             encoder = load_encoder(encoder)
         self.encoder = encoder.eval() if device is None else encoder.to(device).eval()
+        self.precision = choose_precision(precision, encoder.device)
         self._dtype = _DTYPES[dtype]
         self.num_envs = num_envs
         self.space = _token_space(observation_space, self.image_key, encoder, dtype)
@@ -165,7 +171,12 @@ class TokenStream:
         self, frames: Tensor, state: Tensor | None, is_first: npt.NDArray[np.bool_]
     ) -> EncoderOutput:
         device = self.encoder.device
-        return self.encoder.step(frames.to(device), state, torch.from_numpy(is_first).to(device))
+        first = torch.from_numpy(is_first).to(device)
+        is_half = self.precision == "bfloat16"
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_half):
+            output = self.encoder.step(frames.to(device), state, first)
+        carried = None if output.state is None else output.state.float()
+        return EncoderOutput(output.tokens.float(), output.masks, carried)
 
     def _to_numpy(self, tokens: Tensor) -> npt.NDArray[Any]:
         array = tokens.to(self._dtype).cpu().numpy()

@@ -59,8 +59,10 @@ def make_token_environments(
         venv = GymnasiumVecEnv(GroundTruthObservation(silent, truth_tokens))
     else:
         frames = GymnasiumVecEnv(make_environments(env, variation, num_envs))
-        wrapper = VecFrameObservation if agent.encoder.finetune else VecSlotObservation
-        venv = wrapper(frames, encoder)
+        if agent.encoder.finetune:
+            venv = VecFrameObservation(frames, encoder)
+        else:
+            venv = VecSlotObservation(frames, encoder, precision=agent.agent.precision)
     return VecPreviousStep(venv) if agent.agent.previous_step else venv
 
 

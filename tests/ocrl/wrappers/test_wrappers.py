@@ -16,7 +16,9 @@ from torch import Tensor
 from ocrl.encoder import Encoder, EncoderOutput
 from ocrl.errors import UsageError
 from ocrl.wrappers import SlotObservation, VectorSlotObservation
+from ocrl.wrappers.precision import choose_precision
 from ocrl.wrappers.token_stream import TokenStream
+from ocrl.zoo import create_encoder
 
 SIZE = (8, 8)
 LENGTHS = (3, 1, 5, 2)
@@ -299,6 +301,33 @@ def test_half_precision() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+def test_bfloat16_gives_nearly_the_same_tokens_and_carries_float32() -> None:
+    torch.manual_seed(0)
+    encoder = create_encoder("slotcontrast", num_slots=4, slot_dim=16, recurrent=True)
+    space = gym.spaces.Box(0, 255, (64, 64, 3), np.uint8)
+    frames = np.random.default_rng(0).integers(0, 256, (6, 4, 64, 64, 3), dtype=np.uint8)
+    running = np.zeros(4, np.bool_)
+    seen = {}
+    for precision in ("float32", "bfloat16"):
+        stream = TokenStream(encoder, space, 4, precision=precision)
+        stream.reset(frames[0])
+        seen[precision] = np.stack([stream.step(f, running)[0] for f in frames[1:]])
+        assert seen[precision].dtype == np.float32
+        assert stream.state is not None
+        assert stream.state.dtype == torch.float32
+    exact, rounded = seen.values()
+    assert 0 < np.linalg.norm(rounded - exact) < 0.02 * np.linalg.norm(exact)
+
+
+def test_precision_is_that_of_the_hardware_or_an_error() -> None:
+    cpu = torch.device("cpu")
+    native = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    assert choose_precision("auto", cpu) == ("bfloat16" if native else "float32")
+    assert choose_precision("bfloat16", cpu) == "bfloat16"
+    with pytest.raises(UsageError, match="one of auto, float32, bfloat16"):
+        choose_precision("float16", cpu)
+
+
 def test_passes_check_env() -> None:
     for key in ("", "pixels"):
         env = SlotObservation(Flicker(key=key, lengths=(3,)), RecurrentEncoder())
