@@ -18,7 +18,7 @@ from ocrl.encoders.boxes import (
 )
 from ocrl.modules.cells import CellEncoder
 from ocrl.modules.distributions import gaussian_log_density
-from ocrl.modules.glimpses import GlimpseDecoder, GlimpseEncoder
+from ocrl.modules.glimpses import SPACE_DECODER, SPACE_ENCODER, GlimpseDecoder, GlimpseEncoder
 from ocrl.modules.mixture_background import Background, MixtureBackground
 from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence, gaussian
 from ocrl.modules.schedules import Linear
@@ -118,8 +118,8 @@ class Space(FrameBoxEncoder):
         self.heads = nn.ModuleDict(
             {name: nn.Conv2d(cells.out_dim, dim, 1) for name, dim in heads.items()}
         )
-        self.what_encoder = GlimpseEncoder(what_dim, width)
-        self.decoder = GlimpseDecoder(what_dim, width)
+        self.what_encoder = GlimpseEncoder(what_dim, SPACE_ENCODER, width)
+        self.decoder = GlimpseDecoder(what_dim, SPACE_DECODER, width)
         self.background = background
         self.presence_prior = presence_prior
         self.scale_prior = scale_prior

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
@@ -10,28 +12,81 @@ from ocrl.modules.convolutions import conv_block, narrow, upsampling_block
 from ocrl.modules.noise import gaussian
 
 
+class Layer(NamedTuple):
+    """A convolution of a glimpse encoder, before CELU and group normalisation."""
+
+    dim: int
+    kernel: int
+    stride: int
+    padding: int
+    groups: int
+
+
+class Upsampling(NamedTuple):
+    """A sub-pixel convolution of a glimpse decoder, and whether a 3x3 convolution refines it."""
+
+    dim: int
+    factor: int
+    groups: int
+    refined: bool
+
+
+SPACE_ENCODER = (
+    Layer(16, 3, 1, 1, 4),
+    Layer(32, 4, 2, 1, 8),
+    Layer(32, 3, 1, 1, 4),
+    Layer(64, 4, 2, 1, 8),
+    Layer(128, 4, 2, 1, 8),
+    Layer(256, 4, 1, 0, 16),
+)
+SPACE_DECODER = (
+    Upsampling(256, 1, 16, False),
+    Upsampling(128, 2, 16, True),
+    Upsampling(128, 2, 16, True),
+    Upsampling(64, 2, 8, True),
+    Upsampling(32, 2, 8, True),
+    Upsampling(16, 2, 4, True),
+)
+SCALOR_ENCODER = (
+    Layer(16, 4, 2, 1, 4),
+    Layer(32, 4, 2, 1, 8),
+    Layer(64, 4, 2, 1, 8),
+    Layer(64, 3, 1, 1, 8),
+    Layer(128, 4, 1, 0, 16),
+)
+SCALOR_DECODER = (
+    Upsampling(128, 1, 16, False),
+    Upsampling(64, 4, 8, False),
+    Upsampling(64, 2, 8, False),
+    Upsampling(32, 2, 8, False),
+    Upsampling(16, 2, 4, True),
+)
+"""Layers for glimpses of 32x32 pixels (arXiv 2001.02407 and 1910.02384, authors' code)."""
+
+
 class GlimpseEncoder(nn.Module):
-    """Glimpses of 32x32 pixels to Gaussians over what is in them (SPACE, arXiv 2001.02407).
+    """Glimpses of 32x32 pixels to Gaussians over what is in them.
 
     Args:
         what_dim: width of the code.
+        layers: ending in a single vector.
         width: share of the published channels and groups.
     """
 
     size = (32, 32)
 
-    def __init__(self, what_dim: int, width: float = 1.0) -> None:
+    def __init__(self, what_dim: int, layers: tuple[Layer, ...], width: float = 1.0) -> None:
         super().__init__()
-        channels = narrow([16, 32, 32, 64, 128, 256], width)
-        groups = narrow([4, 8, 4, 8, 8, 16], width)
-        kernels, strides, paddings = (3, 4, 3, 4, 4, 4), (1, 2, 1, 2, 2, 1), (1, 1, 1, 1, 1, 0)
-        layers = []
-        for i, in_dim in enumerate([3, *channels[:-1]]):
-            layers += conv_block(
-                in_dim, channels[i], kernels[i], strides[i], padding=paddings[i], groups=groups[i]
+        blocks: list[nn.Module] = []
+        before = 3
+        for layer in layers:
+            dim, groups = narrow([layer.dim, layer.groups], width)
+            blocks += conv_block(
+                before, dim, layer.kernel, layer.stride, padding=layer.padding, groups=groups
             )
-        self.layers = nn.Sequential(*layers)
-        self.to_what = nn.Linear(channels[-1], 2 * what_dim)
+            before = dim
+        self.layers = nn.Sequential(*blocks)
+        self.to_what = nn.Linear(before, 2 * what_dim)
 
     def forward(self, glimpses: Tensor) -> Normal:
         """Map glimpses (..., 3, 32, 32) to Gaussians over (..., what_dim)."""
@@ -40,24 +95,30 @@ class GlimpseEncoder(nn.Module):
 
 
 class GlimpseDecoder(nn.Module):
-    """Codes to glimpses of 32x32 pixels: colours, and how opaque they are (SPACE).
+    """Codes to glimpses of 32x32 pixels: colours, and how opaque they are.
 
     Args:
         what_dim: width of the code.
+        layers: of which the first only widens the code.
         width: share of the published channels and groups.
     """
 
-    def __init__(self, what_dim: int, width: float = 1.0) -> None:
+    def __init__(self, what_dim: int, layers: tuple[Upsampling, ...], width: float = 1.0) -> None:
         super().__init__()
-        first, *channels = narrow([256, 128, 128, 64, 32, 16], width)
-        first_groups, *groups = narrow([16, 16, 16, 8, 8, 4], width)
-        layers = conv_block(what_dim, first, 1, groups=first_groups)
-        for in_dim, dim, group in zip([first, *channels], channels, groups, strict=False):
-            layers += upsampling_block(in_dim, dim, 2, group)
-            layers += conv_block(dim, dim, 3, padding=1, groups=group)
-        self.layers = nn.Sequential(*layers)
-        self.to_colour = nn.Conv2d(channels[-1], 3, 3, padding=1)
-        self.to_alpha = nn.Conv2d(channels[-1], 1, 3, padding=1)
+        blocks: list[nn.Module] = []
+        before = what_dim
+        for layer in layers:
+            dim, groups = narrow([layer.dim, layer.groups], width)
+            if layer.factor == 1:
+                blocks += conv_block(before, dim, 1, groups=groups)
+            else:
+                blocks += upsampling_block(before, dim, layer.factor, groups)
+            if layer.refined:
+                blocks += conv_block(dim, dim, 3, padding=1, groups=groups)
+            before = dim
+        self.layers = nn.Sequential(*blocks)
+        self.to_colour = nn.Conv2d(before, 3, 3, padding=1)
+        self.to_alpha = nn.Conv2d(before, 1, 3, padding=1)
 
     def forward(self, what: Tensor) -> tuple[Tensor, Tensor]:
         """Map codes (..., what_dim) to colours (..., 3, 32, 32) and alphas (..., 1, 32, 32)."""

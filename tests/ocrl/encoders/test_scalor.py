@@ -1,0 +1,73 @@
+"""SCALOR's slots: who gets one, who keeps one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ocrl import UsageError
+from ocrl.encoders.scalor import blend, fill_free_slots, scalor
+from ocrl.modules.scalor_cells import Anchor, Found, Tracks
+
+
+def tracks(presences: list[float]) -> Tracks:
+    """Return slots whose every number but presence is the slot's, from 1 on."""
+    presence = torch.tensor(presences).view(1, -1, 1)
+    numbers = torch.arange(1.0, len(presences) + 1).view(1, -1, 1)
+    widths = (4, 4, 2, 1, 3, 1, 2, 2)
+    return Tracks(presence, *(numbers.expand(-1, -1, width).clone() for width in widths))
+
+
+def found(presences: list[float]) -> Found:
+    """Return cells whose every number but presence is the cell's, from 101 on."""
+    presence = torch.tensor(presences).view(1, -1, 1)
+    numbers = torch.arange(101.0, 101 + len(presences)).view(1, -1, 1)
+    box, what = numbers.expand(-1, -1, 4), numbers.expand(-1, -1, 2)
+    return Found(presence, presence, box, torch.zeros_like(box), what, numbers, {})
+
+
+def test_new_objects_take_free_slots_in_order_and_others_keep_theirs():
+    after = fill_free_slots(tracks([0.9, 0.0, 0.4, 0.0, 0.0]), found([0.8, 0.69, 0.95]))
+    assert after.presence.flatten().tolist() == pytest.approx([0.9, 0.8, 0.4, 0.95, 0.0])
+    assert after.what[0, :, 0].tolist() == [1.0, 101.0, 3.0, 103.0, 0.0]
+    # A new object has no past.
+    assert after.hidden[0, :, 0].tolist() == [1.0, 0.0, 3.0, 0.0, 0.0]
+    assert after.doubt[0, :, 0].tolist() == [1.0, 0.0, 3.0, 0.0, 0.0]
+
+
+def test_objects_without_a_free_slot_are_not_followed():
+    after = fill_free_slots(tracks([0.9, 0.0]), found([0.8, 0.9, 0.99]))
+    assert after.what[0, :, 0].tolist() == [1.0, 101.0]
+
+
+def test_shares_sum_to_one_where_something_is():
+    layers = torch.rand(1, 3, 5, 4, 4, generator=torch.Generator().manual_seed(0))
+    layers[..., 0, 0] = 0
+    shares, alpha = blend(layers)
+    covered = torch.ones(1, 1, 4, 4)
+    covered[..., 0, 0] = 0
+    torch.testing.assert_close(shares.sum(1), covered)
+    assert alpha.min() > 0
+    assert alpha.max() <= 1
+
+
+def test_boxes_stay_within_their_anchor():
+    anchor = Anchor(size=0.2, size_range=0.1, ratio=2.0, ratio_range=0.5)
+    raw = torch.tensor([[0.0, 0.0], [50.0, 50.0], [-50.0, -50.0]])
+    width, height = anchor.sizes(raw).unbind(1)
+    torch.testing.assert_close((width * height).sqrt(), torch.tensor([0.2, 0.3, 0.1]))
+    torch.testing.assert_close(height / width, torch.tensor([2.0, 2.5, 1.5]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"image_size": (64, 32)}, "square"),
+        ({"num_slots": 0}, "1 object or more"),
+        ({"presence_prior": (0.1, 0.0)}, "probability"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(arguments, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        scalor(**arguments)
+    assert "\n" not in str(caught.value)
