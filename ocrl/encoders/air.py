@@ -133,8 +133,9 @@ class Air(FrameBoxEncoder):
         self.register_buffer("where_deviation", deviation, persistent=False)
         prior = presence_prior(num_steps, count_ratio)
         self.register_buffer("prior_probability", prior, persistent=False)
-        terms = ("reconstruction", "kl_presence", "kl_where", "kl_what", "score", "baseline")
-        self.loss_weights = dict.fromkeys(terms, 1.0)
+        terms = ("reconstruction", "kl_presence", "kl_where", "kl_what", "score")
+        # The baseline has weights of its own: how much its error counts is a matter of clipping.
+        self.loss_weights = {**dict.fromkeys(terms, 1.0), "baseline": baseline_scale**-2}
 
     def read_grey(self, frames: Tensor) -> Tensor:
         """Return frames (..., H, W, 3) as grey images (N, 1, H, W) in [0, 1]."""
@@ -281,7 +282,7 @@ def air(
     scale_prior: float = 3.0,
     scale_deviation: float = 0.2,
     pixel_bias: float = -2.0,
-    baseline_scale: float = 1.0,
+    baseline_scale: float = 1000.0,
     sigma: float = 0.3,
 ) -> Air:
     """Make an AIR with the options of Pyro's tutorial, but for a layer between image and LSTM.
@@ -298,7 +299,7 @@ def air(
         scale_prior: image size over object size.
         scale_deviation: of the same.
         pixel_bias: added before the decoder's sigmoid.
-        baseline_scale: factor of the baseline.
+        baseline_scale: factor of the baseline, about as large as the costs that it predicts.
         sigma: standard deviation of a pixel.
     """
     height, width = image_size

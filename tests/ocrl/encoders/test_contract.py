@@ -37,11 +37,16 @@ OVERRIDES = {
     "dinosaur": [*SMALL_VIT, "encoder.model.decoder_dims=[64, 64]"],
     "dinosaur_autoregressive": SMALL_VIT,
     "videosaur": [*SMALL_VIT, "encoder.image_size=[64, 64]"],
+    "scalor_station": ["encoder.image_size=[64, 64]", "encoder.model.width=0.25"],
+    "space": ["encoder.image_size=[32, 32]"],
+    "space_rooms": ["encoder.image_size=[32, 32]", "encoder.model.width=0.25"],
+    "spair": ["encoder.model.cut_steps=0"],
+    "spair_published": ["encoder.model.cut_steps=0"],
 }
 # These start every frame afresh: there is nothing to restart.
 AFRESH = {
     "air",
-    "spair",
+    "air_tutorial",
     "dinosaur",
     "dinosaur_autoregressive",
     "dinosaur_small",
@@ -51,8 +56,13 @@ AFRESH = {
     "slotcontrast",
     "slotcontrast_features",
     "space",
+    "space_rooms",
+    "spair",
+    "spair_published",
     "untrained",
 }
+# Group normalisation of flat glimpses amplifies the rounding noise of single images and batches.
+ROUNDING = {"scalor": 3e-4, "scalor_station": 1e-3}
 
 
 def composed(name: str) -> DictConfig:
@@ -90,11 +100,11 @@ def clips(encoder: Encoder, batch_size: int, num_frames: int, seed: int = 0) -> 
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
 
 
-def close(actual: torch.Tensor | None, expected: torch.Tensor | None) -> None:
+def close(actual: torch.Tensor | None, expected: torch.Tensor | None, atol: float = 3e-5) -> None:
     if expected is None:
         assert actual is None
     else:
-        torch.testing.assert_close(actual, expected, atol=3e-5, rtol=1e-4)
+        torch.testing.assert_close(actual, expected, atol=atol, rtol=1e-4)
 
 
 @torch.inference_mode()
@@ -175,12 +185,12 @@ def test_is_first_restarts_its_row_and_no_other(encoder, name):
 
 
 @torch.inference_mode()
-def test_a_batch_is_its_single_videos(encoder):
+def test_a_batch_is_its_single_videos(encoder, name):
     videos = clips(encoder, 3, 2)
     batch = encoder.encode_video(videos)
     for row in range(3):
         single = encoder.encode_video(videos[row : row + 1])
-        close(single.tokens[0], batch.tokens[row])
+        close(single.tokens[0], batch.tokens[row], atol=ROUNDING.get(name, 3e-5))
 
 
 @torch.inference_mode()
@@ -219,6 +229,7 @@ def test_training_lowers_the_loss(encoder):
     optimizer = torch.optim.Adam([p for p in encoder.parameters() if p.requires_grad], lr=1e-3)
     values = []
     for _ in range(6):
+        torch.manual_seed(0)  # the same noise: what is left is what was learned
         loss = encoder.total_loss(encoder.losses({"video": videos}))
         optimizer.zero_grad()
         loss.backward()
