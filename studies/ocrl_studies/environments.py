@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import gymnasium
@@ -14,6 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.errors import UsageError
 from ocrl_agents.vec_env import GymnasiumVecEnv
+from ocrl_envs.action_repeat import ActionRepeat
 from ocrl_envs.protocols import HasLayouts
 
 
@@ -26,7 +28,8 @@ def make_environments(
     """Build a batch of one variation of an environment.
 
     ``env.vectorization`` says how: by the environment itself (``native``), one after another in
-    this process (``sync``), or in subprocesses (``async``).
+    this process (``sync``), or in subprocesses (``async``). Whoever vectorizes itself takes
+    ``action_repeat`` as an argument, others are wrapped.
 
     Args:
         env: the ``env`` node: ``id``, ``kwargs``, ``vectorization``.
@@ -44,12 +47,15 @@ def make_environments(
     if env.vectorization == "native":
         kwargs["autoreset_mode"] = autoreset_mode
         return gymnasium.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
+    repeat = env.get("action_repeat", 1)
+    wrappers = [] if repeat == 1 else [partial(ActionRepeat, repeat=repeat)]
     try:
         return gymnasium.make_vec(
             spec,
             num_envs,
             vectorization_mode=env.vectorization,
             vector_kwargs={"autoreset_mode": autoreset_mode},
+            wrappers=wrappers,
             **kwargs,
         )
     except gymnasium.error.DependencyNotInstalled as error:

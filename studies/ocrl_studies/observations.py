@@ -48,8 +48,11 @@ def make_token_environments(
             say what it reads, its ``env`` how long it holds an action and whether it has velocity.
         encoder: what gives it tokens; None: the simulator does.
     """
-    habits = {key: agent.env[key] for key in HABITS if key in agent.env and key in env}
-    env = cast(DictConfig, OmegaConf.merge(env, habits))
+    habits: dict[Any, Any] = {
+        key: agent.env[key] for key in HABITS if key in agent.env and key in env
+    }
+    arguments = {key: value for key, value in habits.items() if key in env.kwargs}
+    env = cast(DictConfig, OmegaConf.merge(env, {**habits, "kwargs": arguments}))
     venv: VecEnv
     if encoder is None:
         silent = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)

@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gymnasium.vector import AutoresetMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import Dataset, Subset
 
 from ocrl.data.clips import Clip, ClipDataset, MixedClips, evaluation_clips
@@ -99,7 +99,9 @@ class Rollouts(Source):
         in_memory: bool,
     ) -> None:
         self.run_name = run_name
-        self.env = env
+        # encoders see frames alone, whatever their agents observe besides
+        plain = {"kwargs": {"velocity": False}} if "velocity" in env.kwargs else {}
+        self.env = cast(DictConfig, OmegaConf.merge(env, plain))
         self.seed = seed
         self.policy = policy
         self.num_envs = num_envs

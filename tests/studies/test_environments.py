@@ -2,9 +2,11 @@
 
 import gymnasium
 import hydra
+import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
@@ -16,7 +18,7 @@ from ocrl_studies.environments import make_environments, settings
 def compose():
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
-        yield lambda *overrides: hydra.compose("train_agent", list(overrides))
+        yield lambda *overrides, name="train_agent": hydra.compose(name, list(overrides))
 
 
 def test_mazes_are_built_natively_for_each_split(compose):
@@ -66,3 +68,28 @@ def test_arguments_that_an_environment_does_not_take_are_one_line(compose):
     cfg = compose("env=custom", "env.id=CartPole-v1")
     with pytest.raises(UsageError, match=r"CartPole-v1 cannot be made with .*conditions=custom"):
         make_environments(cfg.env, OmegaConf.create({"shift": "layout"}), 1)
+
+
+@pytest.mark.parametrize("vectorization", ["sync", "native"])
+def test_actions_are_repeated_in_any_environment(compose, vectorization):
+    if vectorization == "sync":
+        cfg = compose("env=custom", "env.id=CartPole-v1", "env.action_repeat=3")
+    else:
+        cfg = compose("env=nav_maze_1", "env.action_repeat=3", "env.velocity=true")
+    envs = make_environments(cfg.env, cfg.env.train, 2)
+    envs.reset(seed=0)
+    observations, rewards, *_ = envs.step(np.array([0, 1]))
+    if vectorization == "sync":
+        assert rewards.tolist() == [3, 3]
+    else:
+        assert (envs.unwrapped.simulation.state.steps == 3).all()
+        assert observations["velocity"][:, 2].tolist() == [-1, 1]
+
+
+def test_rollouts_for_encoders_are_the_same_whatever_else_agents_observe(compose):
+    plain, moving = (
+        instantiate(compose(f"env.velocity={velocity}", name="collect_rollouts").data)
+        for velocity in ("false", "true")
+    )
+    assert settings(plain.env.kwargs) == settings(moving.env.kwargs)
+    assert settings(moving.env.kwargs)["looks"] == "by_episode"

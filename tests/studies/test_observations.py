@@ -181,3 +181,15 @@ def test_poolings_are_of_one_size(tmp_path: Path) -> None:
         sizes[type(extractor)] = count_parameters(extractor)
     assert len(sizes) == 4
     assert max(sizes.values()) < 1.02 * min(sizes.values())
+
+
+def test_an_agent_holds_its_actions_and_feels_its_velocity_wherever_it_plays(
+    tmp_path: Path,
+) -> None:
+    chosen = ["encoder=untrained", "env.action_repeat=2", "env.velocity=true"]
+    path = train_agent(compose(tmp_path, *chosen))
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    policy, venv = load_agent(path, playing, playing.conditions.layout)
+    assert venv.observation_space["velocity"].shape == (3,)
+    (episode,) = evaluate(policy, venv, [4], options=[{"layout": 0}])
+    assert episode.length == 900 / 2

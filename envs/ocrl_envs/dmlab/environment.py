@@ -53,8 +53,10 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         image_size: side of the frames, or height and width, in pixels: multiples of 4.
         observations: ``rgb``, and any of ``depth``, ``velocity``, ``instruction``. The frame alone
             is a Box, more is a Dict: see ``observation_space``.
+        velocity: observe ``velocity`` too, whatever ``observations`` says.
         actions: ``navigation8``, ``impala9``, ``extended15`` or ``raw``: see ``action_space``.
-        action_repeat: engine frames, 60 a second, for which an action is held.
+        decision_frames: engine frames, 60 a second, of a decision.
+        action_repeat: decisions for which an action is held.
         renderer: ``software`` (on the processor) or ``hardware`` (on the graphics card).
         level_cache: where compiled maps are kept, or the folder for it; generated levels are slow
             without.
@@ -88,8 +90,10 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         *,
         image_size: int | Sequence[int] = 64,
         observations: str | Sequence[str] = "rgb",
+        velocity: bool = False,
         actions: str = "navigation8",
-        action_repeat: int = 4,
+        decision_frames: int = 4,
+        action_repeat: int = 1,
         renderer: str = "software",
         level_cache: LevelCache | str | None = None,
         maze_text: str | Sequence[str] | None = None,
@@ -103,19 +107,23 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
     ):
         check_installed(level)
         height, width = _height_and_width(image_size)
-        if action_repeat < 1:
-            raise UsageError(f"action_repeat={action_repeat}: hold an action for 1 frame or more")
+        if action_repeat < 1 or decision_frames < 1:
+            raise UsageError(
+                f"action_repeat={action_repeat}: hold an action for 1 decision or more, of "
+                f"decision_frames={decision_frames}, 1 frame or more"
+            )
         if renderer not in RENDERERS:
             raise UsageError(f"renderer={renderer!r}: choose from {', '.join(RENDERERS)}")
         if render_mode not in (None, *METADATA["render_modes"]):
             raise UsageError(f"render_mode={render_mode!r}: choose rgb_array or none at all")
         self.level = level
         self.actions = actions
-        self.action_repeat = action_repeat
+        self.num_frames = decision_frames * action_repeat
         self.render_mode = render_mode
-        self.metadata = METADATA | {"render_fps": FRAMES_PER_SECOND / action_repeat}
+        self.metadata = METADATA | {"render_fps": FRAMES_PER_SECOND / self.num_frames}
         self.action_space = action_space(actions)
-        self.observations = observation_names(observations)
+        names = observation_names(observations)
+        self.observations = observation_names([*names, "velocity"]) if velocity else names
         self.observation_space = observation_space(self.observations, height, width)
         if texture_seeds is not None and texture_seeds < 1:
             raise UsageError(f"texture_seeds={texture_seeds}: give 1 or more, or None for new ones")
@@ -163,7 +171,7 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         return observation(self.observations, self._seen), {}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Hold an action for ``action_repeat`` frames.
+        """Hold an action for ``action_repeat`` decisions.
 
         Raises:
             ResetNeeded: no episode is running.
@@ -174,7 +182,7 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         if not self.action_space.contains(action):
             raise UsageError(f"action {action!r} is not in {self.action_space}")
         held = engine_action(self.actions, action)
-        reward = self._unpaid + self._lab.step(held, num_steps=self.action_repeat)
+        reward = self._unpaid + self._lab.step(held, num_steps=self.num_frames)
         self._unpaid = 0.0
         goals, apples = divmod(int(max(reward, 0)), GOAL_REWARD)
         self._goals += goals

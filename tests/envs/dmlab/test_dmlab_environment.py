@@ -45,7 +45,7 @@ def play(env, action=2):
         {},
         {"observations": ALL, "actions": "raw"},
         {"actions": "impala9", "image_size": (72, 96), "render_mode": "rgb_array"},
-        {"actions": "extended15", "action_repeat": 1, "observations": ("rgb", "depth")},
+        {"actions": "extended15", "decision_frames": 1, "observations": ("rgb", "depth")},
     ],
 )
 def test_gymnasium_finds_no_fault(deepmind_lab, make_env, kwargs):
@@ -194,11 +194,12 @@ def test_raw_actions_cover_the_specification(fake_lab, make_env):
 
 
 def test_action_is_held(fake_lab, make_env):
-    env = make_env(action_repeat=7)
-    env.reset(seed=0)
+    env = make_env(decision_frames=7, action_repeat=3, velocity=True)
+    observation, _ = env.reset(seed=0)
+    assert observation["velocity"].shape == (6,)
     env.step(0)
-    assert env._lab.num_steps() == 1 + 7
-    assert env.metadata["render_fps"] == pytest.approx(60 / 7)
+    assert env._lab.num_steps() == 1 + 7 * 3
+    assert env.metadata["render_fps"] == pytest.approx(60 / 21)
 
 
 @pytest.mark.parametrize("action", [8, -1, 0.5, [1], None])
