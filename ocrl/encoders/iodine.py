@@ -167,6 +167,11 @@ class IODINE(ImageEncoder):
             noise: (T + 1, B or 1, K, Z).
             keep_graph: keep what it takes to learn from it.
         """
+        if self.initial.is_inference():
+            raise UsageError(
+                "IODINE takes gradients to encode, but its weights were made in inference mode: "
+                "build or load it outside torch.inference_mode, it may be used inside"
+            )
         posterior = self.initial.expand(len(images), self.num_tokens, -1)
         state = self.refinement.initial_state(len(images) * self.num_tokens)
         history = []

@@ -161,3 +161,11 @@ def test_what_does_not_fit_is_refused_in_one_line(argument):
     with pytest.raises(UsageError, match="choose") as caught:
         iodine(**argument)
     assert "\n" not in str(caught.value)
+
+
+def test_weights_made_in_inference_mode_are_refused_in_one_line():
+    with torch.inference_mode():
+        encoder = iodine(image_size=(16, 16)).eval()
+    with pytest.raises(UsageError, match="build or load it outside") as caught:
+        encoder.infer(torch.rand(1, 3, 16, 16))
+    assert "\n" not in str(caught.value)

@@ -135,10 +135,9 @@ def test_three_steps_of_adam(encoder, reference, monkeypatch):
     optimizer = torch.optim.Adam([{"params": group.parameters} for group in groups])
     for step in reference["train3"]["steps"]:
         give(monkeypatch, encoder, step, step["tau"])
-        for group, rate in zip(
-            optimizer.param_groups, ("lr_dvae", "lr_encoder", "lr_decoder"), strict=True
-        ):
-            group["lr"] = step[rate]
+        rates = (step["lr_dvae"], step["lr_decoder"], step["lr_encoder"])
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
         losses = encoder.losses({"video": videos(reference)})
         assert losses["reconstruction"].item() == pytest.approx(step["mse"], rel=1e-5)
         assert losses["cross_entropy"].item() == pytest.approx(step["cross_entropy"], rel=1e-5)
