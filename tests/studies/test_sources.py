@@ -90,3 +90,10 @@ def test_data_made_with_other_settings_is_not_reused(
     assert list(source(*settings).scoring_videos().lengths) == list(made.lengths)
     with pytest.raises(UsageError, match=rf"made with {key}=.*overwrite=true"):
         source(*settings, other).scoring_videos()
+
+
+def test_rollouts_are_of_frames_alone_whatever_agents_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    steps = ["data.num_envs=2", "data.num_steps.train=20", "data.num_steps.validation=20"]
+    rollouts = source("env.velocity=true", *steps)
+    assert rollouts.training_videos().frames(0, 0, 1).shape == (1, 64, 64, 3)
