@@ -55,11 +55,11 @@ def film_policy(cfg: DictConfig) -> Image:
     environments = make_environments(cfg.env, variation, 1)
     policy = rollout_policy(cfg.policy, environments, cfg.seed)
     observations, _ = environments.reset(seed=cfg.seed)
-    pictures: list[Any] = []
+    pictures: list[Any] = [*(environments.render() or ())]
     for _ in tqdm(range(cfg.steps), unit="step"):
-        pictures += environments.render() or ()
         observations, _, terminations, truncations, _ = environments.step(policy(observations))
         if terminations[0] or truncations[0]:
             break
+        pictures += environments.render() or ()
     environments.close()
     return np.stack(pictures)
