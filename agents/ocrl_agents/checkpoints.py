@@ -5,7 +5,6 @@ Nothing in it is run. The file names the encoder it was trained with, by path an
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,23 +12,20 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 from torch import Tensor
 
 from ocrl.checkpoints import sha256
-from ocrl.checkpoints.building import class_path
 from ocrl.errors import UsageError
 from ocrl.files import write_tensors
-from ocrl_agents.finetuning import EncoderExtractor, with_encoder
+from ocrl_agents.building import build_policy, describe_policy
 from ocrl_agents.policies import SlotPolicy
-from ocrl_agents.recurrent import SlotLstmPolicy
+from ocrl_agents.ppo import TokenPPO
 from ocrl_agents.reward_scale import VecScaledReward
 
 FORMAT = "ocrl-agent"
-VERSION = "1"
+VERSION = "2"
 
 
 class AgentFile(NamedTuple):
@@ -52,7 +48,7 @@ class AgentFile(NamedTuple):
 
 def save_agent(
     path: str | Path,
-    model: OnPolicyAlgorithm,
+    model: TokenPPO,
     *,
     encoder: str | Path | None = None,
     scores: Mapping[str, Mapping[str, float]] | None = None,
@@ -70,7 +66,7 @@ def save_agent(
     policy = model.policy
     header = {
         "algorithm": type(model).__name__,
-        "policy": _describe(policy),
+        "policy": describe_policy(policy),
         "spaces": _spaces(model),
         "num_timesteps": model.num_timesteps,
         "num_updates": model._n_updates,
@@ -103,10 +99,12 @@ def read_agent(path: str | Path) -> AgentFile:
         raise UsageError(
             f"cannot read the agent {path} ({reason}): give a whole file that save_agent wrote"
         ) from error
-    if (metadata.get("format"), metadata.get("version")) != (FORMAT, VERSION):
+    if metadata.get("format") != FORMAT:
+        raise UsageError(f"{path} is no agent: give a file that save_agent wrote")
+    if metadata.get("version") != VERSION:
         raise UsageError(
-            f"{path} is not an agent of format {FORMAT} {VERSION}: give a file that save_agent of "
-            "this version wrote"
+            f"{path} is an agent of format {metadata.get('version')}, this version reads format "
+            f"{VERSION}: train it again, or use the version that wrote it"
         )
     return AgentFile(json.loads(metadata["header"]), tensors)
 
@@ -118,7 +116,7 @@ def load_policy(
     encoder: str | Path | None = None,
     device: str = "cpu",
     trusted: Sequence[str] = ("ocrl_agents.",),
-) -> ActorCriticPolicy:
+) -> SlotPolicy:
     """Rebuild the policy of a saved agent, ready to play.
 
     Args:
@@ -135,28 +133,13 @@ def load_policy(
     """
     agent = read_agent(path)
     check_fits(agent, venv, encoder, source=str(path))
-    settings = agent.header["policy"]
-    extractor, kwargs = with_encoder(
-        venv, _extractor_class(settings["extractor"], tuple(trusted)), settings["extractor_kwargs"]
-    )
-    memory = {"lstm_dim": settings["lstm_dim"]} if settings["lstm_dim"] else {}
-    policy = (SlotLstmPolicy if memory else SlotPolicy)(
-        venv.observation_space,
-        venv.action_space,
-        lambda _: 0.0,
-        net_arch=settings["net_arch"],
-        features_extractor_class=extractor,
-        features_extractor_kwargs=kwargs,
-        **memory,
-    )
+    policy = build_policy(agent.header["policy"], venv, trusted)
     _fill(policy, agent, str(path))
     policy.set_training_mode(False)
     return policy.to(device)
 
 
-def restore(
-    path: str | Path, model: OnPolicyAlgorithm, *, encoder: str | Path | None = None
-) -> AgentFile:
+def restore(path: str | Path, model: TokenPPO, *, encoder: str | Path | None = None) -> AgentFile:
     """Put a saved agent into a model of the same settings, to go on with its training.
 
     Args:
@@ -220,24 +203,11 @@ def check_fits(agent: AgentFile, venv: VecEnv, encoder: str | Path | None, *, so
             )
 
 
-def _describe(policy: ActorCriticPolicy) -> dict[str, Any]:
-    """Return what builds the policy. An encoder that is trained along comes with environments."""
-    extractor, kwargs = policy.features_extractor_class, policy.features_extractor_kwargs
-    if extractor is EncoderExtractor:
-        extractor, kwargs = kwargs["reader"], kwargs["reader_kwargs"]
-    return {
-        "extractor": class_path(extractor),
-        "extractor_kwargs": kwargs,
-        "net_arch": policy.net_arch,
-        "lstm_dim": policy.lstm_output_dim if isinstance(policy, SlotLstmPolicy) else 0,
-    }
-
-
-def _reward_scale(model: OnPolicyAlgorithm) -> VecScaledReward | None:
+def _reward_scale(model: TokenPPO) -> VecScaledReward | None:
     return None if model.env is None else unwrap_vec_wrapper(model.env, VecScaledReward)
 
 
-def _spaces(owner: OnPolicyAlgorithm | VecEnv) -> dict[str, str]:
+def _spaces(owner: TokenPPO | VecEnv) -> dict[str, str]:
     return {"observation": str(owner.observation_space), "action": str(owner.action_space)}
 
 
@@ -267,18 +237,3 @@ def _fill(policy: ActorCriticPolicy, agent: AgentFile, source: str) -> None:
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(saved[name])
-
-
-def _extractor_class(name: str, trusted: tuple[str, ...]) -> type[BaseFeaturesExtractor]:
-    """Return the features extractor that a file names, if it is one and comes from where it may."""
-    module, _, attribute = name.rpartition(".")
-    found = None
-    if module and name.startswith(trusted):
-        found = getattr(importlib.import_module(module), attribute, None)
-    if not (isinstance(found, type) and issubclass(found, BaseFeaturesExtractor)):
-        raise UsageError(
-            f"an agent asks for {name!r}, which is no features extractor under "
-            f"{', '.join(trusted)}: name your own package with "
-            "trusted=('ocrl_agents.', 'mypackage.')"
-        )
-    return found

@@ -15,7 +15,6 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor, is_vecenv_wrapped
 
@@ -26,9 +25,9 @@ from ocrl_agents.checkpoints import read_agent, restore, save_agent
 from ocrl_agents.extractors import TransformerExtractor
 from ocrl_agents.finetuning import with_encoder
 from ocrl_agents.logs import make_logger
+from ocrl_agents.memory import MemoryPolicy
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.ppo import TokenPPO
-from ocrl_agents.recurrent import RecurrentPPO, SlotLstmPolicy
 from ocrl_agents.reward_scale import VecScaledReward
 from ocrl_agents.vec_env import GymnasiumVecEnv, environment_seeds, set_seeds
 
@@ -63,7 +62,7 @@ def make_ppo(
     vf_coef: float = 0.5,
     max_grad_norm: float = 0.5,
     device: str = "cpu",
-) -> OnPolicyAlgorithm:
+) -> TokenPPO:
     """Build PPO (Schulman et al. 2017) over tokens, with settings that are fast on one core.
 
     Args:
@@ -75,13 +74,15 @@ def make_ppo(
         extractor: what makes one feature vector of the tokens.
         extractor_kwargs: its arguments.
         head_dims: widths of the hidden layers of the actor, and of the critic.
-        lstm_dim: width of an LSTM between features and heads, trained with RecurrentPPO. 0: none.
+        lstm_dim: width of an LSTM beside the features. It is trained on whole segments of `n_steps`
+            steps. 0: none.
         calibration_steps: random steps of each environment, from which the mean and spread of the
             tokens are measured before training. 0: tokens are taken as they are.
         scale_rewards: divide rewards by the largest seen so far, so that the value loss does not
             drown the others. What is logged stays as it is.
         n_steps: steps of each environment between two updates.
-        batch_size: a divisor of the number of environments times `n_steps`.
+        batch_size: steps of a minibatch, a divisor of the number of environments times `n_steps`;
+            with an LSTM also a multiple of `n_steps`.
         n_epochs: passes over the collected steps in each update.
         learning_rate: of Adam.
         anneal_learning_rate: let it fall linearly to zero over the training.
@@ -95,7 +96,7 @@ def make_ppo(
 
     Raises:
         UsageError: if PPO cannot draw such actions, the observations are no tokens, or the batch
-            size does not divide the steps between two updates.
+            size does not divide the steps between two updates, or holds no whole segments.
     """
     venv = envs if isinstance(envs, VecEnv) else GymnasiumVecEnv(envs)
     if not isinstance(venv.action_space, ACTION_SPACES):
@@ -109,6 +110,11 @@ def make_ppo(
         raise UsageError(
             f"batch_size={batch_size} does not divide the {rollout} steps of a rollout "
             f"({venv.num_envs} environments x n_steps={n_steps}): take batch_size={divisor}"
+        )
+    if lstm_dim and batch_size % n_steps:
+        raise UsageError(
+            f"batch_size={batch_size} holds no whole number of segments of n_steps={n_steps}, from "
+            f"which a memory learns: take batch_size={n_steps * max(1, batch_size // n_steps)}"
         )
     if not is_vecenv_wrapped(venv, VecMonitor):
         venv = VecMonitor(venv)
@@ -138,12 +144,10 @@ def make_ppo(
         "device": device,
         "policy_kwargs": policy_kwargs,
     }
-    model: OnPolicyAlgorithm
+    policy: type[SlotPolicy] = SlotPolicy
     if lstm_dim:
-        policy_kwargs["lstm_dim"] = lstm_dim
-        model = RecurrentPPO(SlotLstmPolicy, venv, **settings)
-    else:
-        model = TokenPPO(SlotPolicy, venv, **settings)
+        policy, policy_kwargs["lstm_dim"] = MemoryPolicy, lstm_dim
+    model = TokenPPO(policy, venv, **settings)
     _seed(model, [seed, 0])
     if calibration_steps:
         calibrate(model.policy, venv, calibration_steps)
@@ -152,7 +156,7 @@ def make_ppo(
 
 
 def train(
-    model: OnPolicyAlgorithm,
+    model: TokenPPO,
     total_timesteps: int,
     run_dir: str | Path,
     *,
@@ -250,7 +254,7 @@ def _saved_return(path: Path, name: str) -> float:
     return float(read_agent(path).header["scores"][name]["return"])
 
 
-def _seed(model: OnPolicyAlgorithm, entropy: Sequence[int]) -> None:
+def _seed(model: TokenPPO, entropy: Sequence[int]) -> None:
     """Seed actions, and each environment on its own."""
     assert model.env is not None, "a model to train has environments"
     action_seed, *seeds = environment_seeds(entropy, model.env.num_envs + 1)

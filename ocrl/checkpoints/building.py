@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.utils import get_object
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from ocrl import zoo
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def build(config: Any, trusted: Sequence[str] = ("ocrl.",)) -> Any:
@@ -47,7 +49,7 @@ def build(config: Any, trusted: Sequence[str] = ("ocrl.",)) -> Any:
         return arguments
     if config["_target_"] == zoo.TARGET:
         return _build_encoder(arguments)
-    return _trusted_class(config["_target_"], tuple(trusted))(**arguments)
+    return trusted_class(config["_target_"], trusted, nn.Module)(**arguments)
 
 
 def _build_encoder(arguments: dict[str, Any]) -> Encoder:
@@ -96,12 +98,23 @@ def class_path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _trusted_class(target: Any, trusted: tuple[str, ...]) -> type[nn.Module]:
+def trusted_class(target: Any, trusted: Sequence[str], base: type[M]) -> type[M]:
+    """Return the class that a file names, if it is one that may be built.
+
+    Args:
+        target: its path, such as "ocrl.modules.mlp.MLP".
+        trusted: prefixes of the modules whose classes may be built.
+        base: what it has to be a subclass of.
+
+    Raises:
+        UsageError: if it is anything else, or defined elsewhere.
+    """
     refusal = UsageError(
-        f"a checkpoint asks for {target!r}, which is no torch module under {', '.join(trusted)}: "
-        "load files of your own classes with trusted=('ocrl.', 'mypackage.'), others not at all"
+        f"a checkpoint asks for {target!r}, which is no {base.__name__} under "
+        f"{', '.join(trusted)}: load files of your own classes with "
+        f"trusted={(*trusted, 'mypackage.')}, others not at all"
     )
-    if not isinstance(target, str) or not target.startswith(trusted):
+    if not isinstance(target, str) or not target.startswith(tuple(trusted)):
         raise refusal
     try:
         found = get_object(target)
@@ -109,8 +122,6 @@ def _trusted_class(target: Any, trusted: tuple[str, ...]) -> type[nn.Module]:
         raise refusal from error
     # A trusted module's names lead anywhere, as in "ocrl.checkpoints.os.system": what counts is
     # where a class is defined.
-    if not (
-        isinstance(found, type) and issubclass(found, nn.Module) and class_path(found) == target
-    ):
+    if not (isinstance(found, type) and issubclass(found, base) and class_path(found) == target):
         raise refusal
     return found

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from ocrl.errors import UsageError
 from ocrl_agents.checkpoints import load_policy, read_agent, restore, save_agent
 from ocrl_agents.evaluation import evaluate, mean_scores
+from ocrl_agents.extractors import TransformerExtractor
 from ocrl_agents.training import make_ppo, train
 from ocrl_agents.vec_env import GymnasiumVecEnv
 
@@ -205,18 +206,56 @@ def test_files_that_are_no_agents_are_refused(room: Any, tmp_path: Path) -> None
         read_agent(path)
 
 
+class OwnExtractor(TransformerExtractor):
+    """One of another package."""
+
+
 def test_a_file_names_no_code_but_extractors(room: Any, tmp_path: Path) -> None:
     path = tmp_path / "agent.safetensors"
     save_agent(path, make_ppo(room(4), **SMALL))
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-    header = json.loads(metadata["header"])
-    assert header["policy"]["extractor"] == "ocrl_agents.extractors.TransformerExtractor"
-    for name in ("os.system", "ocrl_agents.extractors.torch", "ocrl_agents.extractors.Block"):
-        header["policy"]["extractor"] = name
+
+    def rename(key: str, name: Any) -> None:
+        header = json.loads(metadata["header"])
+        header["policy"][key] = name
         save_file(load_file(path), path, {**metadata, "header": json.dumps(header)})
-        with pytest.raises(UsageError, match="no features extractor"):
+
+    assert json.loads(metadata["header"])["policy"]["extractor"] == "TransformerExtractor"
+    names = ("os.system", "ocrl_agents.building.sha256", "ocrl_agents.extractors.Block", "Block", 3)
+    for name in names:
+        rename("extractor", name)
+        with pytest.raises(UsageError, match="no BaseFeaturesExtractor") as error:
             load_policy(path, GymnasiumVecEnv(room(2)))
+        assert "\n" not in str(error.value)
+    rename("extractor", "ocrl_agents.extractors.TransformerExtractor")
+    load_policy(path, GymnasiumVecEnv(room(2)))
+    rename("name", "ActorCriticPolicy")
+    with pytest.raises(UsageError, match="no policy 'ActorCriticPolicy'"):
+        load_policy(path, GymnasiumVecEnv(room(2)))
+
+
+def test_own_extractors_are_loaded_once_trusted(room: Any, tmp_path: Path) -> None:
+    path = tmp_path / "agent.safetensors"
+    save_agent(path, make_ppo(room(4), **SMALL, extractor=OwnExtractor))
+    with pytest.raises(UsageError, match="trusted="):
+        load_policy(path, GymnasiumVecEnv(room(2)))
+    policy = load_policy(path, GymnasiumVecEnv(room(2)), trusted=(f"{__name__}.",))
+    assert type(policy.features_extractor) is OwnExtractor
+
+
+def test_files_of_earlier_versions_are_refused_in_a_line(room: Any, tmp_path: Path) -> None:
+    path = tmp_path / "agent.safetensors"
+    save_agent(path, make_ppo(room(4), **SMALL))
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(path), path, {**metadata, "version": "1"})
+    with pytest.raises(UsageError, match="format 1, this version reads format 2") as error:
+        read_agent(path)
+    assert "\n" not in str(error.value)
+    save_file(load_file(path), path, {"format": "pt"})
+    with pytest.raises(UsageError, match="is no agent"):
+        read_agent(path)
 
 
 def test_rewards_are_scaled_for_the_learner_alone(room: Any, tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""Policies from plain settings: names are looked up in tables, or are classes that are trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import VecEnv
+
+from ocrl.checkpoints.building import class_path, trusted_class
+from ocrl.errors import UsageError, nearest
+from ocrl_agents.extractors import (
+    DeepSetsExtractor,
+    MLPExtractor,
+    RelationNetworkExtractor,
+    TransformerExtractor,
+)
+from ocrl_agents.finetuning import EncoderExtractor, with_encoder
+from ocrl_agents.memory import MemoryPolicy
+from ocrl_agents.policies import SlotPolicy
+
+POLICIES: dict[str, type[SlotPolicy]] = {cls.__name__: cls for cls in (SlotPolicy, MemoryPolicy)}
+"""Policies that a file may name."""
+
+EXTRACTORS: dict[str, type[BaseFeaturesExtractor]] = {
+    cls.__name__: cls
+    for cls in (
+        TransformerExtractor,
+        MLPExtractor,
+        DeepSetsExtractor,
+        RelationNetworkExtractor,
+    )
+}
+"""Extractors that a file may name. Others it names by the path of their class."""
+
+
+def describe_policy(policy: SlotPolicy) -> dict[str, Any]:
+    """Return what `build_policy` builds the policy of, as JSON can hold it.
+
+    An encoder that is trained along is no part of it: it comes with the environments.
+    """
+    extractor, kwargs = policy.features_extractor_class, policy.features_extractor_kwargs
+    if extractor is EncoderExtractor:
+        extractor, kwargs = kwargs["reader"], kwargs["reader_kwargs"]
+    is_own = EXTRACTORS.get(extractor.__name__) is extractor
+    return {
+        "name": type(policy).__name__,
+        "extractor": extractor.__name__ if is_own else class_path(extractor),
+        "extractor_kwargs": kwargs,
+        "net_arch": policy.net_arch,
+        "lstm_dim": policy.lstm_dim if isinstance(policy, MemoryPolicy) else 0,
+    }
+
+
+def build_policy(settings: dict[str, Any], venv: VecEnv, trusted: Sequence[str]) -> SlotPolicy:
+    """Build a policy with fresh weights.
+
+    Args:
+        settings: of `describe_policy`.
+        venv: environments that it is to play in.
+        trusted: prefixes of the modules whose features extractors may be built.
+
+    Raises:
+        UsageError: if they name a policy that there is not, or an extractor that is not trusted.
+    """
+    name = settings["name"]
+    if name not in POLICIES:
+        raise UsageError(f"there is no policy {name!r}: {nearest(str(name), POLICIES)}")
+    extractor, kwargs = with_encoder(
+        venv, _find_extractor(settings["extractor"], trusted), settings["extractor_kwargs"]
+    )
+    memory = {"lstm_dim": settings["lstm_dim"]} if POLICIES[name] is MemoryPolicy else {}
+    return POLICIES[name](
+        venv.observation_space,
+        venv.action_space,
+        lambda _: 0.0,
+        net_arch=settings["net_arch"],
+        features_extractor_class=extractor,
+        features_extractor_kwargs=kwargs,
+        **memory,
+    )
+
+
+def _find_extractor(name: Any, trusted: Sequence[str]) -> type[BaseFeaturesExtractor]:
+    if name in EXTRACTORS:
+        return EXTRACTORS[name]
+    found: type[BaseFeaturesExtractor] = trusted_class(name, trusted, BaseFeaturesExtractor)
+    return found
