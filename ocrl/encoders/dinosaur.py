@@ -69,6 +69,7 @@ def dinosaur(
     backbone_options: Mapping[str, Any] | None = None,
     num_slots: int = 7,
     slot_dim: int = 64,
+    projection_factor: int = 2,
     gru_hidden: GRUHidden = "normalised",
     decoder: Literal["mlp", "autoregressive"] = "mlp",
     decoder_dims: Sequence[int] = (2048, 2048, 2048),
@@ -85,6 +86,8 @@ def dinosaur(
         backbone_options: further arguments of timm's model.
         num_slots: K.
         slot_dim: D.
+        projection_factor: width of the projection's hidden layer over that of the features; 1 in
+            OCLF's code.
         gru_hidden: "normalised", or "raw" as in OCLF's code; see `SlotAttention`.
         decoder: an MLP for every patch and slot, or a transformer over the patches.
         decoder_dims: widths of the MLP's hidden layers.
@@ -102,7 +105,7 @@ def dinosaur(
         raise UsageError(f"decoder is {decoder!r}: choose 'mlp' or 'autoregressive'")
     return Dinosaur(
         vit,
-        MLP(vit.feature_dim, [2 * vit.feature_dim], slot_dim, layer_norm=True),
+        MLP(vit.feature_dim, [projection_factor * vit.feature_dim], slot_dim, layer_norm=True),
         RandomInitializer(num_slots, slot_dim),
         SlotAttention(slot_dim, slot_dim, gru_hidden=gru_hidden),
         MLPDecoder(slot_dim, vit.feature_dim, decoder_dims, vit.grid_size)

@@ -158,6 +158,7 @@ def savi(
     boxes: bool = False,
     flow: bool = False,
     cnn_dim: int = 32,
+    cnn_strides: Sequence[int] = (2, 2, 1, 1),
     patch_size: int = 1,
     decoder_dims: Sequence[int] = (64, 64, 64, 64),
     decoder_strides: Sequence[int] = (2, 2, 2, 1),
@@ -170,13 +171,14 @@ def savi(
         slot_dim: D.
         boxes: follow the objects in boxes on the first frame, as published.
         flow: reconstruct optical flow in place of the video, as published.
-        cnn_dim: channels of the CNN's layers.
+        cnn_dim: channels of the CNN's four layers.
+        cnn_strides: their strides; all 1 as published, which gives a token for each pixel.
         patch_size: side in pixels of what is one colour in the reconstruction; 1 as published.
         decoder_dims: see `SpatialBroadcastDecoder`.
         decoder_strides: see `SpatialBroadcastDecoder`.
     """
     backbone = CNNBackbone(
-        image_size, channels=[cnn_dim] * 4, kernel_sizes=[5] * 4, strides=[2, 2, 1, 1]
+        image_size, channels=[cnn_dim] * 4, kernel_sizes=[5] * 4, strides=cnn_strides
     )
     target = ColourTarget(backbone.image_size, patch_size=patch_size)
     return SAVi(

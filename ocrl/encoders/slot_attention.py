@@ -107,7 +107,7 @@ def slot_attention(
     target = ColourTarget(network.image_size, patch_size=patch_size)
     return SlotAttentionAutoencoder(
         network,
-        MLP(width, [max(width, slot_dim)], slot_dim, layer_norm=True),
+        MLP(width, [slot_dim], slot_dim, layer_norm=True),
         RandomInitializer(num_slots, slot_dim),
         SlotAttention(slot_dim, slot_dim, gru_hidden="raw"),
         SpatialBroadcastDecoder(
