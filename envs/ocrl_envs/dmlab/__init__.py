@@ -5,14 +5,17 @@ from ocrl_envs.dmlab.entity_layer import entity_layer
 from ocrl_envs.dmlab.environment import DeepMindLabEnv
 from ocrl_envs.dmlab.level_cache import LevelCache
 from ocrl_envs.dmlab.levels import GENERATED_LEVELS, LEVELS
-from ocrl_envs.dmlab.vector import make_vector_env
+from ocrl_envs.dmlab.policies import WanderingPolicy
+from ocrl_envs.dmlab.vector import DeepMindLabVectorEnv, make_vector_env
 
 __all__ = [
     "ACTION_SETS",
     "GENERATED_LEVELS",
     "LEVELS",
     "DeepMindLabEnv",
+    "DeepMindLabVectorEnv",
     "LevelCache",
+    "WanderingPolicy",
     "entity_layer",
     "make_vector_env",
 ]

@@ -138,6 +138,7 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
             self._settings["overrideEntityLayer"] = self._mazes[0]
         self._renderer = renderer
         self._level_cache = LevelCache(level_cache) if isinstance(level_cache, str) else level_cache
+        self._asks_for_speed = False
         self._lab: Any = None
         self._seen: EngineObservation = {}
 
@@ -215,6 +216,14 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
             self._lab = None
             DeepMindLabEnv._with_lab = None
 
+    def ask_for_speed(self) -> None:
+        """Let the engine tell ``speed`` too, whatever is observed; before the first reset."""
+        self._asks_for_speed = True
+
+    def speed(self) -> float:
+        """Return how fast the agent is on the ground, in units a second."""
+        return float(np.hypot(*self._seen["VEL.TRANS"][:2]))
+
     def _draw_seed(self) -> int:
         """Return a seed for the engine: any, or one of the few of the maze text."""
         if self._texture_seeds is None:
@@ -230,9 +239,12 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
                 f"this process runs a Lab already, for level={other.level}: close() that one, or "
                 "let make_vector_env give each environment a process of its own"
             )
+        names = engine_names(self.observations)
+        if self._asks_for_speed and "VEL.TRANS" not in names:
+            names.append("VEL.TRANS")
         lab = open_lab(
             self.level,
-            engine_names(self.observations),
+            names,
             self._settings,
             self._renderer,
             self._level_cache,

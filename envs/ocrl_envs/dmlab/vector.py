@@ -16,13 +16,19 @@ import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from gymnasium.vector.async_vector_env import AsyncState
 
+from ocrl_envs.dmlab.actions import action_space
 from ocrl_envs.dmlab.environment import DeepMindLabEnv
 from ocrl_envs.dmlab.named_mazes import maze_texts
+from ocrl_envs.dmlab.policies import WanderingPolicy
 from ocrl_envs.errors import UsageError
+from ocrl_envs.protocols import Policy
 
 
 class DeepMindLabVectorEnv(AsyncVectorEnv[Any, Any]):
     """Gymnasium's AsyncVectorEnv, with seeds that neighbouring runs do not share."""
+
+    policies = ("random", "wandering")
+    rollout_policy = "wandering"
 
     def reset_async(
         self,
@@ -52,6 +58,22 @@ class DeepMindLabVectorEnv(AsyncVectorEnv[Any, Any]):
                     "and memory; a single DeepMindLabEnv in a process of its own shows what the "
                     "engine says"
                 ) from error
+
+    def make_policy(self, name: str, seed: int = 0) -> Policy:
+        """Return a policy without learning; to be called before the first reset.
+
+        Raises:
+            UsageError: there is no such policy, or it does not know these actions.
+        """
+        if name == "random":
+            self.action_space.seed(seed)
+            return lambda observations: np.asarray(self.action_space.sample())
+        if name not in self.policies:
+            raise UsageError(f"no policy {name!r}: choose from {', '.join(self.policies)}")
+        if self.single_action_space != action_space("navigation8"):
+            raise UsageError("the wandering policy needs actions=navigation8: take random")
+        self.call("ask_for_speed")
+        return WanderingPolicy(lambda: np.array(self.call("speed")), self.num_envs, seed)
 
     def close_extras(self, timeout: float | None = None, terminate: bool = False) -> None:
         """End the workers; after an interrupted reset or step, without waiting for its results."""
