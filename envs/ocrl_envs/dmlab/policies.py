@@ -27,7 +27,7 @@ class WanderingPolicy:
     """
 
     PROBABILITIES = (0.08, 0.08, 0.5, 0.02, 0.03, 0.03, 0.13, 0.13)
-    MOVES = ACTION_SETS["navigation8"][:, 2:4].any(1)
+    MOVES = np.asarray(ACTION_SETS["navigation8"][:, 2:4].any(1))
 
     def __init__(
         self, speeds: Callable[[], npt.NDArray[np.float64]], num_envs: int, seed: int
