@@ -11,20 +11,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 from torch import Tensor
 
 from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
-from ocrl.files import write_tensors
+from ocrl.files import read_tensors, write_tensors
 from ocrl_agents.building import build_policy, describe_policy
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.ppo import TokenPPO
 from ocrl_agents.reward_scale import VecScaledReward
 
-FORMAT = "ocrl-agent"
+KIND = "agent"
 VERSION = "2"
 
 
@@ -79,7 +78,7 @@ def save_agent(
     for index, moments in policy.optimizer.state_dict()["state"].items():
         for name, tensor in moments.items():
             tensors[f"optimizer.{index}.{name}"] = tensor
-    texts = {"format": FORMAT, "version": VERSION, "header": json.dumps(header)}
+    texts = {"format": f"ocrl-{KIND}", "version": VERSION, "header": json.dumps(header)}
     write_tensors(path, tensors, texts)
 
 
@@ -89,24 +88,8 @@ def read_agent(path: str | Path) -> AgentFile:
     Raises:
         UsageError: if the file is missing, cut short or of another kind.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            names = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise UsageError(
-            f"cannot read the agent {path} ({reason}): give a whole file that save_agent wrote"
-        ) from error
-    if metadata.get("format") != FORMAT:
-        raise UsageError(f"{path} is no agent: give a file that save_agent wrote")
-    if metadata.get("version") != VERSION:
-        raise UsageError(
-            f"{path} is an agent of format {metadata.get('version')}, this version reads format "
-            f"{VERSION}: train it again, or use the version that wrote it"
-        )
-    return AgentFile(json.loads(metadata["header"]), tensors)
+    header, tensors = read_tensors(path, KIND, [VERSION])
+    return AgentFile(json.loads(header["header"]), tensors)
 
 
 def load_policy(

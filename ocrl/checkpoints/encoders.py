@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ocrl import zoo
@@ -17,9 +16,9 @@ from ocrl.checkpoints.official import identify, load_released
 from ocrl.checkpoints.releases import RELEASES
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
-from ocrl.files import write_tensors
+from ocrl.files import read_tensors, write_tensors
 
-FORMAT = "ocrl-encoder"
+KIND = "encoder"
 VERSION = "2"
 # What is read. Files of version 1 name classes and their parts in place of the zoo's functions.
 VERSIONS = ("1", "2")
@@ -74,7 +73,7 @@ def save_encoder(
             f"the configuration or the metadata is not plain JSON ({error}): resolve it first, "
             "with OmegaConf.to_container(config, resolve=True)"
         ) from error
-    header = {"format": FORMAT, "version": VERSION, **texts}
+    header = {"format": f"ocrl-{KIND}", "version": VERSION, **texts}
     write_tensors(path, encoder.state_dict(), header)
 
 
@@ -130,21 +129,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         UsageError: if the file is missing, cut short or of another kind.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            names = file.keys()
-            weights = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise UsageError(
-            f"cannot read the encoder {path} ({reason}): give a whole file that save_encoder wrote"
-        ) from error
-    if header.get("format") != FORMAT or header.get("version") not in VERSIONS:
-        raise UsageError(
-            f"{path} is not an encoder of format {FORMAT} {' or '.join(VERSIONS)}: give a file "
-            "that save_encoder of this version wrote"
-        )
+    header, weights = read_tensors(path, KIND, VERSIONS)
     return Checkpoint(json.loads(header["config"]), json.loads(header["metadata"]), weights)
 
 

@@ -1,4 +1,4 @@
-"""Videos whose true segments are named anew."""
+"""A view of videos in which true segments have other ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Mapping = Callable[[NDArray[np.integer]], NDArray[np.integer]]
 class MappedSegments(Videos):
     """The same videos, with a function applied to the true segment ids.
 
-    For example, to merge all walls into one segment before scoring.
+    For example, to merge all walls into one segment before scoring. All else that the videos have
+    passes through.
 
     Args:
         videos: with or without segments.
@@ -32,6 +33,8 @@ class MappedSegments(Videos):
     def __init__(self, videos: Videos, mapping: Mapping) -> None:
         self.lengths = videos.lengths
         self.has_segments = videos.has_segments
+        self.has_flow = videos.has_flow
+        self.has_classes = videos.has_classes
         self._videos = videos
         self._mapping = mapping
 
@@ -40,5 +43,13 @@ class MappedSegments(Videos):
         return self._videos.frames(video, start, stop)
 
     def segments(self, video: int, start: int, stop: int) -> NDArray[np.integer]:
-        """Return renamed segments of a video, integers (T, H, W)."""
+        """Return mapped segments of a video, integers (T, H, W)."""
         return self._mapping(self._videos.segments(video, start, stop))
+
+    def flow(self, video: int, start: int, stop: int) -> NDArray[np.floating]:
+        """Return optical flow of a video, (T, H, W, 2)."""
+        return self._videos.flow(video, start, stop)
+
+    def classes(self, video: int, start: int, stop: int) -> NDArray[np.integer]:
+        """Return the true categories of a video, integers (T, H, W)."""
+        return self._videos.classes(video, start, stop)

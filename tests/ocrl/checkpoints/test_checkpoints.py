@@ -129,14 +129,14 @@ def test_a_missing_file_is_named(tmp_path):
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
     safetensors.torch.save_file({"x": torch.zeros(1)}, path)
-    assert "format ocrl-encoder" in refusal(path)
+    assert "is no encoder" in refusal(path)
     torch.save({"x": torch.zeros(1)}, path)
     assert "whole file" in refusal(path)
 
 
 def test_a_later_format_is_refused(path):
     rewrite(path, {"version": "3"})
-    assert "format ocrl-encoder 1 or 2" in refusal(path)
+    assert "is an encoder of format 3, this version reads format 1 and 2" in refusal(path)
 
 
 def test_files_of_the_first_format_are_read(path):
