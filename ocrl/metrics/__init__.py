@@ -9,14 +9,17 @@ from ocrl.metrics.boundary import JAndF
 from ocrl.metrics.identity import SlotIdentity
 from ocrl.metrics.overlap import MeanBestOverlap, MeanIoU
 from ocrl.metrics.rand_index import AdjustedRandIndex
+from ocrl.metrics.tracking import CountingAccuracy, TrackingAccuracy
 
 __all__ = [
     "AdjustedRandIndex",
+    "CountingAccuracy",
     "JAndF",
     "MeanBestOverlap",
     "MeanIoU",
     "SegmentationMetric",
     "SlotIdentity",
+    "TrackingAccuracy",
     "hard_segments",
     "segmentation_metrics",
 ]

@@ -28,6 +28,7 @@ from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 from ocrl.files import write_text
 from ocrl_envs.scenes import Recipe, generate_scenes
+from ocrl_envs.sprites import SpriteRecipe
 from ocrl_studies.environments import make_environments, settings
 from ocrl_studies.manifest import check, note
 from ocrl_studies.rollouts import (
@@ -37,6 +38,7 @@ from ocrl_studies.rollouts import (
     rollout_policy,
     segment_kinds,
 )
+from ocrl_studies.sprites import SpriteVideos
 
 
 class Source(ABC):
@@ -396,6 +398,33 @@ class Scenes(Shards):
             "scripts/generate_scenes.py overwrite=true",
         )
         return ShardVideos(self.path, split)
+
+
+class Sprites(Source):
+    """Flat sprites, made anew whenever they are read: nothing lies on disk.
+
+    Args:
+        run_name: names the videos in folders of runs and in tables.
+        recipe: what they are made of.
+        num_videos: for each split.
+        seed: of what is trained on.
+    """
+
+    def __init__(
+        self, *, run_name: str, recipe: SpriteRecipe, num_videos: DictConfig, seed: int
+    ) -> None:
+        self.run_name = run_name
+        self.recipe = recipe
+        self.num_videos = num_videos
+        self.seed = seed
+
+    def training_videos(self) -> Videos:
+        """Return the videos to train on."""
+        return SpriteVideos(self.recipe, self.num_videos["train"], seed=1 + self.seed)
+
+    def scoring_videos(self) -> Videos:
+        """Return videos that training does not see, the same ones whatever the seed."""
+        return SpriteVideos(self.recipe, self.num_videos["validation"], seed=0)
 
 
 class Mixed(Source):

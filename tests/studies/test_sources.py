@@ -97,3 +97,17 @@ def test_rollouts_are_of_frames_alone_whatever_agents_are_shown(tmp_path, monkey
     steps = ["data.num_envs=2", "data.num_steps.train=20", "data.num_steps.validation=20"]
     rollouts = source("env.velocity=true", *steps)
     assert rollouts.training_videos().frames(0, 0, 1).shape == (1, 64, 64, 3)
+
+
+@pytest.mark.parametrize("name", ["sprites", "moving_sprites", "digits", "moving_digits"])
+def test_sprites_are_made_while_they_are_read(name: str) -> None:
+    sprites = source(f"data={name}", "data.recipe.image_size=[32,32]")
+    length = sprites.recipe.num_frames
+    clip = sprites.scoring_clips(2, length, (32, 32))[1]
+    assert clip["video"].shape == (length, 32, 32, 3)
+    assert clip["segments"].shape == (length, 32, 32)
+    assert (clip["segments"] == 0).any()
+    again = source(f"data={name}", "data.recipe.image_size=[32,32]", "data.seed=7")
+    assert (again.scoring_clips(2, length, (32, 32))[1]["video"] == clip["video"]).all()
+    trained, others = (x.training_clips(length, (32, 32)) for x in (sprites, again))
+    assert not (trained[0]["video"] == others[0]["video"]).all()
