@@ -8,49 +8,28 @@ from omegaconf import DictConfig, OmegaConf
 
 from ocrl.errors import UsageError
 from ocrl.files import write_text
+from ocrl_studies.environments import selected
 
 CONFIG = "config.yaml"
 
-
-def check_run(cfg: DictConfig, same: tuple[str, ...]) -> Path:
-    """Return the folder ``cfg.run_dir`` if a run may start or go on there; nothing is written.
-
-    Args:
-        cfg: the resolved configuration.
-        same: keys that may not change when a run is continued.
-
-    Raises:
-        UsageError: it holds a run already and ``resume`` is false; or what is to be continued was
-            started with other settings.
-    """
-    run_dir = Path(cfg.run_dir)
-    saved = run_dir / CONFIG
-    if not saved.exists():
-        return run_dir
-    if not cfg.resume:
-        raise UsageError(
-            f"{run_dir} already holds a run: continue it with resume=true, or start another "
-            "with another seed, runs_dir or run_dir"
-        )
-    before = OmegaConf.load(saved)
-    for key in same:
-        old, new = OmegaConf.select(before, key), OmegaConf.select(cfg, key)
-        if old != new:
-            raise UsageError(
-                f"{run_dir} was started with another {key}: resume with the settings in "
-                f"{saved}, or start another run with another seed, runs_dir or run_dir"
-            )
-    return run_dir
+FREE = {
+    f"pretraining.{name}"
+    for name in ("num_workers", "devices", "num_nodes", "compile", "feature_cache")
+}
+"""Settings by which a run is faster or slower, and comes to the same."""
 
 
-def open_run(cfg: DictConfig, same: tuple[str, ...]) -> Path:
+def open_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -> Path:
     """Create the folder ``cfg.run_dir`` for a new run, or enter it to continue one.
 
-    To be called once all that the run needs is there: what cannot start leaves no folder.
+    To be called once all that the run needs is there: what cannot start leaves no folder. Each
+    start leaves its configuration, resolved: ``config.yaml``, then ``config.resume-1.yaml`` and so
+    on.
 
     Args:
-        cfg: the resolved configuration, saved as ``config.yaml``.
-        same: keys that may not change when a run is continued.
+        cfg: the configuration.
+        same: see `check_run`.
+        grows: likewise.
 
     Returns:
         The folder.
@@ -58,10 +37,58 @@ def open_run(cfg: DictConfig, same: tuple[str, ...]) -> Path:
     Raises:
         UsageError: see `check_run`.
     """
-    run_dir = check_run(cfg, same)
+    run_dir = check_run(cfg, same, grows)
+    number = len(starts(run_dir))
     run_dir.mkdir(parents=True, exist_ok=True)
-    write_text(run_dir / CONFIG, OmegaConf.to_yaml(cfg, resolve=True))
+    name = f"config.resume-{number}.yaml" if number else CONFIG
+    write_text(run_dir / name, OmegaConf.to_yaml(cfg, resolve=True))
     return run_dir
+
+
+def check_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -> Path:
+    """Return the folder ``cfg.run_dir`` if a run may start or go on there; nothing is written.
+
+    Args:
+        cfg: the configuration.
+        same: parts that may not change when a run is continued, but for those of `FREE`.
+        grows: a number that may become larger, such as the steps of the whole run.
+
+    Raises:
+        UsageError: it holds a run already and ``resume`` is false; or what is to be continued was
+            started with other settings.
+    """
+    run_dir = Path(cfg.run_dir)
+    before = [DictConfig(OmegaConf.load(path)) for path in starts(run_dir)]
+    if not before:
+        return run_dir
+    if not cfg.resume:
+        raise UsageError(
+            f"{run_dir} already holds a run: continue it with resume=true, or start another with "
+            "another seed, runs_dir or run_dir"
+        )
+    old, new = selected(before[0], same), selected(cfg, same)
+    for key in sorted((old.keys() | new.keys()) - FREE - {grows}):
+        if old.get(key) != new.get(key):
+            raise UsageError(
+                f"{run_dir} was started with {key}={old.get(key)}, now it is {new.get(key)}: go on "
+                "with the same, or start another run with another seed, runs_dir or run_dir"
+            )
+    if grows is not None:
+        largest = max(OmegaConf.select(each, grows) for each in before)
+        if OmegaConf.select(cfg, grows) < largest:
+            raise UsageError(
+                f"{run_dir} was started with {grows}={largest}, now it is "
+                f"{OmegaConf.select(cfg, grows)}: it may grow, not shrink"
+            )
+    return run_dir
+
+
+def starts(run_dir: Path) -> list[Path]:
+    """Return the configuration of each start of a run, in order."""
+    first = run_dir / CONFIG
+    resumes = run_dir.glob("config.resume-*.yaml")
+    by_number = sorted(resumes, key=lambda path: int(path.stem.partition("-")[2]))
+    return [first, *by_number] if first.exists() else []
 
 
 def find_checkpoint(cfg: DictConfig) -> Path:

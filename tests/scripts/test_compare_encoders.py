@@ -121,7 +121,7 @@ def test_another_budget_is_refused(compare: Run, home: Path) -> None:
     shutil.rmtree(home / "runs/segmentation/movi_a_like/cells/slotcontrast/seed=2")
     code, _, err = compare(*SCENES, "encoder=slotcontrast", "seed=2", "results_dir=other")
     assert code == 2
-    assert "seed=2 was started with another pretraining" in errors(err)[0]
+    assert "seed=2 was started with pretraining.max_steps=4, now it is 2" in errors(err)[0]
 
 
 def test_rollouts_have_long_videos(compare: Run, home: Path) -> None:

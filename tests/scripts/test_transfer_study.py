@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import ocrl_studies.transfer.cell
+from ocrl.errors import UsageError
 
 TINY = [
     "env=seekavoid_arena_1",
@@ -132,9 +133,15 @@ def test_interrupted_anywhere_it_comes_to_the_same(
         raise KeyboardInterrupt
 
     again = ("runs_dir=again", "encoder=slotcontrast")
-    for stage in ("pretrain_slots", "train_agent", "load_agent", "save_episodes"):
+    cell, playing = "ocrl_studies.transfer.cell", "ocrl_studies.transfer.playing"
+    for stage in (
+        f"{cell}.pretrain_slots",
+        f"{cell}.train_agent",
+        f"{playing}.load_agent",
+        f"{playing}.save_episodes",
+    ):
         with monkeypatch.context() as patch:
-            patch.setattr(ocrl_studies.transfer.cell, stage, interrupted)
+            patch.setattr(stage, interrupted)
             assert study(*again)[0] == 130
     assert study(*again)[0] == 0
     expected = {name: text for name, text in played(home).items() if "vector" not in name}
@@ -193,7 +200,7 @@ def test_a_cell_that_fails_leaves_the_others(
     original = ocrl_studies.transfer.cell.pretrain_slots
 
     def failing(cfg: object) -> object:
-        raise ocrl_studies.transfer.cell.UsageError("the loss is not finite")
+        raise UsageError("the loss is not finite")
 
     monkeypatch.setattr(ocrl_studies.transfer.cell, "pretrain_slots", failing)
     code, out, err = study("seed=1,0")
@@ -266,7 +273,7 @@ def test_sweeping_levels_is_refused_before_anything_is_done(study: Run, home: Pa
 
 
 def test_bugs_are_not_warnings(study: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ocrl_studies.transfer.study.read_results", lambda cfg: 1 / 0)
+    monkeypatch.setattr("ocrl_studies.transfer.study.read_results", lambda plan: 1 / 0)
     with pytest.raises(UserWarning, match="ZeroDivisionError"):
         study()
 

@@ -119,7 +119,8 @@ def test_transfer_plays_the_same_mazes_for_every_agent(run, home):
     folder = home / "runs/transfer/nav_maze_1"
     with (folder / "episodes.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * 2 * 2
+    assert len(rows) == (3 + 4) * 2 * 2  # three encoders, four policies without learning
+    assert "| oracle | - |" in (folder / "report.md").read_text()
     mazes = {(row["encoder"], row["condition"]): [] for row in rows}
     for row in rows:
         mazes[row["encoder"], row["condition"]].append((row["layout"], row["seed"]))
@@ -135,7 +136,7 @@ def test_transfer_plays_the_same_mazes_for_every_agent(run, home):
     ],
 )
 def test_agents_that_are_not_comparable_are_not_put_into_one_table(run, home, key, value, said):
-    path = home / "runs/agent/nav_maze_1/vector/seed=0/config.yaml"
+    path = home / "runs/agent/nav_maze_1/vector/seed=0/config.resume-1.yaml"
     before = path.read_text()
     config = OmegaConf.create(before)
     OmegaConf.update(config, key, value)

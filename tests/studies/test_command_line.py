@@ -17,6 +17,7 @@ def run(monkeypatch, capsys, tmp_path):
     def call(*arguments, main=None, name="pretrain_slots"):
         GlobalHydra.instance().clear()
         seen = []
+        monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
         monkeypatch.setattr(sys, "argv", ["script.py", f"runs_dir={tmp_path}", *arguments])
         try:
             command_line.script(name)(main or seen.append)()
@@ -91,7 +92,8 @@ def test_interrupt_says_how_to_continue(run, name, expected):
     def main(cfg):
         raise KeyboardInterrupt
 
-    _, code, err = run(main=main, name=name)
+    tiny = ["data.num_envs=1", "data.num_steps.train=30", "data.num_steps.validation=30"]
+    _, code, err = run(*tiny, main=main, name=name)
     assert code == command_line.EXIT_INTERRUPTED
     assert err == expected
 

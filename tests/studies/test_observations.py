@@ -83,7 +83,7 @@ def test_training_along_starts_from_the_checkpoint_and_is_kept(tmp_path: Path) -
     path = train_agent(cfg)
     torch.testing.assert_close(read_checkpoint(cfg.checkpoint).weights, before, rtol=0, atol=0)
     playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
-    policy, venv = load_agent(path, playing, playing.conditions.layout)
+    policy, venv = load_agent(path, playing.env, playing.conditions.layout, playing.num_envs, "cpu")
     assert isinstance(venv, VecFrameObservation)
     assert venv.encoder is policy.features_extractor.encoder
     after = venv.encoder.state_dict()
@@ -97,7 +97,7 @@ def test_frozen_random_slots_are_the_same_after_training(tmp_path: Path) -> None
     before = open_encoder(cfg).state_dict()
     path = train_agent(cfg)
     playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
-    _, venv = load_agent(path, playing, playing.conditions.layout)
+    _, venv = load_agent(path, playing.env, playing.conditions.layout, playing.num_envs, "cpu")
     torch.testing.assert_close(venv.stream.encoder.state_dict(), before, rtol=0, atol=0)
 
 
@@ -124,7 +124,7 @@ def test_the_truth_needs_no_encoder_and_is_played_with_alone(tmp_path: Path) -> 
     path = train_agent(cfg)
     assert read_agent(path).encoder is None
     playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
-    policy, venv = load_agent(path, playing, playing.conditions.layout)
+    policy, venv = load_agent(path, playing.env, playing.conditions.layout, playing.num_envs, "cpu")
     assert venv.observation_space.shape == (7, 32)
     (episode,) = evaluate(policy, venv, [4], options=[{"layout": 0}])
     assert episode.length == 900
@@ -163,7 +163,7 @@ def test_any_pooling_reads_any_tokens_and_the_previous_step(
     chosen = [f"encoder={encoder}", f"agent/extractor={pooling}", "agent.previous_step=true"]
     path = train_agent(compose(tmp_path, *chosen))
     playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
-    policy, venv = load_agent(path, playing, playing.conditions.train)
+    policy, venv = load_agent(path, playing.env, playing.conditions.train, playing.num_envs, "cpu")
     reader = policy.features_extractor
     assert isinstance(reader.reader if encoder == "cnn" else reader, kind)
     observations = venv.reset()

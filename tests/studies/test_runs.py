@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
-from ocrl_studies.runs import CONFIG, find_checkpoint, open_run, overrides
+from ocrl_studies.runs import CONFIG, find_checkpoint, open_run, overrides, starts
 
 
 def config(tmp_path, **changes):
@@ -37,8 +37,31 @@ def test_a_run_is_not_overwritten(tmp_path):
 def test_a_run_resumes_with_the_same_settings_only(tmp_path):
     open_run(config(tmp_path), same=("encoder",))
     open_run(config(tmp_path, resume=True), same=("encoder",))
-    with pytest.raises(UsageError, match="another encoder"):
-        open_run(config(tmp_path, resume=True, encoder={"dim": 32}), same=("encoder",))
+    other = {"name": "shuffled", "pretrained_as": "slotcontrast", "dim": 32}
+    with pytest.raises(UsageError, match=r"encoder\.dim=64, now it is 32") as error:
+        open_run(config(tmp_path, resume=True, encoder=other), same=("encoder",))
+    assert "\n" not in str(error.value)
+
+
+def test_each_start_keeps_its_configuration(tmp_path):
+    for seed in range(12):
+        open_run(config(tmp_path, resume=True, seed=seed), same=("encoder",))
+    kept = starts(tmp_path / "run")
+    assert [OmegaConf.load(path).seed for path in kept] == list(range(12))
+    assert kept[-1].name == "config.resume-11.yaml"
+
+
+def test_a_run_may_grow_and_be_done_faster(tmp_path):
+    def start(**pretraining):
+        cfg = config(tmp_path, resume=True, pretraining={"learning_rate": 1.0, **pretraining})
+        open_run(cfg, same=("pretraining",), grows="pretraining.max_steps")
+
+    start(max_steps=10, num_workers=0)
+    start(max_steps=20, num_workers=4)
+    with pytest.raises(UsageError, match="it may grow, not shrink"):
+        start(max_steps=15, num_workers=0)
+    with pytest.raises(UsageError, match=r"pretraining\.learning_rate=1\.0, now it is 2\.0"):
+        start(max_steps=20, num_workers=0, learning_rate=2.0)
 
 
 def test_a_missing_encoder_names_the_command_that_makes_it(tmp_path):

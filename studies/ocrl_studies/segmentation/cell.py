@@ -1,8 +1,9 @@
-"""One cell of the comparison: an encoder and a seed. Each step skips what is done."""
+"""One cell of the comparison: an encoder is trained, and its masks are scored."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,12 +15,11 @@ from ocrl.encoder import BOXES, FLOW, Encoder, TrainableEncoder
 from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.errors import UsageError
 from ocrl.visualization import save_image
-from ocrl_studies.command_line import USAGE_ERRORS
-from ocrl_studies.core.record import open_record
+from ocrl_studies.core.cell import Cell, Step, run_cell
 from ocrl_studies.environments import selected
-from ocrl_studies.runs import open_run
+from ocrl_studies.runs import check_run
 from ocrl_studies.segmentation.scoring import PICTURE, SCORES, Scored, Truth, measure, picture_masks
-from ocrl_studies.stages.pretrain_slots import pretrain_slots
+from ocrl_studies.stages.pretrain_slots import SAME, pretrain_slots
 
 RECORD = "record.json"
 CHECKPOINT = "checkpoint"
@@ -35,45 +35,55 @@ CELL = ("encoder", *TRUTH, "clip_length", "pretraining", "seed")
 """What may not change between two starts of a cell."""
 
 
-def run_cell(cfg: DictConfig) -> None:
-    """Train and score what is missing.
-
-    Bad input stops this cell alone: the others go on, and the report names those that are missing.
+def compare_encoders(cfg: DictConfig) -> None:
+    """Train and score what is missing of one encoder and seed.
 
     Args:
         cfg: as ``configs/compare_encoders.yaml``.
     """
-    name = f"{cfg.encoder.name} seed={cfg.seed}"
-    folder = cell_folder(cfg)
-    try:
-        record = open_record(folder / RECORD, name, selected(cfg, CELL), cfg.device)
-    except USAGE_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
+    torch.set_num_threads(cfg.num_threads)
+    folder = Path(cfg.results_dir) / f"cells/{cfg.encoder.name}/seed={cfg.seed}"
+    checkpoint = Path(cfg.run_dir) / "encoder.safetensors"
+    run_cell(
+        Cell(
+            f"{cfg.encoder.name} seed={cfg.seed}",
+            folder / RECORD,
+            selected(cfg, CELL),
+            cfg.device,
+            {CHECKPOINT: checkpoint},
+            steps(cfg, folder, checkpoint),
+        )
+    )
+
+
+def steps(cfg: DictConfig, folder: Path, checkpoint: Path) -> Iterator[Step]:
+    """Yield the training and the scoring of an encoder, if scores are missing.
+
+    Args:
+        cfg: as ``configs/compare_encoders.yaml``.
+        folder: of the cell.
+        checkpoint: of the trained encoder.
+
+    Raises:
+        UsageError: before anything is trained, of an encoder that was trained with other settings,
+            or has no masks.
+    """
+    untrained = instantiate(cfg.encoder.model)
+    missing = [name for name in views(untrained) if not (folder / name / SCORES).exists()]
+    if not missing:
         return
-    with record.stopped_by_bad_input():
-        torch.set_num_threads(cfg.num_threads)
-        untrained = instantiate(cfg.encoder.model)
-        missing = [name for name in views(untrained) if not (folder / name / SCORES).exists()]
-        if not missing:
-            return
-        # Before anything is trained: an encoder of other settings, or one without masks.
-        open_run(cfg, same=("data", "encoder", "clip_length", "pretraining", "seed"))
-        check_masks(untrained, cfg.encoder.name, folder)
-        checkpoint = Path(cfg.run_dir) / "encoder.safetensors"
-        record.keep_place(CHECKPOINT, checkpoint)
-        if not checkpoint.exists():
-            with record.timed("pretraining"):
-                pretrain_slots(cfg)
-        with record.timed("scoring"):
-            trained, truth = views(load_encoder(checkpoint)), Truth.of(cfg)
-            for name in missing:
-                save_scores(
-                    trained[name],
-                    truth,
-                    cfg.scoring.num_pictures,
-                    folder / name,
-                    frozen_backbone=has_frozen_backbone(untrained),
-                )
+    check_run(cfg, same=SAME)
+    check_masks(untrained, cfg.encoder.name, folder)
+    yield Step("pretraining", checkpoint.exists, partial(pretrain_slots, cfg))
+
+    def score() -> None:
+        trained, truth = views(load_encoder(checkpoint)), Truth.of(cfg)
+        frozen = has_frozen_backbone(untrained)
+        for name in missing:
+            number, place = cfg.scoring.num_pictures, folder / name
+            save_scores(trained[name], truth, number, place, frozen_backbone=frozen)
+
+    yield Step("scoring", lambda: False, score)
 
 
 def views(encoder: Encoder) -> dict[str, Encoder]:
@@ -108,11 +118,6 @@ def save_scores(
     save_image(folder / PICTURE, picture_masks(encoder, truth, num_pictures))
     size = sum(parameter.numel() for parameter in encoder.parameters())
     Scored(values, counts, encoder.num_tokens, size, frozen_backbone).save(folder)
-
-
-def cell_folder(cfg: DictConfig) -> Path:
-    """Return where record, scores and picture of the cell are."""
-    return Path(cfg.results_dir) / f"cells/{cfg.encoder.name}/seed={cfg.seed}"
 
 
 def check_masks(encoder: Encoder, name: str, folder: Path) -> None:

@@ -16,32 +16,34 @@ from ocrl_studies.observations import make_token_environments
 
 
 def load_agent(
-    path: Path, cfg: DictConfig, variation: DictConfig
+    path: Path, env: DictConfig, variation: DictConfig, num_envs: int, device: str
 ) -> tuple[ActorCriticPolicy, VecEnv]:
     """Return a trained agent, and environments that show what it expects.
 
     Args:
         path: the agent's checkpoint.
-        cfg: as ``configs/evaluate_transfer.yaml``.
-        variation: a condition of transfer.
+        env: as `ocrl_studies.environments.make_environments` takes it.
+        variation: likewise, such as a condition of transfer.
+        num_envs: number of the environments.
+        device: where encoder and policy run.
     """
     agent = read_agent(path)
     checkpoint = agent.encoder
-    encoder = None if checkpoint is None else load_encoder(checkpoint).to(cfg.device)
+    encoder = None if checkpoint is None else load_encoder(checkpoint).to(device)
     trained = OmegaConf.create(agent.header["notes"])
-    environments = make_token_environments(cfg.env, variation, cfg.num_envs, trained, encoder)
-    return load_policy(path, environments, encoder=checkpoint, device=cfg.device), environments
+    environments = make_token_environments(env, variation, num_envs, trained, encoder)
+    return load_policy(path, environments, encoder=checkpoint, device=device), environments
 
 
 def episodes_to_play(
-    cfg: DictConfig, environments: VecEnv
+    environments: VecEnv, num_episodes: int, seed: int
 ) -> tuple[list[int], list[dict[str, int]] | None]:
     """Return seeds and reset options of the episodes under a condition, the same for all agents.
 
     Mazes are played one after the other, from the first again when there are fewer than episodes.
     """
-    seeds = environment_seeds(cfg.episode_seed, cfg.episodes)
+    seeds = environment_seeds(seed, num_episodes)
     number = num_layouts(environments)
     if number is None:
         return seeds, None
-    return seeds, [{"layout": i % number} for i in range(cfg.episodes)]
+    return seeds, [{"layout": i % number} for i in range(num_episodes)]

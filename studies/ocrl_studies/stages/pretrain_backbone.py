@@ -29,6 +29,9 @@ from ocrl_studies.rollouts import SegmentKinds
 from ocrl_studies.runs import open_run
 from ocrl_studies.sources import Mixed, Source
 
+SAME = ("data", "backbone", "crops", "distillation", "teacher", "pretraining", "seed")
+"""What a backbone is made of: a run that goes on has the same."""
+
 
 def pretrain_backbone(cfg: DictConfig) -> Path:
     """Train a backbone on frames alone, then score its features beside simpler ones.
@@ -40,7 +43,7 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
         The weights.
     """
     torch.set_num_threads(cfg.num_threads)
-    run_dir = open_run(cfg, same=("data", "backbone", "distillation", "seed"))
+    run_dir = open_run(cfg, SAME, grows="pretraining.max_steps")
     path = run_dir / "backbone.safetensors"
     if path.exists():
         print(f"{path} is trained already")

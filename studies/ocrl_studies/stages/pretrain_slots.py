@@ -25,8 +25,10 @@ from ocrl_studies.environments import settings
 from ocrl_studies.runs import check_run, open_run
 from ocrl_studies.sources import Source
 
-SAME = ("data", "encoder", "clip_length", "seed")
-"""What may not change when a run is continued."""
+SAME = ("data", "encoder", "clip_length", "pretraining", "seed")
+"""What an encoder is made of: a run that goes on has the same."""
+
+GROWS = "pretraining.max_steps"
 
 
 def pretrain_slots(cfg: DictConfig) -> Path:
@@ -49,7 +51,7 @@ def pretrain_slots(cfg: DictConfig) -> Path:
             f"encoder={cfg.encoder.name} has the weights of another: pretrain that with "
             f"encoder={cfg.encoder.pretrained_as}"
         )
-    run_dir = check_run(cfg, SAME)
+    run_dir = check_run(cfg, SAME, GROWS)
     path = run_dir / "encoder.safetensors"
     if path.exists():
         print(f"{path} is trained already")
@@ -64,7 +66,7 @@ def pretrain_slots(cfg: DictConfig) -> Path:
     clips = annotated(training, encoder, source.num_stuff)
     validation = annotated(scored, encoder, source.num_stuff)
     number = len(cast(Sized, clips))
-    open_run(cfg, SAME)
+    open_run(cfg, SAME, GROWS)
     print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
     pretrain(
         encoder,

@@ -43,7 +43,9 @@ def encoder_of(agent: Path) -> str:
 def film_agent(cfg: DictConfig) -> Image:
     """Film frames, slots, where the agent's policy looks, and the map if there is one."""
     variation = OmegaConf.create({**settings(cfg.variation), "render_mode": "rgb_array"})
-    policy, environments = load_agent(Path(cfg.checkpoint), cfg, variation)
+    policy, environments = load_agent(
+        Path(cfg.checkpoint), cfg.env, variation, cfg.num_envs, cfg.device
+    )
     video = film(policy, environments, cfg.seed, num_steps=cfg.steps)
     environments.close()
     return video

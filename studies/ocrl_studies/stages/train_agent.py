@@ -14,8 +14,10 @@ from ocrl_studies.environments import settings
 from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
 from ocrl_studies.runs import check_run, open_run
 
-SAME = ("env", "encoder", "agent", "checkpoint", "seed")
-"""What may not change when a run is continued."""
+SAME = ("env", "encoder", "agent", "seed")
+"""What an agent is made of: a run that goes on has the same. Its file knows its encoder."""
+
+GROWS = "total_steps"
 
 
 def train_agent(cfg: DictConfig) -> Path:
@@ -29,11 +31,11 @@ def train_agent(cfg: DictConfig) -> Path:
     """
     torch.set_num_threads(cfg.num_threads)
     encoder = open_encoder(cfg)
-    check_run(cfg, SAME)
+    check_run(cfg, SAME, GROWS)
     make = partial(make_token_environments, cfg.env, agent=cfg, encoder=encoder)
     environments = make(cfg.env.train, cfg.agent.num_envs)
     model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
-    run_dir = open_run(cfg, SAME)
+    run_dir = open_run(cfg, SAME, GROWS)
     print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
     train(
         model,

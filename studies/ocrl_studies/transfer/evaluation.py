@@ -1,94 +1,64 @@
-"""Trained agents of an environment, played under every condition and compared."""
+"""Agents that were trained one by one, played under every condition and compared."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import imageio.v3 as iio
 import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ocrl.errors import UsageError
 from ocrl_agents.checkpoints import read_agent
-from ocrl_agents.evaluation import evaluate
+from ocrl_agents.training import LAST
 from ocrl_studies.core.comparability import check_comparable
-from ocrl_studies.core.page import Page
-from ocrl_studies.core.tables import print_table, write_rows
-from ocrl_studies.environments import flatten, settings
-from ocrl_studies.stages.evaluation import episodes_to_play, load_agent
+from ocrl_studies.core.study import command
+from ocrl_studies.core.tables import print_table
+from ocrl_studies.environments import selected
+from ocrl_studies.runs import starts
 from ocrl_studies.transfer.conditions import check_conditions
-from ocrl_studies.transfer.played import (
-    Played,
-    plot_learning,
-    plot_transfer,
-    read_curve,
-    summary_rows,
-    write_episodes,
+from ocrl_studies.transfer.plan import Agent, Evaluation, Plan
+from ocrl_studies.transfer.playing import play_agent, play_reference
+from ocrl_studies.transfer.references import (
+    read_references,
+    reference_episodes,
+    references_folder,
 )
+from ocrl_studies.transfer.report import Report
+from ocrl_studies.transfer.results import Results, read_agent_result
 
-SCORES = ("success", "goals", "return", "spl")
+TRAINING = ("env", "agent", "total_steps")
+"""What agents of one table have in common: level, layouts, PPO and steps."""
 
-
-class Agent(NamedTuple):
-    """A trained agent on disk."""
-
-    run_dir: Path
-    config: DictConfig
-
-    @property
-    def encoder(self) -> str:
-        """Name of its encoder."""
-        return str(self.config.encoder.name)
-
-    @property
-    def seed(self) -> int:
-        """Of its training."""
-        return int(self.config.seed)
-
-    @property
-    def checkpoint(self) -> Path:
-        """The agent after its last step, not the best one: nothing is selected."""
-        return self.run_dir / "last.safetensors"
+PLAYED = ("env", "conditions", "episodes", "episode_seed", "num_envs")
 
 
 def evaluate_transfer(cfg: DictConfig) -> None:
-    """Play every agent of an environment under every condition, and report."""
+    """Play every agent of an environment under every condition, and report as the study does.
+
+    Args:
+        cfg: as ``configs/evaluate_transfer.yaml``.
+    """
     torch.set_num_threads(cfg.num_threads)
-    agents = find_agents(Path(cfg.runs_dir) / "agent" / cfg.env.run_name)
-    check_comparable({str(agent.run_dir): training_settings(agent) for agent in agents})
-    if agents[0].config.env.simulator == cfg.env.simulator:
-        cfg.env.train = agents[0].config.env.train
+    found = find_agents(Path(cfg.runs_dir) / "agent" / cfg.env.run_name)
+    check_comparable({str(path): training_settings(path, own) for path, own in found.items()})
+    trained = next(iter(found.values()))
+    if trained.env.simulator == cfg.env.simulator:
+        cfg.env.train = trained.env.train
     check_conditions(cfg.env, cfg.conditions)
-    played = []
-    for agent in agents:
-        for condition, variation in cfg.conditions.items():
-            print(f"playing {agent.run_dir} under condition {condition}")
-            policy, environments = load_agent(agent.checkpoint, cfg, variation)
-            seeds, options = episodes_to_play(cfg, environments)
-            episodes = evaluate(policy, environments, seeds, options=options)
-            environments.close()
-            played.append(Played(agent.encoder, agent.seed, condition, episodes))
-    folder = Path(cfg.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_episodes(folder / "episodes.csv", played)
-    rows = summary_rows(played, SCORES)
-    write_rows(folder / "summary.csv", rows)
-    header = list(rows[0])
-    cells = [[f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
-    print_table(header, cells)
-    page = report(cfg, agents, played)
-    page.table(header, cells)
-    print(f"episodes: {folder / 'episodes.csv'}\nreport:   {page.save(folder)}")
+    plan = make_plan(cfg, trained)
+    results = play_all(plan, [make_agent(*run, plan.folder) for run in found.items()])
+    report = Report(plan, results, command("evaluate_transfer"))
+    path = report.write()
+    print_table(*report.scores.headline(report.scores.score))
+    print(f"report: {path}")
 
 
-def find_agents(folder: Path) -> list[Agent]:
-    """Return the agents in ``<folder>/<encoder>/seed=<n>``, ordered by encoder and seed."""
-    agents = []
-    for path in sorted(folder.glob("*/seed=*/last.safetensors")):
-        config = OmegaConf.load(path.parent / "config.yaml")
-        assert isinstance(config, DictConfig)
-        agents.append(Agent(path.parent, config))
+def find_agents(folder: Path) -> dict[Path, DictConfig]:
+    """Return run folder -> configuration of the agents in ``<folder>/<encoder>/seed=<n>``."""
+    agents = {}
+    for path in sorted(folder.glob(f"*/seed=*/{LAST}")):
+        agents[path.parent] = DictConfig(OmegaConf.load(starts(path.parent)[-1]))
     if not agents:
         raise UsageError(
             f"there are no agents in {folder}: train some with  python scripts/train_agent.py "
@@ -97,41 +67,73 @@ def find_agents(folder: Path) -> list[Agent]:
     return agents
 
 
-def training_settings(agent: Agent) -> dict[str, Any]:
-    """Return what agents of one table have in common: level, layouts, PPO and steps.
+def training_settings(run_dir: Path, config: DictConfig) -> dict[str, Any]:
+    """Return what agents of one table have in common.
 
     Raises:
         UsageError: the agent's training was interrupted.
     """
-    done, total = read_agent(agent.checkpoint).header["num_timesteps"], agent.config.total_steps
-    if done < total:
+    done = read_agent(run_dir / LAST).header["num_timesteps"]
+    if done < config.total_steps:
         raise UsageError(
-            f"{agent.run_dir} is at {done} of {total} steps: continue it with resume=true, or move "
-            "it away"
+            f"{run_dir} is at {done} of {config.total_steps} steps: continue it with resume=true, "
+            "or move it away"
         )
-    shared = {key: settings(agent.config[key]) for key in ("env", "agent")}
-    return {**flatten(shared), "total_steps": total}
+    return selected(config, TRAINING)
 
 
-def report(cfg: DictConfig, agents: list[Agent], played: list[Played]) -> Page:
-    """Return the page: bars, learning curves, masks of each encoder on unseen layouts."""
-    page = Page(f"Zero-shot transfer in {cfg.env.run_name}")
-    conditions = ", ".join(f"{name} {settings(node)}" for name, node in cfg.conditions.items())
-    page.text(
-        f"{len(agents)} agents; {cfg.episodes} episodes each per condition, with the same mazes "
-        f"and episode seeds for all. Conditions: {conditions}. Dots are seeds, bars their "
-        "interquartile mean, which is the mean of fewer than four."
+def make_plan(cfg: DictConfig, trained: DictConfig) -> Plan:
+    """Return the plan of a study whose agents are there already.
+
+    Args:
+        cfg: as ``configs/evaluate_transfer.yaml``.
+        trained: configuration of one of the agents.
+    """
+    return Plan(
+        cfg.env.run_name,
+        Path(cfg.run_dir),
+        {trained.env.train.get("num_layouts"): Evaluation.of(cfg, PLAYED)},
+        trained.total_steps,
+        cfg.score,
+        cfg.compare,
+        OmegaConf.to_yaml(cfg, resolve=True),
     )
-    page.figure(plot_transfer(played, "goals", "goals per episode"), "goals", "Goals per episode")
-    page.figure(plot_transfer(played, "return", "return"), "return", "Return per episode")
-    curves: dict[str, list[tuple[list[float], list[float]]]] = {}
-    for agent in agents:
-        curve = read_curve(agent.run_dir / "progress.csv", "rollout/ep_rew_mean")
-        curves.setdefault(agent.encoder, []).append(curve)
-    page.figure(plot_learning(curves), "learning", "Return while training, on train layouts")
-    encoders = {read_agent(agent.checkpoint).encoder for agent in agents} - {None}
-    for i, encoder in enumerate(sorted(map(str, encoders))):
-        for path in sorted((Path(encoder).parent / "pictures").glob("*.png"))[-1:]:
-            caption = f"{path}: frames, true segments and masks on validation layouts"
-            page.picture(iio.imread(path), f"masks_{i}", caption)
-    return page
+
+
+def make_agent(run_dir: Path, config: DictConfig, folder: Path) -> Agent:
+    """Return an agent whose episodes go into a folder of this evaluation.
+
+    Args:
+        run_dir: of its training.
+        config: of its training.
+        folder: of the report.
+    """
+    name, seed = str(config.encoder.name), int(config.seed)
+    return Agent(
+        name,
+        seed,
+        config.env.train.get("num_layouts"),
+        run_dir,
+        folder / "episodes" / name / f"seed={seed}",
+    )
+
+
+def play_all(plan: Plan, agents: list[Agent]) -> Results:
+    """Let all agents and the policies without learning play, whatever was played before."""
+    (number,) = plan.numbers
+    evaluation, folder = plan.evaluation, references_folder(plan, number)
+    for condition in evaluation.conditions:
+        for agent in agents:
+            play_agent(agent, evaluation, condition)
+        for policy in evaluation.references:
+            path = reference_episodes(folder, policy, condition)
+            play_reference(policy, evaluation, condition, path)
+    agents.sort(key=lambda agent: (agent.encoder != plan.compare, agent.encoder, agent.seed))
+    results = [read_agent_result(agent, evaluation, pretraining(agent)) for agent in agents]
+    return Results({number: results}, {number: read_references(folder, evaluation)}, [], [])
+
+
+def pretraining(agent: Agent) -> Path:
+    """Return the folder of the encoder of an agent."""
+    encoder = read_agent(agent.checkpoint).encoder
+    return agent.run_dir if encoder is None else Path(encoder).parent

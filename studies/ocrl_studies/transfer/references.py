@@ -4,50 +4,49 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig
-
-from ocrl_agents.vec_env import GymnasiumVecEnv
 from ocrl_studies.core.record import open_record
-from ocrl_studies.environments import make_environments, selected
-from ocrl_studies.rollouts import rollout_policy
-from ocrl_studies.transfer.cell import EPISODES, SHARED, play_watched
-from ocrl_studies.transfer.comparison import RANDOM
+from ocrl_studies.transfer.episodes import load_episodes
+from ocrl_studies.transfer.plan import EPISODES, Evaluation, Plan, layouts_name
+from ocrl_studies.transfer.played import Played
+from ocrl_studies.transfer.playing import play_reference
 
 
-def reference_policies(cfg: DictConfig) -> tuple[str, ...]:
-    """Return the policies that a world is played with beside the agents: ``env.policies``."""
-    return tuple(cfg.env.get("policies", [RANDOM]))
+def references_folder(plan: Plan, number: int | None) -> Path:
+    """Return where references are for a number of training layouts, which conditions are about."""
+    return plan.folder / "references" / layouts_name(number)
 
 
-def reference_episodes(cfg: DictConfig, policy: str, condition: str) -> Path:
-    """Return where the episodes of a policy are, for the layouts of an agent's configuration."""
-    return _folder(cfg) / policy / EPISODES / f"{condition}.json"
+def reference_episodes(folder: Path, policy: str, condition: str) -> Path:
+    """Return the file of the episodes of a policy under a condition."""
+    return folder / policy / EPISODES / f"{condition}.json"
 
 
-def play_references(cfg: DictConfig) -> None:
+def play_references(plan: Plan) -> None:
     """Play what is missing.
-
-    Args:
-        cfg: the configuration of an agent, of whatever encoder.
 
     Raises:
         UsageError: other episodes were played before.
     """
-    path = _folder(cfg) / "record.json"
-    settings = selected(cfg, SHARED)
-    record = open_record(path, "the policies without learning", settings, cfg.device)
-    for policy in reference_policies(cfg):
-        for condition in cfg.conditions:
-            episodes = reference_episodes(cfg, policy, condition)
-            if episodes.exists():
-                continue
-            print(f"playing the {policy} policy under condition {condition}")
-            with record.timed(f"playing {policy} {condition}"):
-                environments = make_environments(cfg.env, cfg.conditions[condition], cfg.num_envs)
-                act = rollout_policy(policy, environments, cfg.episode_seed)
-                play_watched(act, GymnasiumVecEnv(environments), cfg, condition, episodes)
+    for number, evaluation in plan.evaluations.items():
+        folder = references_folder(plan, number)
+        record = open_record(
+            folder / "record.json",
+            "the policies without learning",
+            evaluation.settings,
+            evaluation.device,
+        )
+        for policy in evaluation.references:
+            for condition in evaluation.conditions:
+                path = reference_episodes(folder, policy, condition)
+                if not path.exists():
+                    with record.timed(f"playing {policy} {condition}"):
+                        play_reference(policy, evaluation, condition, path)
 
 
-def _folder(cfg: DictConfig) -> Path:
-    """Conditions are about the layouts of training: each number of them has its own episodes."""
-    return Path(cfg.study_dir) / "references" / f"layouts={cfg.layouts or 'all'}"
+def read_references(folder: Path, evaluation: Evaluation) -> list[Played]:
+    """Return the episodes of all policies under all conditions."""
+    return [
+        Played(policy, 0, condition, load_episodes(reference_episodes(folder, policy, condition)))
+        for policy in evaluation.references
+        for condition in evaluation.conditions
+    ]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ocrl_agents.checkpoints import read_agent
-from ocrl_agents.training import LAST
 from ocrl_studies.core.page import Page
 from ocrl_studies.core.record import Record, machines
 from ocrl_studies.core.statistics import Array
 from ocrl_studies.core.tables import Table, write_rows
-from ocrl_studies.transfer.cell import agent_configs, episodes_path
 from ocrl_studies.transfer.comparison import ORACLE, TRAIN, estimates, generalisation_gaps
+from ocrl_studies.transfer.plan import Plan
 from ocrl_studies.transfer.played import (
     plot_learning,
     plot_transfer,
@@ -29,8 +29,8 @@ from ocrl_studies.transfer.plots import (
     plot_generalisation,
     plot_profiles,
 )
-from ocrl_studies.transfer.references import reference_episodes
-from ocrl_studies.transfer.results import AgentRun, Results, slot_quality
+from ocrl_studies.transfer.references import reference_episodes, references_folder
+from ocrl_studies.transfer.results import AgentResult, Results, slot_quality
 from ocrl_studies.transfer.scores import UNSEEN, Scores, episode_rows, estimate_rows
 from ocrl_studies.transfer.verdicts import BLIND, caveats, verdicts
 
@@ -41,7 +41,7 @@ class Report:
     """Writes what a study has come to: a page, its Markdown twin, CSV files.
 
     Args:
-        cfg: as ``configs/transfer_study.yaml``.
+        plan: of the study.
         results: what was played.
         command: that made them.
 
@@ -49,16 +49,15 @@ class Report:
         UsageError: no cell is complete.
     """
 
-    def __init__(self, cfg: DictConfig, results: Results, command: str) -> None:
-        self.cfg, self.results, self.command = cfg, results, command
-        self.scores = Scores(cfg, results)
-        self.agents = results.agents[cfg.num_layouts[-1]]
-        *_, self.last = agent_configs(cfg)
-        self.page = Page(f"Zero-shot transfer in {cfg.env.run_name}")
+    def __init__(self, plan: Plan, results: Results, command: str) -> None:
+        self.plan, self.results, self.command = plan, results, command
+        self.scores = Scores(plan, results)
+        self.agents = results.agents[plan.numbers[-1]]
+        self.page = Page(f"Zero-shot transfer in {plan.name}")
 
     def write(self) -> Path:
-        """Write everything into ``study_dir``; return the page's path."""
-        folder = Path(self.cfg.study_dir)
+        """Write everything into the folder of the study; return the page's path."""
+        folder = self.plan.folder
         write_rows(folder / "episodes.csv", episode_rows(self.results))
         write_rows(folder / "scores.csv", estimate_rows(self.scores))
         self._introduce()
@@ -69,23 +68,24 @@ class Report:
         return self.page.save(folder)
 
     def _introduce(self) -> None:
-        cfg, scores, page = self.cfg, self.scores, self.page
+        plan, scores, page = self.plan, self.scores, self.page
         fewest, most = scores.num_seeds
         seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
+        evaluation = plan.evaluation
         page.text(
             f"{len(scores.encoders)} encoders, {seeds} each: each seed has an encoder of its own, "
-            f"and a policy over its tokens that is trained for {cfg.total_steps:,} steps of "
-            f"{cfg.env.run_name}. After its last step, with nothing selected, it plays "
-            f"{cfg.episodes} episodes under each condition; mazes and episode seeds are the same "
-            f"for all. Conditions: {describe(self.last.conditions)}; {UNSEEN}: all but {TRAIN} "
-            "together."
+            f"and a policy over its tokens that is trained for {plan.total_steps:,} steps of "
+            f"{plan.name}. After its last step, with nothing selected, it plays "
+            f"{evaluation.num_episodes} episodes under each condition; mazes and episode seeds are "
+            f"the same for all. Conditions: {describe(evaluation.conditions)}; {UNSEEN}: all but "
+            f"{TRAIN} together."
         )
         if self.results.missing:
             page.text(f"Not complete, and left out: {'; '.join(self.results.missing)}.")
         page.heading("What the intervals allow one to say")
         page.bullets(verdicts(scores.played, scores.score, scores.encoders, UNSEEN))
         page.text("What they do not say:")
-        page.bullets(caveats(fewest, cfg.episodes, len(scores.encoders) - 1))
+        page.bullets(caveats(fewest, plan.evaluation.num_episodes, len(scores.encoders) - 1))
 
     def _tabulate(self) -> None:
         scores, page = self.scores, self.page
@@ -142,7 +142,7 @@ class Report:
                 "profiles",
                 f"Performance profiles: fraction of agents and {UNSEEN} conditions above a score.",
             )
-        if len(self.cfg.num_layouts) > 1:
+        if len(self.plan.numbers) > 1:
             self._show_generalisation()
         self._plot_learning()
         self._plot_slot_quality()
@@ -153,7 +153,7 @@ class Report:
         curves: dict[str, dict[int, tuple[Array, Array]]] = {}
         rows: list[list[str]] = []
         shown = [*self.scores.encoders, *self.scores.references]
-        for number in sorted(self.cfg.num_layouts):
+        for number in sorted(n for n in self.plan.numbers if n is not None):
             played = self.results.agents_played[number] + self.results.references[number]
             values, gaps = estimates(played, score), generalisation_gaps(played, score)
             for encoder, seeds in score_matrix(played, score).items():
@@ -174,9 +174,9 @@ class Report:
 
     def _plot_learning(self) -> None:
         curves: dict[str, list[tuple[list[float], list[float]]]] = {}
-        for agent in self.agents:
-            curve = read_curve(Path(agent.cfg.run_dir) / "progress.csv", "rollout/ep_rew_mean")
-            curves.setdefault(agent.encoder, []).append(curve)
+        for result in self.agents:
+            curve = read_curve(result.agent.run_dir / "progress.csv", "rollout/ep_rew_mean")
+            curves.setdefault(result.encoder, []).append(curve)
         caption = "Return while training, on training layouts; a line for each seed."
         self.page.figure(plot_learning(curves), "learning", caption)
 
@@ -185,7 +185,7 @@ class Report:
         values = estimates(self.scores.played, self.scores.score)
         points, floor = [], {}
         for encoder in self.scores.encoders:
-            scored = [slot_quality(agent) for agent in self.agents if agent.encoder == encoder]
+            scored = [slot_quality(result) for result in self.agents if result.encoder == encoder]
             found = [scores[encoder][QUALITY] for scores in scored if encoder in scores]
             if found:
                 points.append((encoder, float(np.mean(found)), values[encoder][UNSEEN].value))
@@ -204,17 +204,18 @@ class Report:
         self.page.heading("Episodes")
         self.page.text(
             f"The first episode under {' and '.join(conditions)}, the same for all, one agent of "
-            f"each encoder: frames {self.cfg.strip.every} decisions apart, where its slots are, "
-            "and the way that it took."
+            f"each encoder: frames {self.plan.evaluation.every} decisions apart, where its slots "
+            "are, and the way that it took."
         )
         for encoder in self.scores.encoders:
-            agent = next(agent for agent in self.agents if agent.encoder == encoder)
+            result = next(result for result in self.agents if result.encoder == encoder)
             for condition in conditions:
-                path = episodes_path(agent.cfg, condition)
-                self._show_strip(path, f"{encoder}, seed {agent.seed}: {condition}")
+                path = result.agent.episodes(condition)
+                self._show_strip(path, f"{encoder}, seed {result.seed}: {condition}")
         if ORACLE in self.scores.references:
+            folder = references_folder(self.plan, self.plan.numbers[-1])
             for condition in conditions:
-                path = reference_episodes(self.agents[0].cfg, ORACLE, condition)
+                path = reference_episodes(folder, ORACLE, condition)
                 self._show_strip(path, f"{ORACLE}: {condition}")
 
     def _show_strip(self, episodes: Path, caption: str) -> None:
@@ -227,24 +228,26 @@ class Report:
         page, records = self.page, self.results.records
         page.heading("How it was made")
         page.code(self.command)
-        page.text("CPU-minutes of one cell, mean over seeds, of the start that finished it.")
-        page.table(*durations(records))
+        if records:
+            page.text("CPU-minutes of one cell, mean over seeds, of the start that finished it.")
+            page.table(*durations(records))
         page.table(*policies(self.agents))
-        page.text("Where cells ran:")
-        page.bullets(machines(records))
-        page.code(OmegaConf.to_yaml(self.last, resolve=True), folded="All settings")
+        if records:
+            page.text("Where cells ran:")
+            page.bullets(machines(records))
+        page.code(self.plan.settings, folded="All settings")
 
 
-def describe(conditions: DictConfig) -> str:
+def describe(conditions: Mapping[str, DictConfig]) -> str:
     """Return conditions as a sentence has them.
 
-    >>> describe(OmegaConf.create({"train": {"split": "train"}, "all": {"shift": "all"}}))
+    >>> describe({"train": DictConfig({"split": "train"}), "all": DictConfig({"shift": "all"})})
     'train (split=train), all (shift=all)'
     """
     texts = []
     for name, variation in conditions.items():
-        given = [f"{k}={v}" for k, v in variation.items() if v is not None]
-        texts.append(f"{name!s} ({', '.join(given)})")
+        given = [f"{k!s}={v}" for k, v in variation.items() if v is not None]
+        texts.append(f"{name} ({', '.join(given)})")
     return ", ".join(texts)
 
 
@@ -265,11 +268,11 @@ def durations(records: list[Record]) -> Table:
     return Table(["", "cells", *stages], rows)
 
 
-def policies(agents: list[AgentRun]) -> Table:
+def policies(agents: list[AgentResult]) -> Table:
     """Return what each encoder's policy reads, and how large it is."""
     rows = []
-    for encoder, agent in {agent.encoder: agent for agent in agents}.items():
-        file = read_agent(Path(agent.cfg.run_dir) / LAST)
+    for encoder, result in {result.encoder: result for result in agents}.items():
+        file = read_agent(result.agent.checkpoint)
         size = sum(t.numel() for name, t in file.tensors.items() if name.startswith("policy."))
         rows.append([encoder, str(file.header["spaces"]["observation"]), f"{size:,}"])
     return Table(["", "observations of the policy", "its parameters"], rows)

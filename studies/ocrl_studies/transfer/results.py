@@ -7,31 +7,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from ocrl_studies.core.comparability import check_records
 from ocrl_studies.core.record import Record
-from ocrl_studies.transfer.cell import SHARED, agent_configs, episodes_path, is_trained
 from ocrl_studies.transfer.episodes import load_episodes
+from ocrl_studies.transfer.plan import PRETRAINING, SHARED, Agent, Evaluation, Plan, layouts_name
 from ocrl_studies.transfer.played import Played
-from ocrl_studies.transfer.references import reference_episodes, reference_policies
+from ocrl_studies.transfer.references import read_references, references_folder
 
 
 @dataclass(frozen=True)
-class AgentRun:
-    """A trained agent that has played under every condition.
+class AgentResult:
+    """An agent that has played under every condition.
 
     Attributes:
-        encoder: name of its encoder.
-        seed: of encoder and agent.
-        cfg: its configuration.
+        agent: itself.
         played: its episodes, by condition.
+        pretraining: folder of the pretraining of its encoder, if there was any.
     """
 
-    encoder: str
-    seed: int
-    cfg: DictConfig
+    agent: Agent
     played: Sequence[Played]
+    pretraining: Path
+
+    @property
+    def encoder(self) -> str:
+        """Name of its encoder."""
+        return self.agent.encoder
+
+    @property
+    def seed(self) -> int:
+        """Of encoder and agent."""
+        return self.agent.seed
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Results:
         missing: what is not complete, and why.
     """
 
-    agents: dict[int | None, list[AgentRun]]
+    agents: dict[int | None, list[AgentResult]]
     references: dict[int | None, list[Played]]
     records: list[Record]
     missing: list[str]
@@ -59,66 +65,64 @@ class Results:
         }
 
 
-def read_results(cfg: DictConfig) -> Results:
-    """Read all cells of a study, those of earlier commands included; ``cfg.compare`` comes first.
-
-    Args:
-        cfg: as ``configs/transfer_study.yaml``.
+def read_results(plan: Plan) -> Results:
+    """Read all cells of a study, those of earlier commands included; ``compare`` comes first.
 
     Raises:
         UsageError: cells have other settings than the rest.
     """
     records, missing = [], []
-    agents: dict[int | None, list[AgentRun]] = {number: [] for number in cfg.num_layouts}
+    agents: dict[int | None, list[AgentResult]] = {number: [] for number in plan.numbers}
     cells = [
         (path.parent.name, int(path.stem.partition("=")[2]), path)
-        for path in (Path(cfg.study_dir) / "cells").glob("*/seed=*.json")
+        for path in (plan.folder / "cells").glob("*/seed=*.json")
     ]
-    for encoder, seed, path in sorted(cells, key=lambda cell: (cell[0] != cfg.compare, *cell)):
+    for encoder, seed, path in sorted(cells, key=lambda cell: (cell[0] != plan.compare, *cell)):
         record = Record.load(path)
         records.append(record)
-        cell = as_of(cfg, encoder, seed)
         unfinished = False
-        for agent_cfg in agent_configs(cell):
-            run = _read_agent(agent_cfg)
-            if run is not None:
-                agents[agent_cfg.layouts].append(run)
+        for number, evaluation in plan.evaluations.items():
             # Cells of other commands need not have all points of this one's curve.
-            elif agent_cfg.layouts == cfg.num_layouts[-1] or Path(agent_cfg.run_dir).exists():
+            if layouts_name(number) not in record.places:
+                unfinished |= number == plan.numbers[-1]
+                continue
+            agent = Agent.of(encoder, seed, number, record.place(layouts_name(number)))
+            if is_complete(agent, evaluation, plan.total_steps):
+                pretraining = record.place(PRETRAINING)
+                agents[number].append(read_agent_result(agent, evaluation, pretraining))
+            else:
                 unfinished = True
         if unfinished:
             missing.append(f"{record.name}: {record.error or 'not finished'}")
     check_records(records, SHARED)
     references = {
-        agent_cfg.layouts: [
-            Played(policy, 0, name, load_episodes(reference_episodes(agent_cfg, policy, name)))
-            for policy in reference_policies(cfg)
-            for name in cfg.conditions
-        ]
-        for agent_cfg in agent_configs(cfg)
+        number: read_references(references_folder(plan, number), evaluation)
+        for number, evaluation in plan.evaluations.items()
     }
     return Results(agents, references, records, missing)
 
 
-def slot_quality(run: AgentRun) -> dict[str, dict[str, float]]:
+def is_complete(agent: Agent, evaluation: Evaluation, total_steps: int) -> bool:
+    """Say whether an agent is trained and has played under all conditions."""
+    return agent.is_trained(total_steps) and all(
+        agent.episodes(condition).exists() for condition in evaluation.conditions
+    )
+
+
+def read_agent_result(agent: Agent, evaluation: Evaluation, pretraining: Path) -> AgentResult:
+    """Read the episodes of an agent under all conditions."""
+    return AgentResult(
+        agent,
+        [
+            Played(agent.encoder, agent.seed, name, load_episodes(agent.episodes(name)))
+            for name in evaluation.conditions
+        ],
+        pretraining,
+    )
+
+
+def slot_quality(result: AgentResult) -> dict[str, dict[str, float]]:
     """Return how well an encoder and its baselines segment unseen videos; empty without masks."""
-    path = Path(run.cfg.pretrain_dir) / "scores.json"
+    path = result.pretraining / "scores.json"
     scores: dict[str, dict[str, float]] = json.loads(path.read_text()) if path.exists() else {}
     return scores
-
-
-def _read_agent(cfg: DictConfig) -> AgentRun | None:
-    paths = {condition: episodes_path(cfg, condition) for condition in cfg.conditions}
-    if not is_trained(cfg) or not all(path.exists() for path in paths.values()):
-        return None
-    encoder, seed = cfg.encoder.name, cfg.seed
-    played = [Played(encoder, seed, name, load_episodes(path)) for name, path in paths.items()]
-    return AgentRun(encoder, seed, cfg, played)
-
-
-def as_of(cfg: DictConfig, encoder: str, seed: int) -> DictConfig:
-    """Return the configuration by which the files of a cell are found."""
-    cell = cfg.copy()
-    cell.encoder.name = encoder
-    cell.seed = seed
-    return cell

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
 
 from ocrl.errors import UsageError
 from ocrl_agents.evaluation import mean_scores
@@ -21,6 +20,7 @@ from ocrl_studies.transfer.comparison import (
     normalised,
     pairs,
 )
+from ocrl_studies.transfer.plan import Plan
 from ocrl_studies.transfer.played import Played, score_matrix
 from ocrl_studies.transfer.results import Results
 
@@ -29,7 +29,7 @@ UNSEEN = "unseen"
 
 
 class Scores:
-    """Scores of the agents that were trained on the last of ``num_layouts``, and of references.
+    """Scores of the agents that were trained on the last number of layouts, and of references.
 
     Attributes:
         played: their episodes, with normalised scores where there is an oracle, and with
@@ -44,21 +44,21 @@ class Scores:
         UsageError: no cell is complete.
     """
 
-    def __init__(self, cfg: DictConfig, results: Results) -> None:
-        agents = results.agents[cfg.num_layouts[-1]]
-        references = results.references[cfg.num_layouts[-1]]
+    def __init__(self, plan: Plan, results: Results) -> None:
+        agents = results.agents[plan.numbers[-1]]
+        references = results.references[plan.numbers[-1]]
         if not agents:
             raise UsageError(f"no cell is complete: {'; '.join(results.missing) or 'none began'}")
-        self.conditions = [TRAIN, *(c for c in cfg.conditions if c != TRAIN)]
+        self.conditions = [TRAIN, *(c for c in plan.evaluation.conditions if c != TRAIN)]
         self.encoders = list(dict.fromkeys(agent.encoder for agent in agents))
         self.references = list(dict.fromkeys(p.encoder for p in references))
         counts = [len({a.seed for a in agents if a.encoder == e}) for e in self.encoders]
         self.num_seeds = min(counts), max(counts)
         played = [p for agent in agents for p in agent.played] + references
-        self.raw = self.score = cfg.score
+        self.raw = self.score = plan.score
         if ORACLE in self.references:
-            self.score = f"{NORMALISED}{cfg.score}"
-            played = with_normalised(played, cfg.score)
+            self.score = f"{NORMALISED}{plan.score}"
+            played = with_normalised(played, plan.score)
         self.played = with_pool(played, self.conditions[1:], UNSEEN)
 
     def has_goal(self) -> bool:

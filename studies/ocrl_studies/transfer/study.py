@@ -9,8 +9,8 @@ from omegaconf import DictConfig
 from ocrl_studies.command_line import stop
 from ocrl_studies.core.study import Study, command, own_settings, stopping
 from ocrl_studies.core.tables import print_table
-from ocrl_studies.transfer.cell import agent_configs
 from ocrl_studies.transfer.conditions import check_conditions
+from ocrl_studies.transfer.plan import plan_study
 from ocrl_studies.transfer.references import play_references
 from ocrl_studies.transfer.report import Report
 from ocrl_studies.transfer.results import read_results
@@ -29,11 +29,10 @@ class TransferStudy(Study):
     @stopping
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Play the policies without learning, and report on all cells that there are."""
-        cfg = own_settings(config)
-        for agent_cfg in agent_configs(cfg):
-            play_references(agent_cfg)
-        results = read_results(cfg)
-        report = Report(cfg, results, command("transfer_study"))
+        plan = plan_study(own_settings(config))
+        play_references(plan)
+        results = read_results(plan)
+        report = Report(plan, results, command("transfer_study"))
         path = report.write()
         print_table(*report.scores.headline(report.scores.score))
         print(f"report: {path}")

@@ -18,7 +18,8 @@ from ocrl_agents.vec_env import GymnasiumVecEnv
 from ocrl_studies.composition import find_configs
 from ocrl_studies.environments import make_environments
 from ocrl_studies.stages.evaluation import episodes_to_play
-from ocrl_studies.transfer.cell import agent_configs, run_cell
+from ocrl_studies.transfer.cell import transfer_study
+from ocrl_studies.transfer.plan import agent_configs
 from ocrl_studies.transfer.strips import Watched
 
 
@@ -52,7 +53,7 @@ def test_each_number_of_layouts_is_an_agent_that_plays_on_its_own_mazes() -> Non
     layouts = {}
     for condition, variation in few.conditions.items():
         envs = GymnasiumVecEnv(make_environments(few.env, variation, 1))
-        _, options = episodes_to_play(few, envs)
+        _, options = episodes_to_play(envs, few.episodes, few.episode_seed)
         assert options is not None
         layouts[condition] = [option["layout"] for option in options]
     assert layouts["train"] == layouts["texture"] == layouts["objects"] == [0, 1, 2, 0, 1]
@@ -80,7 +81,7 @@ def test_cells_pretrain_what_their_agents_need_and_no_more(
     monkeypatch.setattr("ocrl_studies.transfer.cell.train_agent", lambda cfg: None)
     cfg = compose(f"encoder={encoder}", f"runs_dir={tmp_path}")
     cfg.conditions = {}
-    run_cell(cfg)
+    transfer_study(cfg)
     assert [call.encoder.name for call in calls] == [pretrained] * (pretrained is not None)
     for call in calls:
         assert call.encoder == compose(f"encoder={pretrained}").encoder

@@ -1,0 +1,70 @@
+"""Episodes of an evaluation: played, and kept beside a picture of the first of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.vec_env import VecEnv
+
+from ocrl.visualization import save_image
+from ocrl_agents.evaluation import Act, evaluate
+from ocrl_agents.vec_env import GymnasiumVecEnv
+from ocrl_studies.environments import make_environments
+from ocrl_studies.rollouts import rollout_policy
+from ocrl_studies.stages.evaluation import episodes_to_play, load_agent
+from ocrl_studies.transfer.episodes import save_episodes
+from ocrl_studies.transfer.plan import Agent, Evaluation
+from ocrl_studies.transfer.strips import Watched
+
+
+def play_agent(agent: Agent, evaluation: Evaluation, condition: str) -> None:
+    """Let a trained agent play under a condition."""
+    policy, environments = load_agent(
+        agent.checkpoint,
+        evaluation.env,
+        evaluation.conditions[condition],
+        evaluation.num_envs,
+        evaluation.device,
+    )
+    print(f"playing {agent.run_dir} under condition {condition}")
+    play_watched(policy, environments, evaluation, agent.episodes(condition))
+
+
+def play_reference(policy: str, evaluation: Evaluation, condition: str, path: Path) -> None:
+    """Let a policy without learning play under a condition.
+
+    Args:
+        policy: its name.
+        evaluation: what is played.
+        condition: its name.
+        path: of the episodes' file.
+    """
+    print(f"playing the {policy} policy under condition {condition}")
+    variation = evaluation.conditions[condition]
+    environments = make_environments(evaluation.env, variation, evaluation.num_envs)
+    act = rollout_policy(policy, environments, evaluation.episode_seed)
+    play_watched(act, GymnasiumVecEnv(environments), evaluation, path)
+
+
+def play_watched(
+    player: BasePolicy | Act, environments: VecEnv, evaluation: Evaluation, path: Path
+) -> None:
+    """Play the episodes of a condition; keep them, and a picture of the first beside them.
+
+    Args:
+        player: who plays.
+        environments: of the condition; they are closed afterwards.
+        evaluation: how many episodes, of which seeds.
+        path: of the episodes' file.
+    """
+    watched = Watched(environments, evaluation.num_frames, evaluation.every)
+    seeds, options = episodes_to_play(
+        environments, evaluation.num_episodes, evaluation.episode_seed
+    )
+    episodes = evaluate(player, watched, seeds, options=options)
+    environments.close()
+    picture = watched.picture()
+    if picture is not None:
+        save_image(path.with_suffix(".png"), picture)
+    save_episodes(path, episodes)
