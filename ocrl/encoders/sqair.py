@@ -1,0 +1,422 @@
+"""SQAIR: objects one after the other, frame after frame."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ocrl.encoder import Batch, EncoderOutput, Reconstruction
+from ocrl.encoders.boxes import BoxEncoder, box_masks, layer_masks, object_tokens
+from ocrl.errors import UsageError
+from ocrl.modules.distributions import gaussian_log_density
+from ocrl.modules.noise import Noise, NoNoise
+from ocrl.modules.score_function import importance_weighted_bound, score_function, vimco_signal
+from ocrl.modules.spatial_transformer import place
+from ocrl.modules.sqair_cells import (
+    Discovery,
+    GlimpseCoder,
+    Objects,
+    Prior,
+    Propagation,
+    PropagationPrior,
+    boxes_of,
+    elu_mlp,
+    log_posterior_number,
+)
+from ocrl.zoo import register_encoder
+
+
+class Frame(NamedTuple):
+    """What one frame holds.
+
+    Attributes:
+        propagated: objects of the last frame, as they are now.
+        discovered: new ones.
+        objects: of both those that are present, first the propagated ones, at most K.
+        slots: (N, K), the number by which each object is known as long as it is there.
+        prior: what was expected of the propagated ones.
+        prior_state: what the next frame's prior starts from, (N, K, P).
+        expected: (N, 1), how many objects were expected to stay, about.
+        code: (N, C), of the propagated ones.
+    """
+
+    propagated: Objects
+    discovered: Objects
+    objects: Objects
+    slots: Tensor
+    prior: Prior
+    prior_state: Tensor
+    expected: Tensor
+    code: Tensor
+
+
+class Sqair(BoxEncoder):
+    """Sequential attend, infer, repeat (SQAIR, arXiv 1806.01794).
+
+        objects of the last frame -> propagation, one after the other -> those that stay
+        image, those that stay -> discovery, one after the other -> those that are new
+        image = sum_k presence_k placed(decoder(what_k), where_k) + mean image where something is
+
+    trained by an importance-weighted bound of several particles, with VIMCO for presences. Frames
+    are read in grey; there is no depth. A token keeps its place as long as its object is there.
+
+    Args:
+        image_size: (height, width).
+        num_slots: K, most objects of a frame.
+        glimpse: pixels along a glimpse's side.
+        what_dim: width of an object's code.
+        dims: hidden layers of encoders, decoder and where.
+        presence_dims: hidden layers before presence.
+        hidden_dim: of the networks that go from object to object.
+        temporal_dim: of the GRU that follows an object.
+        prior_dim: of the prior's GRU.
+        mask_dim: of the hidden layer before a glimpse's mask.
+        where_hidden_dim: of the hidden layer before a glimpse's shift.
+        where_prior_dim: of the hidden layer of the prior of where new objects are.
+        number_prior_dim: of the hidden layer of the prior of how many there are.
+        num_particles: samples of a video in training, 2 or more.
+        sigma: standard deviation of a pixel where something is drawn.
+        background_sigma: of the others.
+        prior_presence_bias: of the prior logit that an object stays.
+    """
+
+    has_decoder_masks = True
+
+    def __init__(
+        self,
+        image_size: tuple[int, int],
+        *,
+        num_slots: int,
+        glimpse: int,
+        what_dim: int,
+        dims: tuple[int, ...],
+        presence_dims: tuple[int, ...],
+        hidden_dim: int,
+        temporal_dim: int,
+        prior_dim: int,
+        mask_dim: int,
+        where_hidden_dim: int,
+        where_prior_dim: int,
+        number_prior_dim: int,
+        num_particles: int,
+        sigma: float,
+        background_sigma: float,
+        prior_presence_bias: float,
+    ) -> None:
+        if num_slots < 1 or num_particles < 2:
+            raise UsageError(
+                f"SQAIR takes 1 slot and 2 particles at least, got num_slots={num_slots} and "
+                f"num_particles={num_particles}: try 3 and 5"
+            )
+        super().__init__(image_size, num_slots, 5 + what_dim)
+        height, width = image_size
+        self.what_dim, self.temporal_dim = what_dim, temporal_dim
+        self.num_particles = num_particles
+        self.sigma, self.background_sigma = sigma, background_sigma
+        self.image_encoder = elu_mlp([height * width, *dims], ends_in_elu=True)
+        self.coder = GlimpseCoder(glimpse, dims, what_dim, mask_dim, temporal_dim)
+        self.decoder = elu_mlp([what_dim, *dims, glimpse**2])
+        self.output_scale = nn.Parameter(torch.tensor(0.25))
+        self.mean_image = nn.Parameter(torch.zeros(height, width))
+        self.latent_encoder = elu_mlp([what_dim + 4, hidden_dim, hidden_dim], ends_in_elu=True)
+        self.discovery = Discovery(
+            num_slots,
+            what_dim,
+            dims[-1],
+            hidden_dim,
+            dims,
+            presence_dims,
+            hidden_dim,
+            where_prior_dim,
+            number_prior_dim,
+        )
+        self.propagation = Propagation(
+            what_dim, hidden_dim, temporal_dim, dims, presence_dims, where_hidden_dim
+        )
+        self.prior = PropagationPrior(what_dim, prior_dim, prior_presence_bias)
+        self.loss_weights = {"bound": 1.0, "score": 1.0}
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        """Return the state without any object, (B, K, S)."""
+        objects, slots = self.nothing(batch_size)
+        return self.pack(objects, slots)
+
+    def nothing(self, number: int) -> tuple[Objects, Tensor]:
+        """Return K absent objects, and the slots that they would have."""
+        zeros = self.mean_image.new_zeros(number, self.num_tokens, self.what_dim + 8)
+        widths = (self.what_dim, 4, 1, 1, 1, 1)
+        temporal = self.propagation.gru.initial.expand(number, self.num_tokens, -1)
+        slots = torch.arange(self.num_tokens, device=self.device).expand(number, -1)
+        parts = [zeros[..., :width] for width in widths]
+        return Objects(*(*parts, temporal)), slots
+
+    def pack(self, objects: Objects, slots: Tensor) -> Tensor:
+        """Return what the next frame needs of objects, as one state (B, K, S)."""
+        parts = [objects.what, objects.where, objects.presence, objects.temporal]
+        return torch.cat([*parts, slots.unsqueeze(-1).to(parts[0].dtype)], dim=-1)
+
+    def unpack(self, state: Tensor) -> tuple[Objects, Tensor]:
+        """Return what ``pack`` packed."""
+        ends = [self.what_dim, self.what_dim + 4, self.what_dim + 5, state.shape[-1] - 1]
+        what, where, presence, temporal, slots = state.tensor_split(ends, dim=-1)
+        nothing = torch.zeros_like(presence)
+        objects = Objects(what, where, presence, nothing, nothing, nothing, temporal)
+        return objects, slots.squeeze(-1).round().long()
+
+    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
+        """Encode one frame of each of B running videos, see `ocrl.Encoder.step`."""
+        frame = self._advance(frames, state, is_first)
+        objects = self.in_slots(frame)
+        masks = box_masks(objects.presence, boxes_of(objects.where), self.mask_size)
+        return EncoderOutput(self.tokens(objects), masks, self.pack(frame.objects, frame.slots))
+
+    def _advance(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> Frame:
+        first = self.initial_state(len(frames))
+        state = first if state is None else torch.where(is_first[:, None, None], first, state)
+        images = self.read(frames).mean(dim=1, keepdim=True)
+        return self.frame(images, *self.unpack(state), None, NoNoise())
+
+    def tokens(self, objects: Objects) -> Tensor:
+        """Return [presence, box, what] of each slot, zeros where it is free."""
+        probability = objects.presence * objects.presence_logit.sigmoid()
+        return object_tokens(probability, boxes_of(objects.where), objects.what)
+
+    def in_slots(self, frame: Frame) -> Objects:
+        """Return a frame's objects in the order of their slots."""
+        order = frame.slots.argsort(dim=1).unsqueeze(-1)
+        return Objects(
+            *(part.gather(1, order.expand(-1, -1, part.shape[-1])) for part in frame.objects)
+        )
+
+    def frame(
+        self,
+        images: Tensor,
+        before: Objects,
+        slots: Tensor,
+        prior_state: Tensor | None,
+        noise: Noise,
+        t: int = 0,
+    ) -> Frame:
+        """Propagate, discover, and keep what is present.
+
+        Args:
+            images: (N, 1, H, W), grey.
+            before: objects of the last frame.
+            slots: theirs, (N, K).
+            prior_state: of the propagation's prior, (N, K, P). None: its first one.
+            noise: by ``propagation_<part>_<k>_<t>`` and ``discovery_<part>_<k>_<t>``.
+            t: number of the frame.
+        """
+        start = self.prior.gru.initial.expand(len(images), self.num_tokens, -1)
+        prior = self.prior(before, start if prior_state is None else prior_state)
+        moved = self.propagation(images, before, self.coder, noise, t)
+        latents = self.latent_encoder(torch.cat([moved.what, moved.where], dim=-1))
+        code = (latents * moved.presence).sum(dim=1)
+        expected = (prior.presence_logit.sigmoid() - 0.5).sum(dim=1) / self.num_tokens
+        temporal = self.propagation.gru.initial.expand(len(images), -1)
+        image_code = self.image_encoder(images.flatten(1))
+        found = self.discovery(images, image_code, code, self.coder, temporal, noise, t)
+        both = [torch.cat([a, b], dim=1) for a, b in zip(moved, found, strict=True)]
+        order = (1 - torch.cat([moved.presence, found.presence], dim=1).squeeze(-1)).argsort(
+            dim=1, stable=True
+        )[:, : self.num_tokens]
+        objects = Objects(*(_pick(part, order) for part in both))
+        states = _pick(torch.cat([prior.state, start], dim=1), order)
+        slots = assign_slots(objects.presence.squeeze(-1), slots, order)
+        return Frame(moved, found, objects, slots, prior, states, expected, code)
+
+    def draw(self, objects: Objects) -> tuple[Tensor, Tensor, Tensor]:
+        """Return placed objects (N, K, H, W), what they cover and the canvas (N, H, W)."""
+        glimpses = self.decoder(objects.what) * self.output_scale
+        shape = (1, *self.coder.size)
+        glimpses = torch.unflatten(glimpses, 2, shape)
+        layers = torch.cat([glimpses, torch.ones_like(glimpses)], dim=2)
+        placed = place(
+            layers, boxes_of(objects.where), self.image_size, corners="centres", epsilon=0.0
+        )
+        placed = placed * objects.presence[..., None, None]
+        written = torch.sigmoid(20 * placed[:, :, 1].sum(dim=1) - 10)
+        canvas = placed[:, :, 0].sum(dim=1) + self.mean_image * written
+        return placed[:, :, 0], written, canvas
+
+    def log_weight(self, images: Tensor, before: Objects, frame: Frame, t: int) -> Tensor:
+        """Return ln p(x, z) - ln q(z | x) of a frame, (N,)."""
+        _, written, canvas = self.draw(frame.objects)
+        deviation = written * self.sigma + (1 - written) * self.background_sigma
+        log_likelihood = gaussian_log_density(images[:, 0], canvas, deviation).sum((1, 2))
+        moved, found, prior = frame.propagated, frame.discovered, frame.prior
+        stayed = before.presence * moved.presence
+        log_p = _log_density(moved.what, prior.what) + _log_density(moved.where, prior.where)
+        log_ratio = ((log_p - moved.log_q_what - moved.log_q_where) * stayed).sum((1, 2))
+        log_p = _bernoulli_log(moved.presence, prior.presence_logit)
+        log_ratio = (
+            log_ratio + (log_p * before.presence).sum((1, 2)) - self.log_q_moved(before, frame)
+        )
+        standard = gaussian_log_density(found.what, torch.zeros_like(found.what), 1.0)
+        where = self.discovery.log_prior_where(found.where, frame.code, frame.expected)
+        log_p = standard.sum(-1, keepdim=True) + where
+        log_ratio = log_ratio + (
+            (log_p - found.log_q_what - found.log_q_where) * found.presence
+        ).sum((1, 2))
+        number = found.presence.sum(dim=1)
+        log_number = self.discovery.log_prior_number(number, frame.expected, t)
+        return log_likelihood + log_ratio + log_number - log_posterior_number(found)
+
+    def log_q_moved(self, before: Objects, frame: Frame) -> Tensor:
+        """Return ln q of which objects of the last frame stay, (N,)."""
+        moved = frame.propagated
+        log_q = _bernoulli_log(moved.presence, moved.presence_logit)
+        return (log_q * before.presence).sum((1, 2))
+
+    def particles(self, videos: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Return log weights and ln q of all presences, (B, P), of grey videos (B, T, 1, H, W)."""
+        images = videos.repeat_interleave(self.num_particles, dim=0)
+        objects, slots = self.nothing(len(images))
+        log_weights, log_q = images.new_zeros(2, len(images)).unbind(0)
+        prior_state = None
+        for t in range(images.shape[1]):
+            frame = self.frame(images[:, t], objects, slots, prior_state, noise, t)
+            log_weights = log_weights + self.log_weight(images[:, t], objects, frame, t)
+            log_q = log_q + self.log_q_moved(objects, frame)
+            log_q = log_q + log_posterior_number(frame.discovered)
+            objects, slots, prior_state = frame.objects, frame.slots, frame.prior_state
+        shape = (len(videos), self.num_particles)
+        return log_weights.view(shape), log_q.view(shape)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the negative bound per frame, and what trains presences (of value zero)."""
+        video = batch["video"]
+        images = self.read(video).mean(dim=1, keepdim=True)
+        videos = torch.unflatten(images, 0, video.shape[:2])
+        log_weights, log_q = self.particles(videos, Noise())
+        bound = importance_weighted_bound(log_weights)
+        score = score_function(log_q, learning_signal(log_weights))
+        return {"bound": -bound.mean() / video.shape[1], "score": -score.mean() / video.shape[1]}
+
+    def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
+        """Encode one frame of each of B running videos, with masks of what is drawn."""
+        frame = self._advance(frames, state, is_first)
+        objects = self.in_slots(frame)
+        masks = layer_masks(self.draw(objects)[0].clamp(0, 1))
+        return EncoderOutput(self.tokens(objects), masks, self.pack(frame.objects, frame.slots))
+
+    def segment(self, batch: Batch) -> Tensor:
+        """Return masks of what is drawn, (B, T, K + 1, H, W); the last is the background."""
+        return self._decode(batch["video"])[0]
+
+    def reconstruct(self, batch: Batch) -> Reconstruction:
+        """Draw the objects, in grey."""
+        video = batch["video"]
+        masks, drawn = self._decode(video)
+        grey = self.read(video).mean(dim=1)
+        target = torch.unflatten(grey, 0, video.shape[:2])
+        pixels = (x.flatten(2).unsqueeze(-1).expand(-1, -1, -1, 3) for x in (drawn, target))
+        return Reconstruction(*(*pixels, masks))
+
+    def _decode(self, videos: Tensor) -> tuple[Tensor, Tensor]:
+        state, masks, pictures = self.initial_state(len(videos)), [], []
+        for t, frames in enumerate(videos.unbind(1)):
+            is_first = torch.full((len(videos),), t == 0, device=videos.device)
+            frame = self._advance(frames, state, is_first)
+            placed, _, canvas = self.draw(self.in_slots(frame))
+            masks.append(layer_masks(placed.clamp(0, 1)))
+            pictures.append(canvas)
+            state = self.pack(frame.objects, frame.slots)
+        return torch.stack(masks, dim=1), torch.stack(pictures, dim=1)
+
+
+def assign_slots(presence: Tensor, slots: Tensor, order: Tensor) -> Tensor:
+    """Return a slot for each object, (N, K): its old one, or the first that is free.
+
+    Args:
+        presence: (N, K), 1 or 0; those present come first.
+        slots: (N, K), of the objects of the frame before.
+        order: (N, K), which of those each object is; K or more for new ones.
+    """
+    num_slots = slots.shape[1]
+    old = (order < num_slots) & (presence > 0)
+    kept = torch.where(old, slots.gather(1, order.clamp_max(num_slots - 1)), -1)
+    numbers = torch.arange(num_slots, device=slots.device)
+    taken = (kept.unsqueeze(-1) == numbers).any(dim=1)
+    free = taken.int().argsort(dim=1, stable=True)
+    rank = (~old).int().cumsum(dim=1) - 1
+    return torch.where(old, kept, free.gather(1, rank.clamp_min(0)))
+
+
+def learning_signal(log_weights: Tensor) -> Tensor:
+    """Return what particles (B, P) are told by, as in the authors' code.
+
+    What VIMCO's signal compares with the bound that each particle's replacement would give is not
+    the bound of all (`vimco_signal`), but the particle's own weight.
+    """
+    bound = importance_weighted_bound(log_weights).unsqueeze(-1)
+    return vimco_signal(log_weights) + log_weights - bound
+
+
+def _pick(part: Tensor, order: Tensor) -> Tensor:
+    return part.gather(1, order.unsqueeze(-1).expand(-1, -1, part.shape[-1]))
+
+
+def _log_density(sample: Tensor, normal: torch.distributions.Normal) -> Tensor:
+    return gaussian_log_density(sample, normal.mean, normal.stddev).sum(-1, keepdim=True)
+
+
+def _bernoulli_log(presence: Tensor, logit: Tensor) -> Tensor:
+    return -F.binary_cross_entropy_with_logits(logit, presence, reduction="none")
+
+
+@register_encoder
+def sqair(
+    *,
+    image_size: tuple[int, int] = (64, 64),
+    num_slots: int = 3,
+    glimpse: int = 20,
+    what_dim: int = 50,
+    hidden_dim: int = 64,
+    num_particles: int = 3,
+    sigma: float = 0.3,
+) -> Sqair:
+    """Make a SQAIR of a quarter of the published width; with hidden_dim=256 it is the published.
+
+    Args:
+        image_size: (height, width).
+        num_slots: most objects of a frame.
+        glimpse: pixels along a glimpse's side.
+        what_dim: width of an object's code.
+        hidden_dim: of MLPs and recurrent networks.
+        num_particles: samples of a video in training; 5 as published.
+        sigma: standard deviation of a pixel.
+    """
+    height, width = image_size
+    encoder = Sqair(
+        (height, width),
+        num_slots=num_slots,
+        glimpse=glimpse,
+        what_dim=what_dim,
+        dims=(hidden_dim, hidden_dim),
+        presence_dims=(hidden_dim // 2,),
+        hidden_dim=hidden_dim,
+        temporal_dim=hidden_dim,
+        prior_dim=hidden_dim,
+        mask_dim=hidden_dim // 2,
+        where_hidden_dim=hidden_dim // 2,
+        where_prior_dim=hidden_dim // 2,
+        number_prior_dim=10,
+        num_particles=num_particles,
+        sigma=sigma,
+        background_sigma=sigma,
+        prior_presence_bias=10.0,
+    )
+    # Objects stay and are looked at, glimpses are remembered, and new things are small at first.
+    for name, bias in {
+        "propagation.to_presence.2.bias": [5.0],
+        "propagation.to_gates.bias": [1.0],
+        "coder.to_mask.2.bias": [1.0],
+        "discovery.to_presence.2.bias": [1.0],
+        "discovery.prior_readout.bias": [-2.0, -2.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0],
+    }.items():
+        encoder.get_parameter(name).data[:] = torch.tensor(bias)
+    return encoder
