@@ -8,6 +8,7 @@ from ocrl.visualization.images import (
     save_image,
     save_video,
 )
+from ocrl.visualization.photographs import segment_image
 from ocrl.visualization.segmentation import (
     overlay_segments,
     segment_colours,
@@ -25,6 +26,7 @@ __all__ = [
     "save_image",
     "save_video",
     "segment_colours",
+    "segment_image",
     "segmentation_strip",
     "segmentation_video",
     "spread",
