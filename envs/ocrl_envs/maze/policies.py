@@ -15,14 +15,9 @@ from gymnasium.vector import VectorEnv
 
 from ocrl_envs import protocols
 from ocrl_envs.errors import UsageError
-from ocrl_envs.maze.dynamics.driving import (
-    CAREFUL_TURN,
-    FAST_TURN,
-    cell_on_right,
-    drive_towards,
-    waypoints,
-)
+from ocrl_envs.maze.dynamics.driving import cell_on_right, drive_towards
 from ocrl_envs.maze.dynamics.motion import ACTION_NAMES, ACTION_TABLE
+from ocrl_envs.maze.planning.plans import decide, empty_plans
 from ocrl_envs.maze.simulation import Simulation
 
 Actions = npt.NDArray[np.int64]
@@ -110,18 +105,30 @@ class WallFollowerPolicy(Policy):
 
 
 class OraclePolicy(Policy):
-    """Drives the shortest way to the goal.
+    """Drives as fast as the dynamics allow: to the goal, and to things on the way that pay.
 
-    Where there is none: to the nearest good thing that is left, around the bad ones.
+    Where there is no goal: to all good things, around the bad ones. It looks ahead about a second,
+    in the true dynamics; see ``planning``.
     """
 
+    def __init__(self, simulation: Simulation, seed: int) -> None:
+        super().__init__(simulation, seed)
+        self._plans = empty_plans(simulation.state)
+
     def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
-        """Return actions that drive to the next corner of the way."""
+        """Return the next actions of each maze's plan."""
         simulation = self.simulation
-        targets = np.empty((self.num_envs, 2))
-        waypoints(simulation.maps, simulation.rules, simulation.state, targets)
-        sharp_turn = FAST_TURN if simulation.rules.has_goal else CAREFUL_TURN
-        return drive_towards(simulation.state, targets, sharp_turn)
+        actions = np.empty(self.num_envs, np.int64)
+        decide(
+            simulation.maps,
+            simulation.rules,
+            simulation.state,
+            self._plans,
+            simulation.level.num_steps,
+            simulation.action_repeat,
+            actions,
+        )
+        return actions
 
 
 class MixedPolicy(Policy):

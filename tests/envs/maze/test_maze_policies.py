@@ -47,7 +47,20 @@ def test_oracle_reaches_the_goal(level: str, split: str) -> None:
             break
     scores = [envs.simulation.summary(index) for index in range(10)]
     assert all(score["success"] for score in scores)
-    assert np.mean([score["spl"] for score in scores]) > 0.95
+    # it leaves the shortest way for apples that pay
+    assert np.mean([score["spl"] for score in scores]) > 0.8
+
+
+def test_oracle_drives_faster_than_walking_straight_allows() -> None:
+    envs = MazeVectorEnv(10, level="nav_maze_1", split="test", image_size=8)
+    frames, _ = envs.reset(seed=0, options={"layout": list(range(10))})
+    policy = make_policy("oracle", envs)
+    total = np.zeros(10)
+    for _ in range(300):
+        frames, rewards, *_ = envs.step(policy(frames))
+        total += rewards
+    # one that stops to turn from cell to cell has 50
+    assert total.mean() > 95
 
 
 @pytest.mark.parametrize("level", ["seekavoid_arena_1", "collect_good_objects"])

@@ -116,6 +116,46 @@ def slide(
 
 
 @kernel
+def glide(
+    horizontal: npt.NDArray[np.int16],
+    vertical: npt.NDArray[np.int16],
+    x: float,
+    y: float,
+    velocity_x: float,
+    velocity_y: float,
+    heading: float,
+    ahead: float,
+    right: float,
+    seconds: float,
+) -> tuple[float, float, float, float]:
+    """Return place and velocity (x, y, velocity_x, velocity_y) after one engine frame.
+
+    Args:
+        horizontal: walls that run east, int16 (rows + 1, cols), -1: open.
+        vertical: walls that run south, int16 (rows, cols + 1), -1: open.
+        x: where the agent is.
+        y: where the agent is.
+        velocity_x: how fast it is.
+        velocity_y: how fast it is.
+        heading: where the agent looks.
+        ahead: 1 forward, -1 backward, 0 neither.
+        right: 1 strafes right, -1 left, 0 neither.
+        seconds: length of the frame.
+    """
+    cos, sin = math.cos(heading), math.sin(heading)
+    vx, vy = accelerate(
+        velocity_x, velocity_y, ahead * cos - right * sin, ahead * sin + right * cos, seconds
+    )
+    new_x = float(np.float32(slide(horizontal, vertical, x, y, vx * seconds)))
+    if abs(new_x - (x + vx * seconds)) > 1e-4:
+        vx = 0.0
+    new_y = float(np.float32(slide(vertical.T, horizontal.T, y, new_x, vy * seconds)))
+    if abs(new_y - (y + vy * seconds)) > 1e-4:
+        vy = 0.0
+    return new_x, new_y, vx, vy
+
+
+@kernel
 def move_frame(
     horizontal: npt.NDArray[np.int16],
     vertical: npt.NDArray[np.int16],
@@ -126,32 +166,19 @@ def move_frame(
     right: float,
     seconds: float,
 ) -> None:
-    """Advance one agent by one engine frame, in place.
+    """Advance one agent, float32 (2,) position and velocity, by one engine frame, in place.
 
-    Args:
-        horizontal: walls that run east, int16 (rows + 1, cols), -1: open.
-        vertical: walls that run south, int16 (rows, cols + 1), -1: open.
-        position: float32 (2,), x and y.
-        velocity: float32 (2,).
-        heading: where the agent looks.
-        ahead: 1 forward, -1 backward, 0 neither.
-        right: 1 strafes right, -1 left, 0 neither.
-        seconds: length of the frame.
+    The other arguments are those of ``glide``.
     """
-    cos, sin = math.cos(heading), math.sin(heading)
-    vx, vy = accelerate(
+    position[0], position[1], velocity[0], velocity[1] = glide(
+        horizontal,
+        vertical,
+        float(position[0]),
+        float(position[1]),
         float(velocity[0]),
         float(velocity[1]),
-        ahead * cos - right * sin,
-        ahead * sin + right * cos,
+        heading,
+        ahead,
+        right,
         seconds,
     )
-    x, y = float(position[0]), float(position[1])
-    new_x = np.float32(slide(horizontal, vertical, x, y, vx * seconds))
-    if abs(new_x - (x + vx * seconds)) > 1e-4:
-        vx = 0.0
-    new_y = np.float32(slide(vertical.T, horizontal.T, y, float(new_x), vy * seconds))
-    if abs(new_y - (y + vy * seconds)) > 1e-4:
-        vy = 0.0
-    position[0], position[1] = new_x, new_y
-    velocity[0], velocity[1] = vx, vy
