@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from hydra.utils import get_object
 from torch import Tensor, nn
 
 from ocrl import zoo
@@ -116,6 +115,8 @@ def trusted_class(target: Any, trusted: Sequence[str], base: type[M]) -> type[M]
     )
     if not isinstance(target, str) or not target.startswith(tuple(trusted)):
         raise refusal
+    from hydra.utils import get_object  # here, since it takes long to import
+
     try:
         found = get_object(target)
     except (ImportError, AttributeError, ValueError) as error:

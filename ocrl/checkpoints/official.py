@@ -8,7 +8,6 @@ import pickle
 from pathlib import Path
 
 import torch
-from huggingface_hub import hf_hub_download
 from torch import Tensor
 from torch.serialization import safe_globals
 
@@ -118,6 +117,8 @@ def _ours_alone(encoder: Encoder) -> dict[str, Tensor]:
 
 
 def _fetch(name: str) -> str:
+    from huggingface_hub import hf_hub_download  # here, since it takes long to import
+
     release = RELEASES[name]
     try:
         return hf_hub_download(release.repository, release.filename)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.vec_env import VecEnv
 
-from ocrl.checkpoints import builder, load_encoder, read_checkpoint, save_encoder
+from ocrl.checkpoints import builder, read_checkpoint, save_encoder
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl_agents.finetuning import VecFrameObservation
@@ -23,6 +23,7 @@ from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from ocrl_envs.protocols import HasTokens
 from ocrl_studies.environments import make_environments, settings
 from ocrl_studies.runs import find_checkpoint
+from ocrl_studies.trust import load_trusted
 
 ENCODER = "encoder.safetensors"
 """An agent's own encoder, in its folder, where it is not simply one that was pretrained."""
@@ -105,12 +106,12 @@ def open_encoder(cfg: DictConfig) -> Encoder | None:
         return None
     own = Path(cfg.run_dir) / ENCODER
     if own.exists():
-        return load_encoder(own).to(cfg.device)
+        return load_trusted(own, cfg.trusted).to(cfg.device)
     if cfg.encoder.pretrained_as is None:
         torch.manual_seed(cfg.seed)
         encoder: Encoder = instantiate(cfg.encoder.model)
     else:
-        encoder = load_encoder(find_checkpoint(cfg))
+        encoder = load_trusted(find_checkpoint(cfg), cfg.trusted)
         check_encoder(encoder, cfg)
     if cfg.encoder.wrapper is not None:
         encoder = instantiate(cfg.encoder.wrapper, encoder)

@@ -10,7 +10,6 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from ocrl.checkpoints import load_encoder
 from ocrl.encoder import BOXES, FLOW, Encoder, TrainableEncoder
 from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.errors import UsageError
@@ -20,6 +19,7 @@ from ocrl_studies.environments import selected
 from ocrl_studies.runs import check_run
 from ocrl_studies.segmentation.scoring import PICTURE, SCORES, Scored, Truth, measure, picture_masks
 from ocrl_studies.stages.pretrain_slots import SAME, pretrain_slots
+from ocrl_studies.trust import load_trusted
 
 RECORD = "record.json"
 CHECKPOINT = "checkpoint"
@@ -77,7 +77,7 @@ def steps(cfg: DictConfig, folder: Path, checkpoint: Path) -> Iterator[Step]:
     yield Step("pretraining", checkpoint.exists, partial(pretrain_slots, cfg))
 
     def score() -> None:
-        trained, truth = views(load_encoder(checkpoint)), Truth.of(cfg)
+        trained, truth = views(load_trusted(checkpoint, cfg.trusted)), Truth.of(cfg)
         frozen = has_frozen_backbone(untrained)
         for name in missing:
             number, place = cfg.scoring.num_pictures, folder / name

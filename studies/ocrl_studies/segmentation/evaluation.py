@@ -9,7 +9,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from ocrl.checkpoints import load_encoder, sha256
+from ocrl.checkpoints import sha256
 from ocrl.data.annotations import annotated
 from ocrl.files import write_text
 from ocrl.metrics.consistency import score_without_truth
@@ -18,12 +18,13 @@ from ocrl_studies.core.page import Page
 from ocrl_studies.core.scoreboard import baselines, make_scoreboard, truthless_table
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.sources import Source
+from ocrl_studies.trust import load_trusted
 
 
 def evaluate_slots(cfg: DictConfig) -> None:
     """Score on unseen videos, and draw some of them."""
     torch.set_num_threads(cfg.num_threads)
-    encoder = load_encoder(cfg.checkpoint).to(cfg.device)
+    encoder = load_trusted(cfg.checkpoint, cfg.trusted).to(cfg.device)
     source: Source = instantiate(cfg.data)
     clips = annotated(
         source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, encoder.image_size),

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from ocrl.checkpoints import load_encoder
 from ocrl_agents.checkpoints import load_policy, read_agent
 from ocrl_agents.vec_env import environment_seeds
 from ocrl_studies.environments import num_layouts
 from ocrl_studies.observations import make_token_environments
+from ocrl_studies.trust import load_trusted
 
 
 def load_agent(
-    path: Path, env: DictConfig, variation: DictConfig, num_envs: int, device: str
+    path: Path,
+    env: DictConfig,
+    variation: DictConfig,
+    num_envs: int,
+    device: str,
+    trusted: Sequence[str] = (),
 ) -> tuple[ActorCriticPolicy, VecEnv]:
     """Return a trained agent, and environments that show what it expects.
 
@@ -26,10 +32,11 @@ def load_agent(
         variation: likewise, such as a condition of transfer.
         num_envs: number of the environments.
         device: where encoder and policy run.
+        trusted: see `load_trusted`.
     """
     agent = read_agent(path)
     checkpoint = agent.encoder
-    encoder = None if checkpoint is None else load_encoder(checkpoint).to(device)
+    encoder = None if checkpoint is None else load_trusted(checkpoint, trusted).to(device)
     trained = OmegaConf.create(agent.header["notes"])
     environments = make_token_environments(env, variation, num_envs, trained, encoder)
     return load_policy(path, environments, encoder=checkpoint, device=device), environments

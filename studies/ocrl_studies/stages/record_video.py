@@ -44,7 +44,7 @@ def film_agent(cfg: DictConfig) -> Image:
     """Film frames, slots, where the agent's policy looks, and the map if there is one."""
     variation = OmegaConf.create({**settings(cfg.variation), "render_mode": "rgb_array"})
     policy, environments = load_agent(
-        Path(cfg.checkpoint), cfg.env, variation, cfg.num_envs, cfg.device
+        Path(cfg.checkpoint), cfg.env, variation, cfg.num_envs, cfg.device, cfg.trusted
     )
     video = film(policy, environments, cfg.seed, num_steps=cfg.steps)
     environments.close()

@@ -8,13 +8,13 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from ocrl.checkpoints import load_encoder
 from ocrl.data.annotations import box_for_each_slot
 from ocrl.encoder import BOXES, Encoder
 from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.errors import UsageError
 from ocrl.visualization.photographs import SUFFIXES, find_images, segment_images
 from ocrl.visualization.video_files import segment_video
+from ocrl_studies.trust import load_trusted
 
 
 def segment(cfg: DictConfig) -> None:
@@ -24,7 +24,7 @@ def segment(cfg: DictConfig) -> None:
         cfg: as ``configs/segment.yaml``.
     """
     torch.set_num_threads(cfg.num_threads)
-    encoder: Encoder = load_encoder(cfg.checkpoint).to(cfg.device)
+    encoder: Encoder = load_trusted(cfg.checkpoint, cfg.trusted).to(cfg.device)
     state = None if cfg.boxes is None else condition(encoder, cfg.boxes)
     if cfg.attention:
         encoder = AttentionMasks(encoder)

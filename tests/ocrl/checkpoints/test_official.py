@@ -228,7 +228,7 @@ def test_names_are_fetched_from_the_hub(make, monkeypatch):
         asked.append((repository, filename))
         return str(path)
 
-    monkeypatch.setattr("ocrl.checkpoints.official.hf_hub_download", download)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     assert ocrl.load_encoder("dinosaur-coco").num_tokens == 3
     assert asked == [("owner/repository", "dinosaur-coco.ckpt")]
 
@@ -237,6 +237,6 @@ def test_a_hub_out_of_reach_is_one_line(monkeypatch):
     def download(*_: str) -> str:
         raise huggingface_hub.errors.LocalEntryNotFoundError("no route\nto host")
 
-    monkeypatch.setattr("ocrl.checkpoints.official.hf_hub_download", download)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     message = refusal(lambda: ocrl.load_encoder("slotcontrast-movi-c"))
     assert "huggingface.co/annamanasyan/slotcontrast" in message
