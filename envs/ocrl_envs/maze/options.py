@@ -12,6 +12,7 @@ from ocrl_envs.maze.appearance.looks import NUM_PICTURES, choose_looks
 from ocrl_envs.maze.layout.layout import Layout
 from ocrl_envs.maze.layout.maps import build_maps
 from ocrl_envs.maze.layout.splits import split_layouts
+from ocrl_envs.maze.layout.twins import TWINS
 from ocrl_envs.maze.simulation import Simulation
 from ocrl_envs.maze.task.levels import get_level
 from ocrl_envs.maze.task.rules import make_rules
@@ -25,7 +26,7 @@ class MazeOptions(TypedDict, total=False):
     """Keyword arguments of ``MazeEnv`` and ``MazeVectorEnv``; all have defaults.
 
     Attributes:
-        level: a name of ``task.levels.LEVELS``; "nav_maze_1".
+        level: a name of ``task.levels.LEVELS``, or of ``layout.twins.TWINS``; "nav_maze_1".
         split: "train", "validation" or "test" layouts; "train".
         num_layouts: how many layouts of the split to use, the first ones; None: all.
         image_size: height and width of the observations in pixels; 64.
@@ -97,6 +98,8 @@ def _build(
         raise UsageError(f"action_repeat={action_repeat}: hold an action for 1 decision or more")
     if num_envs < 1:
         raise UsageError(f"num_envs={num_envs}: give at least one environment")
+    if level in TWINS and layouts is None:
+        level, layouts = TWINS[level].level, (TWINS[level].layout,)
     chosen = condition(get_level(level), split, shift)
     if layouts is None:
         own = split_layouts(chosen.level.architecture, chosen.layouts)
