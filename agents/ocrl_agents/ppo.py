@@ -1,4 +1,4 @@
-"""PPO over tokens: stable-baselines3's, with less between the tensors.
+"""PPO over tokens: stable-baselines3's, for policies with memory as well.
 
 Observations stay tensors from the rollout to the update, statistics are read once an update, and
 the ends of episodes alone are looked at one by one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl_agents.finetuning import EncoderExtractor
+from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from ocrl_studies.command_line import stop
 from ocrl_studies.composition import compose
@@ -26,17 +28,29 @@ from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import make_environments
 from ocrl_studies.observations import make_token_environments
 
+TRUTH, FLOAT32, MEMORY = "encoder=ground_truth", "agent.precision=float32", "agent=recurrent_ppo"
+
 
 class Loop(NamedTuple):
-    """PPO, its encoder and its settings."""
+    """PPO, its encoder (None where the simulator tells the truth) and its settings."""
 
     model: PPO
-    encoder: Encoder
+    encoder: Encoder | None
     cfg: DictConfig
+
+    @property
+    def repeat(self) -> int:
+        """Environment steps for which an action is held."""
+        return int(self.cfg.env.kwargs.get("action_repeat", 1))
+
+    def learn(self) -> None:
+        """Play one rollout and update by it."""
+        steps = self.model.n_steps * self.model.n_envs
+        PPO.learn(self.model, steps, reset_num_timesteps=False)
 
 
 def run(budget: float, checkpoint: Path | None) -> None:
-    """Print two tables.
+    """Print three tables.
 
     Args:
         budget: CPU seconds for each measurement.
@@ -46,46 +60,84 @@ def run(budget: float, checkpoint: Path | None) -> None:
         wrapped = make_loop(checkpoint=checkpoint)
     except UsageError as error:
         stop(str(error))
-    inside = ["encoder.finetune=true"]
-    trained = make_loop(*inside, checkpoint=checkpoint)
-    frozen = make_loop(*inside, checkpoint=checkpoint)
+    slots, truth = partial(make_loop, checkpoint=checkpoint), partial(make_loop, TRUTH)
+    whole = {
+        "ground truth": truth(),
+        "ground truth, loop of stable-baselines3": plain(truth()),
+        "ground truth, with memory": truth(MEMORY),
+        "slotcontrast": wrapped,
+        "slotcontrast, loop of stable-baselines3, float32": plain(slots(FLOAT32)),
+        "slotcontrast, float32": slots(FLOAT32),
+        "slotcontrast, with memory": slots(MEMORY),
+    }
+    times = step_times(whole, budget)
+    print_speeds(whole, times, "slotcontrast")
+    rows, overhead = where_time_goes(wrapped, times["slotcontrast"], budget)
+    print_table(["a decision, slotcontrast", "CPU-ms", "share"], rows)
+    print(f"The wrapper takes {100 * overhead:.1f} % longer than the encoder's forward pass alone.")
+
+    few = "agent.model.batch_size=512"
+    frozen = slots("encoder.finetune=true", few)
     reader = frozen.model.policy.features_extractor
     assert isinstance(reader, EncoderExtractor)
     reader.encoder.requires_grad_(False)
-    loops = {
-        "slotcontrast, encoded once": wrapped,
+    inside = {
+        "slotcontrast, rollouts as short": slots(few),
         "slotcontrast inside the policy, frozen": frozen,
-        "slotcontrast inside the policy, trained along": trained,
-        "cnn, trained end to end": make_loop("encoder=cnn"),
+        "slotcontrast inside the policy, trained along": slots("encoder.finetune=true", few),
+        "cnn, trained end to end": make_loop("encoder=cnn", few),
     }
-    times = {name: step_time(loop, budget) for name, loop in loops.items()}
-    base = times["slotcontrast, encoded once"]
-    print_table(
-        ["PPO in nav_maze_1", "steps per CPU-second", "time of a step, ratio"],
-        [[name, f"{1 / time:,.0f}", f"{time / base:.1f}"] for name, time in times.items()],
-    )
-    rows, overhead = where_time_goes(wrapped, base, budget)
-    print_table(["a step, encoded once", "CPU-ms", "share"], rows)
-    print(f"The wrapper takes {100 * overhead:.1f} % longer than the encoder's forward pass alone.")
+    print_speeds(inside, step_times(inside, budget), "slotcontrast, rollouts as short")
 
 
 def make_loop(*overrides: str, checkpoint: Path | None = None) -> Loop:
     """Build PPO with the settings of ``train_agent``, but a rollout is a single minibatch."""
     cfg = compose("train_agent", overrides)
     cfg.agent.model.n_steps = cfg.agent.model.batch_size // cfg.agent.num_envs
-    encoder = load_encoder(checkpoint) if checkpoint else instantiate(cfg.encoder.model)
-    encoder.eval()
+    encoder = None
+    if cfg.encoder.model is not None:
+        encoder = load_encoder(checkpoint) if checkpoint else instantiate(cfg.encoder.model)
+        encoder.eval().requires_grad_(bool(cfg.encoder.finetune))
     envs = make_token_environments(cfg.env, cfg.env.train, cfg.agent.num_envs, cfg, encoder)
     model = instantiate(cfg.agent.model, envs, seed=0, device="cpu", calibration_steps=0)
     model.set_logger(Logger(folder=None, output_formats=[]))
     return Loop(model, encoder, cfg)
 
 
-def step_time(loop: Loop, budget: float) -> float:
-    """Return CPU seconds of one step of one environment, rollout and update."""
-    steps = int(loop.cfg.agent.model.batch_size)
-    learn = partial(PPO.learn, loop.model, steps, reset_num_timesteps=False)
-    return seconds(learn, budget) / steps
+def plain(loop: Loop) -> Loop:
+    """Return the same policy, environments and settings in the loop of stable-baselines3."""
+    names = ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "seed")
+    settings = {name: getattr(loop.model, name) for name in names}
+    model = PPO(
+        SlotPolicy, loop.model.env, policy_kwargs=loop.model.policy_kwargs, device="cpu", **settings
+    )
+    model.set_logger(Logger(folder=None, output_formats=[]))
+    return loop._replace(model=model)
+
+
+def step_times(loops: Mapping[str, Loop], budget: float) -> dict[str, float]:
+    """Return CPU seconds of one decision in one environment, rollout and update, of each loop."""
+    times = interleaved({name: loop.learn for name, loop in loops.items()}, budget)
+    return {
+        name: time / (loops[name].model.n_steps * loops[name].model.n_envs)
+        for name, time in times.items()
+    }
+
+
+def print_speeds(loops: Mapping[str, Loop], times: Mapping[str, float], base: str) -> None:
+    """Print what each loop does in a second; an environment step is 4 engine frames."""
+    print_table(
+        ["PPO in nav_maze_1", "decisions per CPU-second", "environment steps", "time, ratio"],
+        [
+            [
+                name,
+                f"{1 / time:,.0f}",
+                f"{loops[name].repeat / time:,.0f}",
+                f"{time / times[base]:.2f}",
+            ]
+            for name, time in times.items()
+        ],
+    )
 
 
 def where_time_goes(loop: Loop, total: float, budget: float) -> tuple[list[list[str]], float]:
@@ -100,12 +152,13 @@ def where_time_goes(loop: Loop, total: float, budget: float) -> tuple[list[list[
         A row for each part, and what the wrapper adds to the encoder's forward pass, as a share of
         it.
     """
-    model, num_envs = loop.model, loop.cfg.agent.num_envs
+    model, encoder, num_envs = loop.model, loop.encoder, loop.cfg.agent.num_envs
+    assert encoder is not None, "slots are measured"
     simulator = GymnasiumVecEnv(make_environments(loop.cfg.env, loop.cfg.env.train, num_envs))
     frames = simulator.reset()
     actions = np.stack([simulator.action_space.sample() for _ in range(num_envs)])
     running = np.zeros(num_envs, dtype=np.bool_)
-    wrapper = VecSlotObservation(simulator, loop.encoder)
+    wrapper = VecSlotObservation(simulator, encoder, precision=loop.cfg.agent.precision)
     tokens = obs_as_tensor(wrapper.stream.reset(frames), model.device)
     state, pixels = wrapper.stream.state, wrapper.stream.frames(frames)
 
@@ -113,8 +166,9 @@ def where_time_goes(loop: Loop, total: float, budget: float) -> tuple[list[list[
         simulator.step(actions)
 
     def encode() -> None:
-        with torch.inference_mode():
-            loop.encoder.step(pixels, state, torch.from_numpy(running))
+        is_half = wrapper.stream.precision == "bfloat16"
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=is_half):
+            encoder.step(pixels, state, torch.from_numpy(running))
 
     def wrap() -> None:
         wrapper.stream.step(frames, running)
@@ -128,7 +182,7 @@ def where_time_goes(loop: Loop, total: float, budget: float) -> tuple[list[list[
         "simulator": once["simulator"] / num_envs,
         "encoder": once["wrapper"] / num_envs,
         "policy, forward": seconds(act, budget) / num_envs,
-        "update": seconds(model.train, budget) / loop.cfg.agent.model.batch_size,
+        "update": seconds(model.train, budget) / (model.n_steps * num_envs),
     }
     parts["buffers and all else"] = total - sum(parts.values())
     rows = [
