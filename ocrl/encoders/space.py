@@ -33,7 +33,7 @@ class Cells(NamedTuple):
         presence_logit: (B, K, 1).
         presence: (B, K, 1), in (0, 1).
         boxes: (B, K, 4), see `ocrl.modules.spatial_transformer`.
-        samples: depth (B, K, 1), scale (B, K, 2), shift (B, K, 2), what (B, K, D).
+        samples: depth (B, K, 1), scale (B, K, 2), shift (B, K, 2), perhaps what (B, K, D).
         posteriors: of each of these.
     """
 
@@ -136,19 +136,24 @@ class Space(FrameBoxEncoder):
         self.loss_weights = dict.fromkeys((*terms, "kl_depth", "kl_what", "boundary"), 1.0)
 
     def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode frames (B, H, W, 3) as one token for each cell; nothing is carried."""
-        cells = self.infer(self.read(frames), NoNoise(), 1.0)
-        masks = box_masks(cells.presence, cells.boxes, self.mask_size)
-        return EncoderOutput(self.tokens(cells), masks, None)
+        """Encode frames (B, H, W, 3) as one token for each cell; nothing is carried.
 
-    def tokens(self, cells: Cells) -> Tensor:
-        """Return [presence, box, depth, what] of each cell, (B, K, 6 + D)."""
-        samples = cells.samples
-        presence = cells.presence_logit.sigmoid()
-        return object_tokens(presence, cells.boxes, samples["depth"], samples["what"])
+        Glimpses are taken of what is there alone: the tokens of empty cells are zeros.
+        """
+        images = self.read(frames)
+        cells = self.locate(images, NoNoise(), 1.0)
+        there = cells.presence.squeeze(-1) > 0.5
+        what = images.new_zeros(*there.shape, self.token_dim - 6)
+        if there.any():
+            boxes = cells.boxes[there].unsqueeze(1)
+            owners = images[there.nonzero()[:, 0]]
+            glimpses = crop(owners, boxes, GlimpseEncoder.size)
+            what[there] = self.what_encoder(glimpses).mean.squeeze(1)
+        tokens = object_tokens(cells.presence, cells.boxes, cells.samples["depth"], what)
+        return EncoderOutput(tokens, box_masks(cells.presence, cells.boxes, self.mask_size), None)
 
-    def infer(self, images: Tensor, noise: Noise, temperature: float) -> Cells:
-        """Return what each cell of images (B, 3, H, W) holds."""
+    def locate(self, images: Tensor, noise: Noise, temperature: float) -> Cells:
+        """Return where each cell of images (B, 3, H, W) has something, but not yet what."""
         features = self.cells(images)
         raw = {name: head(features).flatten(2).mT for name, head in self.heads.items()}
         logit = 8.8 * torch.tanh(raw.pop("presence"))
@@ -158,9 +163,16 @@ class Space(FrameBoxEncoder):
         boxes = torch.cat(
             [samples["scale"].sigmoid(), self.cells.centres(samples["shift"].tanh())], dim=-1
         )
-        posteriors["what"] = self.what_encoder(crop(images, boxes, GlimpseEncoder.size))
-        samples["what"] = noise.normal("what", posteriors["what"])
         return Cells(logit, presence, boxes, samples, posteriors)
+
+    def infer(self, images: Tensor, noise: Noise, temperature: float) -> Cells:
+        """Return where each cell of images (B, 3, H, W) has something, and what."""
+        cells = self.locate(images, noise, temperature)
+        what = self.what_encoder(crop(images, cells.boxes, GlimpseEncoder.size))
+        return cells._replace(
+            samples={**cells.samples, "what": noise.normal("what", what)},
+            posteriors={**cells.posteriors, "what": what},
+        )
 
     def draw(self, cells: Cells) -> Foreground:
         """Draw all cells into one image: a softmax over cells decides who is seen."""

@@ -14,7 +14,7 @@ def conv_block(
     """Return a convolution, CELU and group normalisation."""
     return [
         nn.Conv2d(in_dim, out_dim, kernel, stride, padding),
-        nn.CELU(),
+        nn.CELU(inplace=True),
         nn.GroupNorm(groups, out_dim),
     ]
 
@@ -24,7 +24,7 @@ def upsampling_block(in_dim: int, out_dim: int, factor: int, groups: int) -> lis
     return [
         nn.Conv2d(in_dim, out_dim * factor**2, 1),
         nn.PixelShuffle(factor),
-        nn.CELU(),
+        nn.CELU(inplace=True),
         nn.GroupNorm(groups, out_dim),
     ]
 
