@@ -189,7 +189,7 @@ def test_an_agent_holds_its_actions_and_feels_its_velocity_wherever_it_plays(
     chosen = ["encoder=untrained", "env.action_repeat=2", "env.velocity=true"]
     path = train_agent(compose(tmp_path, *chosen))
     playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
-    policy, venv = load_agent(path, playing, playing.conditions.layout)
+    policy, venv = load_agent(path, playing.env, playing.conditions.layout, playing.num_envs, "cpu")
     assert venv.observation_space["velocity"].shape == (3,)
     (episode,) = evaluate(policy, venv, [4], options=[{"layout": 0}])
     assert episode.length == 900 / 2

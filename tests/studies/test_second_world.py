@@ -156,9 +156,9 @@ def test_an_agent_reads_its_tokens_and_plays_its_layouts(tmp_path: Path) -> None
     cfg = grid_config(
         tmp_path, "evaluate_transfer", "num_envs=2", "episodes=4", "conditions=custom"
     )
-    policy, venv = load_agent(path, cfg, cfg.conditions.test)
+    policy, venv = load_agent(path, cfg.env, cfg.conditions.test, cfg.num_envs, cfg.device)
     assert venv.observation_space.shape == (1, 2)
-    seeds, options = episodes_to_play(cfg, venv)
+    seeds, options = episodes_to_play(venv, cfg.episodes, cfg.episode_seed)
     episodes = evaluate(policy, venv, seeds, options=options)
     assert [episode.options["layout"] for episode in episodes] == [0, 1, 2, 0]
     assert {episode.length for episode in episodes} == {STEPS}
