@@ -40,6 +40,7 @@ def slate(
     num_slots: int = 7,
     slot_dim: int = 64,
     vocabulary_size: int = 128,
+    dvae_dim: int = 32,
     dim: int = 64,
     num_blocks: int = 2,
     num_heads: int = 4,
@@ -55,6 +56,7 @@ def slate(
         num_slots: K.
         slot_dim: D.
         vocabulary_size: of the discrete VAE.
+        dvae_dim: channels of its layers.
         dim: width of the transformer, and of what slot attention reads.
         num_blocks: depth of the transformer.
         num_heads: of the transformer.
@@ -68,7 +70,7 @@ def slate(
     return SLATE(
         image_size,
         grid,
-        DiscreteVAE(vocabulary_size),
+        DiscreteVAE(vocabulary_size, dim=dvae_dim),
         CodeEmbedding(vocabulary_size, grid[0] * grid[1], dim, dropout=dropout),
         MLP(dim, [dim], dim, layer_norm=True),
         SlotRecurrence(

@@ -60,6 +60,7 @@ def steve(
     num_slots: int = 7,
     slot_dim: int = 64,
     vocabulary_size: int = 128,
+    dvae_dim: int = 32,
     dim: int = 64,
     cnn_dim: int = 32,
     strides: Sequence[int] = (2, 2, 1, 1),
@@ -77,6 +78,7 @@ def steve(
         num_slots: K.
         slot_dim: D.
         vocabulary_size: of the discrete VAE.
+        dvae_dim: channels of its layers.
         dim: width of the transformer, and of what slot attention reads.
         cnn_dim: channels of the CNN but for the last layer.
         strides: of its 5x5 convolutions.
@@ -99,7 +101,7 @@ def steve(
         EdgeDistanceEmbedding(features, dim),
         image_size=image_size,
         feature_grid=features,
-        dvae=DiscreteVAE(vocabulary_size, normalise=False),
+        dvae=DiscreteVAE(vocabulary_size, dim=dvae_dim, normalise=False),
         embedding=CodeEmbedding(vocabulary_size, codes[0] * codes[1], dim, dropout=dropout),
         projection=MLP(dim, [dim], dim, layer_norm=True),
         recurrence=SlotRecurrence(

@@ -58,6 +58,7 @@ def encoder(reference: dict[str, Any]) -> SLATE:
         num_slots=config["num_slots"],
         slot_dim=config["slot_size"],
         vocabulary_size=config["vocab_size"],
+        dvae_dim=64,
         dim=config["d_model"],
         num_blocks=config["num_dec_blocks"],
         mlp_dim=config["mlp_hidden_size"],

@@ -65,6 +65,7 @@ def encoder(reference: dict[str, Any]) -> STEVE:
         num_slots=config["num_slots"],
         slot_dim=config["slot_size"],
         vocabulary_size=config["vocab_size"],
+        dvae_dim=64,
         dim=config["d_model"],
         cnn_dim=config["cnn_hidden_size"],
         strides=(2, 1, 1, 1),
