@@ -22,7 +22,7 @@ from ocrl.zoo import find_encoder
 from ocrl_studies.composition import find_configs
 
 CONFIGS = Path(ocrl.__file__).parents[1] / "configs"
-SYSTEMS = ("slot_attention", "savi", "dinosaur", "videosaur", "slotcontrast")
+SYSTEMS = ("slot_attention", "savi", "steve", "dinosaur", "videosaur", "slotcontrast")
 NAMES = sorted(
     p.stem
     for s in SYSTEMS
@@ -114,6 +114,9 @@ PUBLISHED = {
     ),
     "slotcontrast_ytvis": (
         *("ytvis_2021", 518, 7, 64, 4, 64, 8e-4, 2500, 100_000, 100_000, 0.05, 2500, False),
+    ),
+    "steve_movi_e": (
+        *("movi_e", 128, 15, 192, 3, 24, 1e-4, 30_000, 280_000, 200_000, 0.05, 1000, False),
     ),
     "videosaur_movi_c": (
         *("movi_c", 224, 11, 128, 4, 128, 4e-4, 2500, 100_000, 100_000, 0.05, 1000, True),
