@@ -1,11 +1,13 @@
 """Agents on disk: weights, optimiser state and settings in one safetensors file.
 
-Nothing in it is run. The file names the encoder it was trained with, by path and sha256.
+Nothing in it is run. The file names the encoder it was trained with by sha256, and by where that is
+seen from the file itself: both may move together.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,16 +35,18 @@ class AgentFile(NamedTuple):
     Attributes:
         header: algorithm, policy settings, spaces, steps done, encoder and notes.
         tensors: weights and buffers of the policy, and the optimiser's state.
+        folder: where the file is.
     """
 
     header: dict[str, Any]
     tensors: dict[str, Tensor]
+    folder: Path
 
     @property
-    def encoder(self) -> str | None:
+    def encoder(self) -> Path | None:
         """Path of the encoder that the agent was trained with; None if it needs none."""
         encoder = self.header["encoder"]
-        return None if encoder is None else str(encoder["path"])
+        return None if encoder is None else Path(os.path.normpath(self.folder / encoder["path"]))
 
 
 def save_agent(
@@ -70,7 +74,7 @@ def save_agent(
         "num_timesteps": model.num_timesteps,
         "num_updates": model._n_updates,
         "largest_reward": scale.largest if (scale := _reward_scale(model)) else None,
-        "encoder": None if encoder is None else {"path": str(encoder), "sha256": sha256(encoder)},
+        "encoder": None if encoder is None else _name_encoder(Path(encoder), Path(path).parent),
         "scores": {name: dict(values) for name, values in (scores or {}).items()},
         "notes": dict(notes or {}),
     }
@@ -89,7 +93,7 @@ def read_agent(path: str | Path) -> AgentFile:
         UsageError: if the file is missing, cut short or of another kind.
     """
     header, tensors = read_tensors(path, KIND, [VERSION])
-    return AgentFile(json.loads(header["header"]), tensors)
+    return AgentFile(json.loads(header["header"]), tensors, Path(path).parent)
 
 
 def load_policy(
@@ -162,6 +166,25 @@ def restore(path: str | Path, model: TokenPPO, *, encoder: str | Path | None = N
     return agent
 
 
+def find_encoder(agent: AgentFile, encoder: str | Path | None = None) -> Path | None:
+    """Return the checkpoint of the encoder that an agent plays with; None if it needs none.
+
+    Args:
+        agent: what `read_agent` read.
+        encoder: where it is, if not where the agent's file names it.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    path = agent.encoder if encoder is None else Path(encoder)
+    if path is not None and not path.exists():
+        raise UsageError(
+            f"there is no encoder at {path} for the agent in {agent.folder}: copy it there, or say "
+            "where it is with encoder_checkpoint=..."
+        )
+    return path
+
+
 def check_fits(agent: AgentFile, venv: VecEnv, encoder: str | Path | None, *, source: str) -> None:
     """Raise UsageError unless the agent was trained with this encoder and for these spaces."""
     trained = agent.header["encoder"]
@@ -184,6 +207,11 @@ def check_fits(agent: AgentFile, venv: VecEnv, encoder: str | Path | None, *, so
                 f"{source} was trained for {name}s {agent.header['spaces'][name]}, the environment "
                 f"has {space}: use the environment and number of slots of its training"
             )
+
+
+def _name_encoder(encoder: Path, folder: Path) -> dict[str, str]:
+    path = os.path.relpath(encoder.resolve(), folder.resolve())
+    return {"path": path, "sha256": sha256(encoder)}
 
 
 def _reward_scale(model: TokenPPO) -> VecScaledReward | None:

@@ -21,6 +21,6 @@ def test_from_frames_to_an_agent(flicker: Any, tmp_path: Path) -> None:
     assert load_encoder(tmp_path / "encoder.safetensors").num_tokens == 7
     agent = read_agent(tmp_path / "agent" / "last.safetensors")
     assert agent.header["num_timesteps"] == 2048
-    assert agent.encoder == str(tmp_path / "encoder.safetensors")
+    assert agent.encoder == tmp_path / "encoder.safetensors"
     assert (tmp_path / "masks.png").stat().st_size > 0
     assert (tmp_path / "agent.mp4").stat().st_size > 0

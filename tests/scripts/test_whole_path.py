@@ -112,6 +112,27 @@ def test_a_checkpoint_that_does_not_fit_is_one_line(run, home):
     assert not (home / "runs/agent/nav_maze_1/grid/seed=7").exists()
 
 
+def test_runs_that_were_moved_play(run, home):
+    (home / "runs").rename(home / "moved")
+    film = ["record_video.py", "steps=2", "variation={split:test}", "runs_dir=moved"]
+    agent = "checkpoint=moved/agent/nav_maze_1/vector/seed=0/last.safetensors"
+    code, _, err = run(*film, agent, "seed=1")
+    assert code == 0, err
+    encoder = home / "moved/pretrain/nav_maze_1/vector/seed=0/encoder.safetensors"
+    encoder.rename(home / "encoder.safetensors")
+    code, _, err = run(*film, agent, "seed=2")
+    assert code == 2
+    assert one_line(err)
+    assert "encoder_checkpoint=" in err
+    assert run(*film, agent, "seed=2", "encoder_checkpoint=encoder.safetensors")[0] == 0
+    other = "encoder_checkpoint=moved/pretrain/nav_maze_1/grid/seed=0/encoder.safetensors"
+    code, _, err = run(*film, agent, "seed=3", other)
+    assert code == 2
+    assert "another encoder" in err
+    (home / "encoder.safetensors").rename(encoder)
+    (home / "moved").rename(home / "runs")
+
+
 def test_transfer_plays_the_same_mazes_for_every_agent(run, home):
     code, out, err = run("evaluate_transfer.py", "episodes=2", "num_envs=2")
     assert code == 0, err

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from ocrl_agents.checkpoints import load_policy, read_agent
+from ocrl_agents.checkpoints import find_encoder, load_policy, read_agent
 from ocrl_agents.vec_env import environment_seeds
 from ocrl_studies.environments import num_layouts
 from ocrl_studies.observations import make_token_environments
@@ -23,6 +23,7 @@ def load_agent(
     num_envs: int,
     device: str,
     trusted: Sequence[str] = (),
+    encoder_checkpoint: str | None = None,
 ) -> tuple[ActorCriticPolicy, VecEnv]:
     """Return a trained agent, and environments that show what it expects.
 
@@ -33,9 +34,10 @@ def load_agent(
         num_envs: number of the environments.
         device: where encoder and policy run.
         trusted: see `load_trusted`.
+        encoder_checkpoint: of its encoder, if that is not where the agent's file names it.
     """
     agent = read_agent(path)
-    checkpoint = agent.encoder
+    checkpoint = find_encoder(agent, encoder_checkpoint)
     encoder = None if checkpoint is None else load_trusted(checkpoint, trusted).to(device)
     trained = OmegaConf.create(agent.header["notes"])
     environments = make_token_environments(env, variation, num_envs, trained, encoder)

@@ -44,7 +44,13 @@ def film_agent(cfg: DictConfig) -> Image:
     """Film frames, slots, where the agent's policy looks, and the map if there is one."""
     variation = OmegaConf.create({**settings(cfg.variation), "render_mode": "rgb_array"})
     policy, environments = load_agent(
-        Path(cfg.checkpoint), cfg.env, variation, cfg.num_envs, cfg.device, cfg.trusted
+        Path(cfg.checkpoint),
+        cfg.env,
+        variation,
+        cfg.num_envs,
+        cfg.device,
+        cfg.trusted,
+        cfg.encoder_checkpoint,
     )
     video = film(policy, environments, cfg.seed, num_steps=cfg.steps)
     environments.close()

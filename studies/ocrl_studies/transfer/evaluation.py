@@ -136,4 +136,4 @@ def play_all(plan: Plan, agents: list[Agent]) -> Results:
 def pretraining(agent: Agent) -> Path:
     """Return the folder of the encoder of an agent."""
     encoder = read_agent(agent.checkpoint).encoder
-    return agent.run_dir if encoder is None else Path(encoder).parent
+    return agent.run_dir if encoder is None else encoder.parent
