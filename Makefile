@@ -14,7 +14,7 @@ setup: $(VENV)/.installed ## create the environment and install the package, edi
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab,dev]'
 	touch $@
 
 demo: setup     ## rollouts, pretraining, agents and transfer for slotcontrast, vector and grid (5 minutes)

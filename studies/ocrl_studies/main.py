@@ -6,6 +6,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable
+from importlib.metadata import requires
 
 import yaml
 
@@ -52,12 +53,36 @@ def run(verb: str) -> None:
     Args:
         verb: as in `VERBS`.
     """
-    command_line = importlib.import_module("ocrl_studies.command_line")
     module, _, name = VERBS[verb].partition(":")
-    function: Callable[..., object] = getattr(
-        importlib.import_module(f"ocrl_studies.{module}"), name
-    )
+    try:
+        command_line = importlib.import_module("ocrl_studies.command_line")
+        stage = importlib.import_module(f"ocrl_studies.{module}")
+    except ModuleNotFoundError as error:
+        extra = extra_of(error.name or "")
+        if extra is None:
+            raise
+        print(
+            f"error: {verb} needs {error.name}: pip install 'ocrl[{extra}]', or 'ocrl[lab]' for "
+            "all that any verb needs",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    function: Callable[..., object] = getattr(stage, name)
     command_line.script(verb)(function)()
+
+
+def extra_of(module: str) -> str | None:
+    """Return the extra of the package that brings a module; None if none does.
+
+    >>> extra_of("json") is None
+    True
+    """
+    package = module.partition(".")[0]
+    for requirement in requires("ocrl") or ():
+        match = re.match(r"([\w-]+).*; extra == ['\"](\w+)['\"]", requirement)
+        if match and match[1].replace("-", "_") == package:
+            return match[2]
+    return None
 
 
 def usage() -> str:
