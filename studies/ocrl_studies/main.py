@@ -80,7 +80,7 @@ def extra_of(module: str) -> str | None:
     package = module.partition(".")[0]
     for requirement in requires("ocrl") or ():
         match = re.match(r"([\w-]+).*; extra == ['\"](\w+)['\"]", requirement)
-        if match and match[1].replace("-", "_") == package:
+        if match and match[1].replace("-", "_") == package and match[2] not in ("dev", "lab"):
             return match[2]
     return None
 
