@@ -1,13 +1,21 @@
-"""Composed configurations, and the folder of YAML that they are composed from."""
+"""Composed configurations, the folder of YAML that they are composed from, and what it calls."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+
+def folder_name(env_id: str) -> str:
+    """Return the name of an environment in folders and data sets: ``${folder_name:...}`` in YAML.
+
+    >>> folder_name("ale_py:ALE/Breakout-v5"), folder_name("CarRacing-v3")
+    ('ALE-Breakout-v5', 'CarRacing-v3')
+    """
+    return re.sub(r"[^\w-]", "-", env_id.rpartition(":")[2])
 
 
 def find_configs() -> Path:
@@ -37,3 +45,6 @@ def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
             return hydra.compose(config_name, overrides=list(overrides))
     finally:
         running.hydra = before
+
+
+OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)

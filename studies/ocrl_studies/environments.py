@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any, cast
 
 import gymnasium
@@ -15,8 +14,8 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.errors import UsageError
 from ocrl_agents.vec_env import GymnasiumVecEnv
-from ocrl_envs.action_repeat import ActionRepeat
 from ocrl_envs.protocols import HasLayouts
+from ocrl_studies.env_wrappers import wrappers_of
 
 
 def make_environments(
@@ -29,33 +28,36 @@ def make_environments(
 
     ``env.vectorization`` says how: by the environment itself (``native``), one after another in
     this process (``sync``), or in subprocesses (``async``). Whoever vectorizes itself takes
-    ``action_repeat`` as an argument, others are wrapped.
+    ``action_repeat`` as an argument, others are wrapped (`ocrl_studies.env_wrappers`).
 
     Args:
-        env: the ``env`` node: ``id``, ``kwargs``, ``vectorization``.
+        env: the ``env`` node: ``id``, ``import``, ``kwargs``, ``vectorization``, and for those
+            that are wrapped ``max_episode_steps``, ``render_observation`` and ``wrappers``.
         variation: keyword arguments over those of the environment, such as ``env.train`` or a
             condition of transfer.
         num_envs: size of the batch.
         autoreset_mode: what happens when an episode ends.
 
     Raises:
-        UsageError: there is no environment of that id, it needs a package that is missing, or it
-            does not take the arguments of the variation.
+        UsageError: there is no environment of that id, it needs a package that is missing, it
+            does not take the arguments of the variation, or a wrapper does not fit.
     """
     kwargs = {**settings(env.kwargs), **settings(variation)}
     spec = find_spec(env)
     if env.vectorization == "native":
         kwargs["autoreset_mode"] = autoreset_mode
         return gymnasium.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
-    repeat = env.get("action_repeat", 1)
-    wrappers = [] if repeat == 1 else [partial(ActionRepeat, repeat=repeat)]
+    if env.get("render_observation", False):
+        kwargs["render_mode"] = "rgb_array"
+    if env.get("max_episode_steps") is not None:
+        kwargs["max_episode_steps"] = env.max_episode_steps
     try:
         return gymnasium.make_vec(
             spec,
             num_envs,
             vectorization_mode=env.vectorization,
             vector_kwargs={"autoreset_mode": autoreset_mode},
-            wrappers=wrappers,
+            wrappers=wrappers_of(env),
             **kwargs,
         )
     except gymnasium.error.DependencyNotInstalled as error:
@@ -73,13 +75,13 @@ def find_spec(env: DictConfig) -> EnvSpec:
     """Return how Gymnasium makes an environment.
 
     Raises:
-        UsageError: there is no environment of that id.
+        UsageError: there is no environment of that id, or nothing to import it from.
     """
-    module, _, _ = env.id.rpartition(":")
+    module, _, name = env.id.rpartition(":")
     try:
-        if module:
-            importlib.import_module(module)
-        return gymnasium.spec(env.id.removeprefix(f"{module}:"))
+        for each in filter(None, (module, env.get("import"))):
+            importlib.import_module(each)
+        return gymnasium.spec(name)
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         raise _unusable(env, error) from None
 

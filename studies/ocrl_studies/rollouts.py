@@ -6,9 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from gymnasium import spaces
 from gymnasium.vector import VectorEnv
+from gymnasium.wrappers.vector import TransformObservation
 from numpy.typing import NDArray
 
+from ocrl.data.clips import resize
+from ocrl.data.rollouts import is_rgb
 from ocrl.errors import UsageError, nearest
 from ocrl_envs.protocols import SEGMENT_STRIDE, HasGroundTruth, HasPolicies, Policy
 
@@ -23,6 +28,23 @@ class SegmentKinds(NamedTuple):
 
     names: tuple[str, ...] = ("background", "thing")
     num_stuff: int = 1
+
+
+def shrink(
+    environments: VectorEnv[Any, Any, Any], size: tuple[int, int]
+) -> VectorEnv[Any, Any, Any]:
+    """Return environments whose frames are no larger than (height, width), antialiased.
+
+    What smaller frames show, and what is no RGB frame, stays as it is.
+    """
+    space = environments.single_observation_space
+    if not is_rgb(space) or all(a <= b for a, b in zip((space.shape or ())[:2], size, strict=True)):
+        return environments
+    return TransformObservation(
+        environments,
+        lambda frames: resize(torch.from_numpy(frames), size).numpy(),
+        single_observation_space=spaces.Box(0, 255, (*size, 3), np.uint8),
+    )
 
 
 def rollout_policy(name: str, environments: VectorEnv[Any, Any, Any], seed: int) -> Policy:

@@ -29,6 +29,7 @@ from ocrl.errors import UsageError
 from ocrl.files import write_text
 from ocrl_envs.scenes import Recipe, generate_scenes
 from ocrl_envs.sprites import SpriteRecipe
+from ocrl_studies.env_wrappers import wrapper_settings
 from ocrl_studies.environments import make_environments, settings
 from ocrl_studies.manifest import check, note
 from ocrl_studies.rollouts import (
@@ -37,6 +38,7 @@ from ocrl_studies.rollouts import (
     merge_stuff,
     rollout_policy,
     segment_kinds,
+    shrink,
 )
 from ocrl_studies.sprites import SpriteVideos
 
@@ -98,6 +100,7 @@ class Rollouts(Source):
         num_envs: int,
         num_steps: DictConfig,
         skip_first: int,
+        image_size: tuple[int, int] | None,
         in_memory: bool,
     ) -> None:
         self.run_name = run_name
@@ -109,6 +112,10 @@ class Rollouts(Source):
         self.num_envs = num_envs
         self.num_steps = num_steps
         self.skip_first = skip_first
+        # worlds of our own are asked for frames of a size, and draw no larger ones
+        self.image_size: tuple[int, int] | None = None
+        if image_size is not None and env.simulator == "gymnasium":
+            self.image_size = image_size[0], image_size[1]
         self.in_memory = in_memory
 
     @property
@@ -150,6 +157,8 @@ class Rollouts(Source):
         environments = make_environments(
             self.env, self._variation(split), self.num_envs, AutoresetMode.NEXT_STEP
         )
+        if self.image_size is not None:
+            environments = shrink(environments, self.image_size)
         collect_rollouts(
             environments,
             rollout_policy(self.policy, environments, self.seed),
@@ -182,6 +191,8 @@ class Rollouts(Source):
             "env.id": self.env.id,
             "env.kwargs": settings(self.env.kwargs),
             "variation": settings(self._variation(split)),
+            **({"data.image_size": self.image_size} if self.image_size else {}),
+            **({"wrappers": wrapper_settings(self.env)} if wrapper_settings(self.env) else {}),
         }
 
     def _settings_path(self, split: str) -> Path:

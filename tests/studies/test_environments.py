@@ -93,3 +93,89 @@ def test_rollouts_for_encoders_are_the_same_whatever_else_agents_observe(compose
     )
     assert settings(plain.env.kwargs) == settings(moving.env.kwargs)
     assert settings(moving.env.kwargs)["looks"] == "by_episode"
+
+
+BREAKOUT = ["env=custom", "env.import=ale_py", "env.id=ALE/Breakout-v5"]
+LAVA = [
+    "env=custom",
+    "env.id=minigrid:MiniGrid-LavaGapS5-v0",
+    "env.wrappers=[minigrid.wrappers.RGBImgPartialObsWrapper,minigrid.wrappers.ImgObsWrapper]",
+]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "shape", "name"),
+    [
+        (BREAKOUT, (210, 160, 3), "ALE-Breakout-v5"),
+        ([*BREAKOUT[:1], "env.id=ale_py:ALE/Breakout-v5"], (210, 160, 3), "ALE-Breakout-v5"),
+        (LAVA, (56, 56, 3), "MiniGrid-LavaGapS5-v0"),
+        (
+            ["env=custom", "env.id=CartPole-v1", "env.render_observation=true"],
+            (400, 600, 3),
+            "CartPole-v1",
+        ),
+    ],
+)
+def test_environments_of_others_show_their_images(compose, overrides, shape, name):
+    pytest.importorskip("ale_py")
+    pytest.importorskip("minigrid")
+    cfg = compose(*overrides)
+    envs = make_environments(cfg.env, cfg.env.train, 1)
+    frames, _ = envs.reset(seed=0)
+    envs.close()
+    assert frames.shape == (1, *shape)
+    assert frames.dtype == np.uint8
+    assert cfg.run_dir == f"runs/agent/{name}/slotcontrast/seed=0"
+    assert f"/pretrain/{name}/" in cfg.checkpoint
+
+
+def test_wrappers_go_outwards_and_take_arguments(compose):
+    wrappers = (
+        "{gymnasium.wrappers.TransformReward: {func: null}}, gymnasium.wrappers.NormalizeReward"
+    )
+    cfg = compose(
+        "env=custom", "env.id=CartPole-v1", "env.action_repeat=2", f"env.wrappers=[{wrappers}]"
+    )
+    env = make_environments(cfg.env, cfg.env.train, 1).envs[0]
+    assert [layer.class_name() for layer in (env, env.env, env.env.env)] == [
+        "NormalizeReward",
+        "TransformReward",
+        "ActionRepeat",
+    ]
+
+
+def test_episodes_are_cut_where_the_configuration_says(compose):
+    cfg = compose("env=custom", "env.id=CartPole-v1", "env.max_episode_steps=3")
+    envs = make_environments(cfg.env, cfg.env.train, 1)
+    envs.reset(seed=0)
+    cut = [bool(envs.step(np.array([step % 2]))[3][0]) for step in range(3)]
+    assert cut == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("wrappers", "message"),
+    [
+        ("[gymnasium.wrappers.Nonsense]", "names gymnasium.wrappers.Nonsense"),
+        ("[Nonsense]", "names Nonsense"),
+        ("[{gymnasium.wrappers.StickyAction: {wrong: 1}}]", "StickyAction does not go around"),
+        ("[{a: {}, b: {}}]", "write package.Wrapper"),
+    ],
+)
+def test_a_wrapper_that_does_not_fit_is_one_line(compose, wrappers, message):
+    cfg = compose("env=custom", "env.id=CartPole-v1", f"env.wrappers={wrappers}")
+    with pytest.raises(UsageError, match=message) as raised:
+        make_environments(cfg.env, cfg.env.train, 1)
+    assert "\n" not in str(raised.value)
+
+
+def test_large_frames_are_stored_at_the_size_of_the_encoder(compose, monkeypatch, tmp_path):
+    pytest.importorskip("ale_py")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    small = ["data.num_envs=2", "data.num_steps={train: 6, validation: 6}"]
+    for size, shape in (("[84,64]", (84, 64, 3)), ("null", (210, 160, 3))):
+        words = [f"data.image_size={size}", f"data.run_name=b{shape[0]}"]
+        source = instantiate(compose(*BREAKOUT, *small, *words, name="pretrain_slots").data)
+        assert source.training_videos().frames(0, 0, 2).shape == (2, *shape)
+    other = compose(*BREAKOUT, *small, "data.run_name=b84", name="pretrain_slots")
+    with pytest.raises(UsageError, match=r"data.image_size=\[84, 64\], asked for is \[64, 64\]"):
+        instantiate(other.data).training_videos()
