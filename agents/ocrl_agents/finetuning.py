@@ -30,7 +30,7 @@ class VecFrameObservation(VecEnvWrapper):
     """Shows a policy all that it needs to encode frames itself, with `EncoderExtractor`.
 
     Observations are a Dict of the frame (1, h, w, 3), resized to the encoder's size, whether it
-    begins an episode, the slots before it (K, D) if the encoder carries any, and all entries of the
+    begins an episode, the slots before it (K, S) if the encoder carries any, and all entries of the
     environment's observation but the image.
 
     Args:
@@ -55,7 +55,7 @@ class VecFrameObservation(VecEnvWrapper):
             IS_FIRST: spaces.Box(0, 1, (1,), np.float32),
         }
         if self.stream.state is not None:
-            shape = (encoder.num_tokens, encoder.token_dim)
+            shape = tuple(self.stream.state.shape[1:])
             entries[STATE] = spaces.Box(-np.inf, np.inf, shape, np.float32)
         if isinstance(self.stream.space, spaces.Dict):
             entries |= {k: v for k, v in self.stream.space.spaces.items() if k != TOKENS}

@@ -5,17 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ocrl.encoder import Batch, Encoder, EncoderOutput
+from ocrl.encoder import Encoder, EncoderOutput
+from ocrl.encoders.wrapper import EncoderWrapper
 from ocrl.errors import UsageError
 
 
-class ShuffledSlots(Encoder):
+class ShuffledSlots(EncoderWrapper):
     """Permutes slots in each coordinate on its own, always in the same way.
 
     A token then holds pieces of many slots. Nothing of what the encoder knows is lost, only that
     it comes object by object: an agent that does as well does not need objects. Whole slots in
     another order would be the same set to a policy, and a new order of the coordinates at every
-    step would lose knowledge too.
+    step would lose knowledge too. What is carried between frames is not shuffled.
 
     Args:
         encoder: the one whose slots are shuffled.
@@ -28,28 +29,15 @@ class ShuffledSlots(Encoder):
     permutation: Tensor
 
     def __init__(self, encoder: Encoder, seed: int = 0) -> None:
-        super().__init__()
+        super().__init__(encoder)
         if encoder.num_tokens < 2:
             raise UsageError(
                 f"{type(encoder).__name__} has a single token, there is nothing to shuffle: "
                 "choose an encoder with slots"
             )
-        self.encoder = encoder
-        self.num_tokens = encoder.num_tokens
-        self.token_dim = encoder.token_dim
-        self.image_size = encoder.image_size
-        self.asks_for = encoder.asks_for
         generator = torch.Generator().manual_seed(seed)
         order = torch.rand(self.num_tokens, self.token_dim, generator=generator).argsort(0)
         self.register_buffer("permutation", order, persistent=False)
-
-    def initial_state(self, batch_size: int) -> Tensor | None:
-        """Return the encoder's own; what is carried is not shuffled."""
-        return self.encoder.initial_state(batch_size)
-
-    def first_state(self, batch: Batch) -> Tensor | None:
-        """Return the encoder's own."""
-        return self.encoder.first_state(batch)
 
     def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode frames (B, H, W, 3) and shuffle the tokens, which have no place any more."""

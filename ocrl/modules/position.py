@@ -20,10 +20,17 @@ def grid_coordinates(height: int, width: int) -> Tensor:
     Returns:
         Float (height * width, 2).
     """
-    y = (torch.arange(height) + 0.5) / height * 2 - 1
-    x = (torch.arange(width) + 0.5) / width * 2 - 1
-    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
+    grid_y, grid_x = torch.meshgrid(cell_centres(height), cell_centres(width), indexing="ij")
     return torch.stack([grid_x, grid_y], dim=-1).flatten(0, 1)
+
+
+def cell_centres(number: int) -> Tensor:
+    """Return the centres of so many cells side by side, float (number,) in (-1, 1).
+
+    >>> cell_centres(4)
+    tensor([-0.7500, -0.2500,  0.2500,  0.7500])
+    """
+    return (torch.arange(number) + 0.5) / number * 2 - 1
 
 
 def fourier_features(coordinates: Tensor, num_frequencies: int) -> Tensor:

@@ -14,7 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.checkpoints import builder, read_checkpoint, save_encoder
+from ocrl.checkpoints.building import class_path
 from ocrl.encoder import Encoder
+from ocrl.encoders.positions import TokenPositions
 from ocrl.errors import UsageError
 from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_agents.ground_truth import GroundTruthObservation
@@ -103,6 +105,11 @@ def open_encoder(cfg: DictConfig) -> Encoder | None:
                 f"encoder={cfg.encoder.name} has no weights to train along: leave out "
                 "encoder.finetune, or choose another encoder"
             )
+        if cfg.encoder.positions:
+            raise UsageError(
+                f"encoder={cfg.encoder.name} has no masks to take positions from: leave out "
+                "encoder.positions, or choose another encoder"
+            )
         return None
     own = Path(cfg.run_dir) / ENCODER
     if own.exists():
@@ -113,8 +120,8 @@ def open_encoder(cfg: DictConfig) -> Encoder | None:
     else:
         encoder = load_trusted(find_checkpoint(cfg), cfg.trusted)
         check_encoder(encoder, cfg)
-    if cfg.encoder.wrapper is not None:
-        encoder = instantiate(cfg.encoder.wrapper, encoder)
+    for wrapper in _wrappers(cfg):
+        encoder = instantiate(wrapper, encoder)
     return encoder.eval().requires_grad_(False).to(cfg.device)
 
 
@@ -125,15 +132,22 @@ def keep_encoder(encoder: Encoder | None, cfg: DictConfig) -> Path | None:
     """
     if encoder is None:
         return None
-    if cfg.encoder.pretrained_as is not None and cfg.encoder.wrapper is None:
+    wrappers = _wrappers(cfg)
+    if cfg.encoder.pretrained_as is not None and not wrappers:
         return Path(cfg.checkpoint)
     path = Path(cfg.run_dir) / ENCODER
     if not path.exists():
         config = settings(cfg.encoder.model)
-        if cfg.encoder.wrapper is not None:
-            config = {**settings(cfg.encoder.wrapper), "encoder": config}
+        for wrapper in wrappers:
+            config = {**wrapper, "encoder": config}
         save_encoder(path, encoder, config, {"seed": cfg.seed})
     return path
+
+
+def _wrappers(cfg: DictConfig) -> list[dict[str, Any]]:
+    """Return what an agent's encoder is wrapped in, from the inside out."""
+    positions = [{"_target_": class_path(TokenPositions)}] if cfg.encoder.positions else []
+    return positions + ([] if cfg.encoder.wrapper is None else [settings(cfg.encoder.wrapper)])
 
 
 def check_encoder(encoder: Encoder, cfg: DictConfig) -> None:

@@ -134,6 +134,9 @@ def test_the_truth_needs_no_encoder_and_is_played_with_alone(tmp_path: Path) -> 
     along = compose(tmp_path, "encoder=ground_truth", "encoder.finetune=true")
     with pytest.raises(UsageError, match="no weights to train along"):
         train_agent(along)
+    placed = compose(tmp_path, "encoder=ground_truth", "encoder.positions=true")
+    with pytest.raises(UsageError, match="no masks to take positions from"):
+        train_agent(placed)
 
 
 def test_shuffled_slots_are_those_of_the_pretrained_encoder(tmp_path: Path) -> None:
@@ -147,6 +150,31 @@ def test_shuffled_slots_are_those_of_the_pretrained_encoder(tmp_path: Path) -> N
     expected, tokens = (e.encode_video(videos).tokens for e in (plain, shuffled))
     torch.testing.assert_close(tokens.sort(2).values, expected.sort(2).values)
     assert not torch.equal(tokens, expected)
+
+
+@pytest.mark.parametrize("finetune", [False, True])
+def test_agents_read_positions_beside_the_pretrained_slots(tmp_path: Path, finetune: bool) -> None:
+    cfg = compose(tmp_path, "encoder=slotcontrast_positions", f"encoder.finetune={finetune}")
+    plain = load_encoder(pretrained(compose(tmp_path, "encoder=slotcontrast")))
+    playing = compose(tmp_path, "num_envs=2", name="evaluate_transfer")
+    path = train_agent(cfg)
+    assert path.parent == tmp_path / "agent/nav_maze_1/slotcontrast_positions/seed=0"
+    _, venv = load_agent(path, playing.env, playing.conditions.layout, playing.num_envs, "cpu")
+    if finetune:
+        assert venv.encoder.token_dim == 69
+        return
+    frames = torch.zeros(2, 64, 64, 3, dtype=torch.uint8)
+    tokens = venv.stream.encoder.step(frames, None, torch.ones(2) > 0).tokens
+    torch.testing.assert_close(tokens[..., :64], plain.step(frames, None, torch.ones(2) > 0).tokens)
+    assert (tokens[..., -1].sum(1) - 1).abs().max() < 1e-5  # areas
+
+
+def test_positions_are_told_before_slots_are_shuffled(tmp_path: Path) -> None:
+    pretrained(compose(tmp_path, "encoder=slotcontrast"))
+    cfg = compose(tmp_path, "encoder=shuffled", "encoder.positions=true")
+    encoder = open_encoder(cfg)
+    assert encoder.token_dim == 69
+    assert load_encoder(keep_encoder(encoder, cfg)).token_dim == 69
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,8 @@ def pretraining_config(cfg: DictConfig, run_dir: Path) -> DictConfig:
         cfg: as ``configs/transfer_study.yaml``.
         run_dir: folder of the pretraining.
     """
-    own = {"name": cfg.encoder.pretrained_as, "finetune": False, "wrapper": None}
+    plain = {"finetune": False, "positions": False, "wrapper": None}
+    own = {"name": cfg.encoder.pretrained_as, **plain}
     return _changed(cfg, run_dir=str(run_dir), encoder=own)
 
 

@@ -18,7 +18,7 @@ from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl_studies.composition import find_configs
 
 # What has no objective of its own is tested elsewhere.
-WITHOUT_OBJECTIVE = {"cnn", "custom", "ground_truth", "shuffled"}
+WITHOUT_OBJECTIVE = {"cnn", "custom", "ground_truth", "shuffled", "slotcontrast_positions"}
 FILES = (Path(ocrl.__file__).parents[1] / "configs/encoder").glob("*")
 # The same functions with larger numbers: test_published_sizes.py builds them.
 LARGE = {f"{name}_published" for name in ("iodine", "mae", "monet", "slate", "steve")}
