@@ -251,7 +251,9 @@ def _saved_return(path: Path, name: str) -> float:
     """Return the return of a saved agent on the environments of that name."""
     if not path.exists():
         return -math.inf
-    return float(read_agent(path).header["scores"][name]["return"])
+    scores = read_agent(path).header["scores"].get(name)
+    value = scores.get("return") if isinstance(scores, dict) else None
+    return float(value) if isinstance(value, int | float) else -math.inf
 
 
 def _seed(model: TokenPPO, entropy: Sequence[int]) -> None:
