@@ -1,1 +1,21 @@
 """Agents: a policy over tokens, trained with PPO in any Gymnasium environment."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ocrl_agents.player import Agent, load_agent
+
+__all__ = ["Agent", "load_agent"]
+
+if not TYPE_CHECKING:  # so that a name that does not exist is found by type checkers
+
+    def __getattr__(name: str) -> Any:
+        # imported when asked for, so that what is not used costs nothing
+        if name in __all__:
+            return getattr(importlib.import_module("ocrl_agents.player"), name)
+        if name == "hub":
+            return importlib.import_module("ocrl_agents.hub")
+        raise AttributeError(f"module 'ocrl_agents' has no attribute {name!r}")

@@ -251,9 +251,7 @@ def _saved_return(path: Path, name: str) -> float:
     """Return the return of a saved agent on the environments of that name."""
     if not path.exists():
         return -math.inf
-    scores = read_agent(path).header["scores"].get(name)
-    value = scores.get("return") if isinstance(scores, dict) else None
-    return float(value) if isinstance(value, int | float) else -math.inf
+    return float(read_agent(path).header["scores"][name]["return"])
 
 
 def _seed(model: TokenPPO, entropy: Sequence[int]) -> None:

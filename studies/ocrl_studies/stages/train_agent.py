@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 
 from ocrl_agents.training import LAST, train
 from ocrl_studies.environments import settings
-from ocrl_studies.habits import Habits
 from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
 from ocrl_studies.runs import check_run, open_run
 
@@ -33,7 +32,7 @@ def train_agent(cfg: DictConfig) -> Path:
     torch.set_num_threads(cfg.num_threads)
     encoder = open_encoder(cfg)
     check_run(cfg, SAME, GROWS)
-    make = partial(make_token_environments, cfg.env, habits=Habits.of(cfg), encoder=encoder)
+    make = partial(make_token_environments, cfg.env, agent=cfg, encoder=encoder)
     environments = make(cfg.env.train, cfg.agent.num_envs)
     model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
     run_dir = open_run(cfg, SAME, GROWS)
