@@ -1,0 +1,45 @@
+"""The examples, a few steps of each, in the environments that they are about."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from ocrl_agents.checkpoints import read_agent
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_atari(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("ale_py")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "rollouts"))
+    main = runpy.run_path(str(EXAMPLES / "atari.py"))["main"]
+    tiny = ["data.num_envs=2", "data.num_steps={train: 60, validation: 40}", "scoring.num_clips=2"]
+    main(
+        tmp_path,
+        [*tiny, "pretraining.max_steps=2", "pretraining.steps_per_epoch=2"],
+        [
+            "total_steps=64",
+            "eval_every=0",
+            "agent.num_envs=2",
+            "agent.model.n_steps=32",
+            "agent.model.batch_size=64",
+        ],
+        num_steps=20,
+    )
+    folder = tmp_path / "agent/ALE-Breakout-v5/slotcontrast/seed=0"
+    assert read_agent(folder / "last.safetensors").header["num_timesteps"] == 64
+    assert "score: " in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_minigrid(tmp_path):
+    pytest.importorskip("minigrid")
+    example = runpy.run_path(str(EXAMPLES / "custom_env.py"))
+    videos = example["collect"](example["make_env"], 160)
+    assert videos.frames(0, 0, 2).shape == (2, 56, 56, 3)
+    # its agent's part is tested where a quicker environment is
+    path = example["pretrain_encoder"](videos, tmp_path, max_steps=2)
+    assert path.exists()
+    assert (tmp_path / "masks.png").stat().st_size > 0
