@@ -176,12 +176,7 @@ class Rollouts(Source):
 
     def _variation(self, split: str) -> DictConfig:
         variation: DictConfig = self.env.rollouts if split == "train" else self.env[split]
-        if not self.env.get("velocity", False):
-            return variation
-        # an encoder sees frames, whatever else its agents are shown
-        frames_alone = OmegaConf.merge(variation, {"velocity": False})
-        assert isinstance(frames_alone, DictConfig)
-        return frames_alone
+        return variation
 
     def _settings(self, split: str) -> dict[str, Any]:
         return {
