@@ -127,7 +127,7 @@ def test_the_truth_needs_no_encoder_and_is_played_with_alone(tmp_path: Path) -> 
     policy, venv = load_agent(path, playing.env, playing.conditions.layout, playing.num_envs, "cpu")
     assert venv.observation_space.shape == (7, 32)
     (episode,) = evaluate(policy, venv, [4], options=[{"layout": 0}])
-    assert episode.length == 900
+    assert episode.length * cfg.env.action_repeat == 900
     elsewhere = compose(tmp_path, "encoder=ground_truth", "env=custom", "env.id=CartPole-v1")
     with pytest.raises(UsageError, match="simulator=maze"):
         train_agent(elsewhere)

@@ -23,7 +23,12 @@ from ocrl_studies.composition import compose
 from ocrl_studies.stages.evaluation import episodes_to_play, load_agent
 from ocrl_studies.stages.train_agent import train_agent
 from ocrl_studies.transfer.conditions import check_conditions
-from ocrl_studies.transfer.references import play_references, reference_episodes
+from ocrl_studies.transfer.plan import plan_study
+from ocrl_studies.transfer.references import (
+    play_references,
+    reference_episodes,
+    references_folder,
+)
 
 PROTOCOLS = [getattr(protocols, name) for name in dir(protocols) if name.startswith("Has")]
 SIZE, NUM_LAYOUTS, STEPS = 16, 3, 12
@@ -168,10 +173,11 @@ def test_its_policies_are_played_beside_agents_and_drawn_on_its_map(tmp_path: Pa
     chosen = ["num_envs=2", "episodes=3", "conditions=custom", "strip.every=4"]
     cfg = grid_config(tmp_path, "transfer_study", *chosen, "++layouts=null")
     check_conditions(cfg.env, cfg.conditions)
-    play_references(cfg)
-    returns = [
-        row["return"] for row in json.loads(reference_episodes(cfg, "oracle", "test").read_text())
-    ]
+    plan = plan_study(cfg)
+    play_references(plan)
+    folder = references_folder(plan, plan.numbers[-1])
+    oracle = reference_episodes(folder, "oracle", "test")
+    returns = [row["return"] for row in json.loads(oracle.read_text())]
     assert returns == [STEPS] * 3
-    assert reference_episodes(cfg, "random", "train").exists()
-    assert reference_episodes(cfg, "oracle", "test").with_suffix(".png").exists()
+    assert reference_episodes(folder, "random", "train").exists()
+    assert oracle.with_suffix(".png").exists()
