@@ -18,8 +18,10 @@ from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 from torch import Tensor
 
 from ocrl.checkpoints import sha256
+from ocrl.checkpoints.building import check_numbers, within
 from ocrl.errors import UsageError
-from ocrl.files import read_tensors, write_tensors
+from ocrl.files import check_fields, parse_object
+from ocrl.tensor_files import read_tensors, write_tensors
 from ocrl_agents.building import build_policy, describe_policy
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.ppo import TokenPPO
@@ -28,6 +30,34 @@ from ocrl_agents.senses import describe_senses
 
 KIND = "agent"
 VERSION = "2"
+
+
+HEADER = {
+    "algorithm": str,
+    "policy": dict,
+    "spaces": dict,
+    "num_timesteps": int,
+    "num_updates": int,
+    "largest_reward": float | int | None,
+    "encoder": dict | None,
+    "scores": dict,
+    "notes": dict,
+}
+"""What a header has, and of which type."""
+
+POLICY = {
+    "name": str,
+    "extractor_kwargs": dict,
+    "net_arch": dict | list,
+    "lstm_dim": int,
+}
+"""What a header says of the policy."""
+
+MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
+"""What Adam knows of a parameter."""
+
+SPACES = {"observation": str, "action": str}
+ENCODER = {"path": str, "sha256": str}
 
 
 class AgentFile(NamedTuple):
@@ -57,6 +87,7 @@ def save_agent(
     encoder: str | Path | None = None,
     scores: Mapping[str, Mapping[str, float]] | None = None,
     notes: Mapping[str, Any] | None = None,
+    keep: str | Path | None = None,
 ) -> None:
     """Write an agent to one file, whole or not at all.
 
@@ -66,6 +97,7 @@ def save_agent(
         encoder: checkpoint of the encoder whose tokens the agent reads. None: it reads frames.
         scores: of its last evaluation, by name of the environments.
         notes: anything that JSON can hold, for people, such as the configuration.
+        keep: where the agent that was at ``path`` goes, in the same folder. None: nowhere.
     """
     policy = model.policy
     header = {
@@ -85,17 +117,24 @@ def save_agent(
         for name, tensor in moments.items():
             tensors[f"optimizer.{index}.{name}"] = tensor
     texts = {"format": f"ocrl-{KIND}", "version": VERSION, "header": json.dumps(header)}
-    write_tensors(path, tensors, texts)
+    write_tensors(path, tensors, texts, keep=keep)
 
 
 def read_agent(path: str | Path) -> AgentFile:
     """Read what `save_agent` wrote, without building anything.
 
     Raises:
-        UsageError: if the file is missing, cut short or of another kind.
+        UsageError: if the file is missing, cut short, damaged or of another kind.
     """
-    header, tensors = read_tensors(path, KIND, [VERSION])
-    return AgentFile(json.loads(header["header"]), tensors, Path(path).parent)
+    texts, tensors = read_tensors(path, KIND, [VERSION])
+    source = f"the header of {path}"
+    header = parse_object(texts.get("header", ""), source)
+    check_fields(header, HEADER, source)
+    check_fields(header["policy"], POLICY, source)
+    check_fields(header["spaces"], SPACES, source)
+    if header["encoder"] is not None:
+        check_fields(header["encoder"], ENCODER, source)
+    return AgentFile(header, tensors, Path(path).parent)
 
 
 def load_policy(
@@ -122,7 +161,9 @@ def load_policy(
     """
     agent = read_agent(path)
     check_fits(agent, venv, encoder, source=str(path))
-    policy = build_policy(agent.header["policy"], venv, trusted)
+    check_numbers(agent.header["policy"], str(path))
+    with within(agent.tensors, str(path)):
+        policy = build_policy(agent.header["policy"], venv, trusted)
     _fill(policy, agent, str(path))
     policy.set_training_mode(False)
     return policy.to(device)
@@ -153,13 +194,8 @@ def restore(path: str | Path, model: TokenPPO, *, encoder: str | Path | None = N
         )
     _fill(model.policy, agent, str(path))
     optimizer = model.policy.optimizer
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in agent.tensors.items():
-        kind, _, rest = key.partition(".")
-        if kind == "optimizer":
-            index, _, name = rest.partition(".")
-            state.setdefault(int(index), {})[name] = tensor
     groups = optimizer.state_dict()["param_groups"]
+    state = _optimizer_state(agent, groups, str(path))
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     model.num_timesteps = agent.header["num_timesteps"]
     model._n_updates = agent.header["num_updates"]
@@ -214,6 +250,24 @@ def check_fits(agent: AgentFile, venv: VecEnv, encoder: str | Path | None, *, so
 def _name_encoder(encoder: Path, folder: Path) -> dict[str, str]:
     path = os.path.relpath(encoder.resolve(), folder.resolve())
     return {"path": path, "sha256": sha256(encoder)}
+
+
+def _optimizer_state(
+    agent: AgentFile, groups: list[dict[str, Any]], source: str
+) -> dict[int, dict[str, Tensor]]:
+    """Return the state of each parameter, by its number."""
+    state: dict[int, dict[str, Tensor]] = {}
+    numbers = {str(number): number for group in groups for number in group["params"]}
+    for key, tensor in agent.tensors.items():
+        kind, _, rest = key.partition(".")
+        if kind == "optimizer":
+            index, _, name = rest.partition(".")
+            if index not in numbers or name not in MOMENTS:
+                raise UsageError(f"{source} has a {key} that Adam does not know: give a whole file")
+            state.setdefault(numbers[index], {})[name] = tensor
+    if any(set(each) != MOMENTS for each in state.values()):
+        raise UsageError(f"{source} lacks a part of Adam's state: give a whole file")
+    return state
 
 
 def _reward_scale(model: TokenPPO) -> VecScaledReward | None:

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 )
 
 from ocrl.checkpoints import load_encoder
+from ocrl.checkpoints.building import within
 from ocrl.errors import UsageError
 from ocrl_agents.checkpoints import find_encoder, load_policy, read_agent
 from ocrl_agents.policies import SlotPolicy
@@ -146,8 +147,9 @@ def load_agent(
         encoder = beside
     checkpoint = find_encoder(agent, encoder)
     model = None if checkpoint is None else load_encoder(checkpoint, trusted=trusted).to(device)
-    shown = Shown(num_envs, build_space(senses["observation"]), build_space(senses["action"]))
-    venv = build_senses(senses, shown, model)
+    with within(agent.tensors, str(path)):
+        shown = Shown(num_envs, build_space(senses["observation"]), build_space(senses["action"]))
+        venv = build_senses(senses, shown, model)
     policy = load_policy(path, venv, encoder=checkpoint, device=device, trusted=trusted)
     return Agent(policy, shown, venv)
 

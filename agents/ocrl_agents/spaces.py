@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 from gymnasium import Space, spaces
 
 from ocrl.errors import UsageError
+
+LARGEST = 2**26
+"""Numbers in an observation that a file may describe: a frame of 4096 x 4096 in colours."""
 
 
 def describe_space(space: Space[Any]) -> dict[str, Any]:
@@ -57,6 +61,8 @@ def build_space(settings: Mapping[str, Any]) -> Space[Any]:
             return spaces.MultiBinary(settings["n"])
         case "Box":
             shape, dtype = tuple(settings["shape"]), np.dtype(settings["dtype"])
+            if math.prod(shape) > LARGEST:
+                raise UsageError(f"a file has observations of {shape}: give a whole file")
             low, high = (
                 np.broadcast_to(np.array(settings[name], np.float64), shape).astype(dtype)
                 for name in ("low", "high")

@@ -19,6 +19,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor, is_vecenv_wrapped
 
 from ocrl.errors import UsageError
+from ocrl.files import newest, previous
 from ocrl_agents.calibration import calibrate
 from ocrl_agents.callbacks import Checkpoint, EpisodeScores, Evaluate, Progress
 from ocrl_agents.checkpoints import read_agent, restore, save_agent
@@ -173,8 +174,8 @@ def train(
 ) -> None:
     """Train until `total_timesteps` steps are done, and keep everything in one folder.
 
-    The folder holds `last.safetensors` and `best.safetensors` (see `ocrl_agents.checkpoints`),
-    `progress.csv` and TensorBoard events.
+    The folder holds `last.safetensors`, the one before it as `previous.safetensors`, and
+    `best.safetensors` (see `ocrl_agents.checkpoints`), `progress.csv` and TensorBoard events.
 
     Args:
         model: from `make_ppo`.
@@ -188,7 +189,8 @@ def train(
         select_on: name of the evaluation whose return says which agent is best.
         checkpoint_every: steps between two checkpoints.
         notes: anything that JSON can hold, kept in the checkpoints.
-        resume: go on from `last.safetensors`, if there is one.
+        resume: go on from `last.safetensors`, if there is one; if it is damaged, from the one
+            before.
         progress: show a progress bar.
         num_threads: of torch, while training. More than one seldom helps networks this small.
 
@@ -198,13 +200,14 @@ def train(
     """
     run_dir = Path(run_dir)
     last, best = run_dir / LAST, run_dir / BEST
-    if last.exists():
-        if not resume:
-            raise UsageError(
-                f"{run_dir} already holds an agent: go on with it by resume=True, or choose "
-                "another folder"
-            )
-        restore(last, model, encoder=encoder)
+    if last.exists() and not resume:
+        raise UsageError(
+            f"{run_dir} already holds an agent: go on with it by resume=True, or choose "
+            "another folder"
+        )
+    saved = newest(last, read_agent)
+    if saved is not None:
+        restore(saved, model, encoder=encoder)
         # not the episodes of the beginning again
         _seed(model, [model.seed or 0, model.num_timesteps])
     if model.num_timesteps >= total_timesteps:
@@ -213,8 +216,8 @@ def train(
     best_return = _saved_return(best, select_on)
     scores: dict[str, dict[str, float]] = {}
 
-    def save(path: Path) -> None:
-        save_agent(path, model, encoder=encoder, scores=scores, notes=notes)
+    def save(path: Path, keep: Path | None = None) -> None:
+        save_agent(path, model, encoder=encoder, scores=scores, notes=notes, keep=keep)
 
     def on_scores(new: dict[str, dict[str, float]]) -> None:
         nonlocal best_return
@@ -227,7 +230,7 @@ def train(
     if evaluations:
         seeds = environment_seeds(EVALUATION_SEED, eval_episodes)
         callbacks.append(Evaluate(evaluations, seeds, eval_every, on_scores))
-    callbacks.append(Checkpoint(checkpoint_every, lambda: save(last)))
+    callbacks.append(Checkpoint(checkpoint_every, lambda: save(last, previous(last))))
     if progress:
         callbacks.append(Progress(total_timesteps))
 
@@ -251,7 +254,9 @@ def _saved_return(path: Path, name: str) -> float:
     """Return the return of a saved agent on the environments of that name."""
     if not path.exists():
         return -math.inf
-    return float(read_agent(path).header["scores"][name]["return"])
+    scores = read_agent(path).header["scores"].get(name)
+    value = scores.get("return") if isinstance(scores, dict) else None
+    return float(value) if isinstance(value, int | float) else -math.inf
 
 
 def _seed(model: TokenPPO, entropy: Sequence[int]) -> None:

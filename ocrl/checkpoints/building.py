@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
+from torch.nn.modules import module as registration
 
 from ocrl import zoo
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 
 M = TypeVar("M", bound=nn.Module)
+
+SLACK = 4
+"""How much more may be made than a file has weights for, as what is replaced again is made too."""
+
+LARGEST_NUMBER = 2**16
+"""What a size, a depth or a number of slots in a file may be at most."""
+
+BUFFERS = 2**26
+"""Numbers in buffers that no file has, such as the positions of a grid."""
 
 
 def build(config: Any, trusted: Sequence[str] = ("ocrl.",)) -> Any:
@@ -58,6 +69,85 @@ def _build_encoder(arguments: dict[str, Any]) -> Encoder:
     return zoo.create_encoder(name, **arguments)
 
 
+def check_numbers(config: Any, source: str) -> None:
+    """Raise UsageError if a configuration from a file has a number that no network has.
+
+    >>> check_numbers({"depth": 10**6}, "this")
+    Traceback (most recent call last):
+    ocrl.errors.UsageError: this asks for 1000000, the largest number is 65536: give a whole file
+    """
+    if isinstance(config, Mapping):
+        check_numbers(list(config.values()), source)
+    elif isinstance(config, list | tuple):
+        for item in config:
+            check_numbers(item, source)
+    elif isinstance(config, int | float) and not abs(config) <= LARGEST_NUMBER:
+        raise UsageError(
+            f"{source} asks for {config}, the largest number is {LARGEST_NUMBER}: give a whole file"
+        )
+
+
+@contextmanager
+def within(weights: Mapping[str, Tensor], source: str) -> Iterator[None]:
+    """Build what a file describes, but nothing that is much larger than the file's weights.
+
+    A header may ask for a million layers, or for one of a terabyte: each parameter and module is
+    counted as it is registered, which is before it is filled.
+
+    >>> with within({"bias": torch.zeros(3)}, "this"):
+    ...     layer = nn.Linear(2, 3)
+    >>> with within({"bias": torch.zeros(3)}, "this"):
+    ...     layers = [nn.Linear(2, 3) for _ in range(10**6)]
+    Traceback (most recent call last):
+    ocrl.errors.UsageError: this asks for more than it has weights for: give a whole file
+
+    Args:
+        weights: of the file.
+        source: the file, for the message.
+
+    Raises:
+        UsageError: it is larger, or cannot be built.
+    """
+    numbers = SLACK * (sum(weight.numel() for weight in weights.values()) + 2**16)
+    left = {"numbers": numbers, "tensors": SLACK * (len(weights) + 64), "buffers": BUFFERS}
+    left["modules"] = 16 * left["tensors"]
+    refusal = f"{source} asks for more than it has weights for: give a whole file"
+
+    def take(**amounts: int) -> None:
+        for name, amount in amounts.items():
+            left[name] -= amount
+            if left[name] < 0:
+                raise UsageError(refusal)
+
+    def on_parameter(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+        take(tensors=1, numbers=0 if parameter is None else parameter.numel())
+
+    def on_buffer(module: nn.Module, name: str, buffer: Tensor | None) -> None:
+        take(tensors=1, buffers=0 if buffer is None else buffer.numel())
+
+    def on_module(module: nn.Module, name: str, child: nn.Module | None) -> None:
+        take(modules=1)
+
+    hooks = [
+        registration.register_module_parameter_registration_hook(on_parameter),
+        registration.register_module_buffer_registration_hook(on_buffer),
+        registration.register_module_module_registration_hook(on_module),
+    ]
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:  # whatever classes make of the arguments in a file
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"{source} does not fit this version of its classes ({type(error).__name__}: {reason}):"
+            " load it with the version that saved it"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
     """Copy weights into a module whose names and shapes they match exactly.
 
@@ -67,15 +157,20 @@ def fit_weights(module: nn.Module, weights: Mapping[str, Tensor], source: str) -
         source: where they come from, for messages.
 
     Raises:
-        UsageError: if a name is missing, left over or of another shape; the message has the first.
+        UsageError: as `check_fit`.
     """
+    check_fit(module, weights, source)
+    module.load_state_dict(dict(weights))
+
+
+def check_fit(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Raise UsageError if a name is missing, left over or of another shape, naming the first."""
     misfits = list_misfits(module, weights)
     if misfits:
         raise UsageError(
             f"{source} does not fit {type(module).__name__}: {misfits[0]} ({len(misfits)} such in "
             "all); use the configuration that it was saved with"
         )
-    module.load_state_dict(dict(weights))
 
 
 def list_misfits(module: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:

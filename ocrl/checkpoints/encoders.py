@@ -8,20 +8,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from ocrl import zoo
-from ocrl.checkpoints.building import build, class_path, fit_weights
+from ocrl.checkpoints.building import (
+    build,
+    check_fit,
+    check_numbers,
+    class_path,
+    fit_weights,
+    within,
+)
 from ocrl.checkpoints.official import identify, load_released
 from ocrl.checkpoints.releases import RELEASES
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
-from ocrl.files import read_tensors, write_tensors
+from ocrl.files import parse_object
+from ocrl.tensor_files import read_tensors, write_tensors
 
 KIND = "encoder"
 VERSION = "2"
 # What is read. Files of version 1 name classes and their parts in place of the zoo's functions.
 VERSIONS = ("1", "2")
+
+
+LARGEST = {"image_size": 4096, "num_tokens": 2**16, "token_dim": 2**16}
+"""What an encoder in a file may have: side of a frame in pixels, tokens, numbers in a token."""
 
 
 class Checkpoint(NamedTuple):
@@ -109,18 +122,35 @@ def load_encoder(source: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> 
     if Path(source).suffix == ".ckpt":
         return load_released(identify(source), source)
     checkpoint = read_checkpoint(source)
-    try:
-        encoder = build(checkpoint.config, trusted)
-    except TypeError as error:
-        raise UsageError(
-            f"{source} does not fit this version of its classes ({error}): load it with the "
-            "version that saved it"
-        ) from error
-    if not isinstance(encoder, Encoder):
-        raise UsageError(f"{source} holds no encoder, but {checkpoint.config.get('_target_')}")
+    check_numbers(checkpoint.config, str(source))
+    with within(checkpoint.weights, str(source)):
+        # without memory at first: what does not fit the weights is never allocated
+        with torch.device("meta"):
+            sketch = build(checkpoint.config, trusted)
+        if not isinstance(sketch, Encoder):
+            raise UsageError(f"{source} holds no encoder, but {checkpoint.config.get('_target_')}")
+        check_sizes(sketch, str(source))
+        check_fit(sketch, checkpoint.weights, str(source))
+    with within(checkpoint.weights, str(source)):
+        encoder: Encoder = build(checkpoint.config, trusted)
     fit_weights(encoder, checkpoint.weights, str(source))
     encoder.config = checkpoint.config
     return encoder.eval().requires_grad_(False)
+
+
+def check_sizes(encoder: Encoder, source: str) -> None:
+    """Raise UsageError if an encoder asks for frames or gives tokens of absurd sizes."""
+    sizes = {
+        "image_size": encoder.image_size,
+        "num_tokens": (encoder.num_tokens,),
+        "token_dim": (encoder.token_dim,),
+    }
+    for name, values in sizes.items():
+        if not all(isinstance(value, int) and 1 <= value <= LARGEST[name] for value in values):
+            raise UsageError(
+                f"{source} has {name}={values}, expected whole numbers from 1 to {LARGEST[name]}: "
+                "give a file that save_encoder wrote"
+            )
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -130,7 +160,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         UsageError: if the file is missing, cut short or of another kind.
     """
     header, weights = read_tensors(path, KIND, VERSIONS)
-    return Checkpoint(json.loads(header["config"]), json.loads(header["metadata"]), weights)
+    config, metadata = (
+        parse_object(header.get(name, ""), f"{name} of {path}") for name in ("config", "metadata")
+    )
+    return Checkpoint(config, metadata, weights)
 
 
 def sha256(path: str | Path) -> str:

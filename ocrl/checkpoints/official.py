@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import pathlib
-import pickle
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ from ocrl.checkpoints.building import fit_weights, list_misfits
 from ocrl.checkpoints.releases import RELEASES, Release
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+from ocrl.files import check_regular
 from ocrl.zoo import create_encoder
 
 # What the official code calls the parts of its model, and what they are called here. Its video
@@ -84,10 +84,11 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     Raises:
         UsageError: if the file is missing, cut short, of another kind, or asks for more.
     """
+    check_regular(path, "encoder")
     try:
         with safe_globals([pathlib.PosixPath]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch has one for each way in which a pickle is broken
         raise UsageError(
             f"cannot read {path} ({type(error).__name__}): give a whole .ckpt, as it was released, "
             "that holds tensors and nothing to run"

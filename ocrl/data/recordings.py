@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ocrl.data.array_files import read_arrays
 from ocrl.data.videos import ArrayVideos
 from ocrl.errors import UsageError
 
@@ -34,15 +37,8 @@ def load_recordings(
         raise UsageError(f"no {pattern} in {folder}: give the folder of the recorded episodes")
     frames, segments = [], []
     for path in paths:
-        try:
-            with np.load(path) as episode:
-                entries = {
-                    name: episode[name] for name in ("frames", "segments") if name in episode
-                }
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-            raise UsageError(f"{path} cannot be read ({error}): record or copy it again") from None
-        if "frames" not in entries:
-            raise UsageError(f"{path} has no entry frames: expected uint8 (T, H, W, 3)")
+        entries = read_arrays(path, ("frames", "segments"))
+        check_episode(path, entries)
         frames.append(entries["frames"])
         if "segments" in entries:
             segments.append(entries["segments"])
@@ -57,3 +53,21 @@ def load_recordings(
         [len(piece) for piece in frames],
         np.concatenate(segments) if segments else None,
     )
+
+
+def check_episode(path: Path, entries: Mapping[str, NDArray[Any]]) -> None:
+    """Raise UsageError unless the entries of a file are frames, and segments of the same size."""
+    if "frames" not in entries:
+        raise UsageError(f"{path} has no entry frames: expected uint8 (T, H, W, 3)")
+    frames, segments = entries["frames"], entries.get("segments")
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size:
+        raise UsageError(
+            f"{path} has frames {frames.dtype} {frames.shape}: expected uint8 (T, H, W, 3)"
+        )
+    if segments is not None and (
+        segments.dtype.kind not in "iu" or segments.shape != frames.shape[:3]
+    ):
+        raise UsageError(
+            f"{path} has segments {segments.dtype} {segments.shape}: expected integers "
+            f"{frames.shape[:3]}"
+        )

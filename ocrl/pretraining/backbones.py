@@ -18,11 +18,11 @@ from ocrl.data.crops import MultiCrop
 from ocrl.encoder import Batch
 from ocrl.encoders.kmeans import BackboneFeatures
 from ocrl.errors import UsageError
-from ocrl.files import write_tensors
 from ocrl.metrics.neighbours import NeighbourProbe
 from ocrl.modules.backbones import TimmBackbone
 from ocrl.pretraining.loop import PretrainingSettings, TrainingModule
 from ocrl.pretraining.self_distillation import DistillationOutcome, SelfDistillation
+from ocrl.tensor_files import write_tensors
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 from ocrl.data.clips import batches
 from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import Batch
+from ocrl.files import newest
+from ocrl.pretraining.checkpoint_io import WholeCheckpoints, read_whole
 
 
 @dataclass(frozen=True)
@@ -134,13 +136,16 @@ def fit(
         clips: map-style; drawn from with replacement.
         validation_clips: map-style; all of them are seen at each epoch's end.
         settings: see `PretrainingSettings`.
-        run_dir: gets ``last.ckpt``, TensorBoard events and a CSV file per start in ``csv``.
+        run_dir: gets ``last.ckpt`` and the one before, TensorBoard events and in ``csv`` a file per
+            start.
         callbacks: further Lightning callbacks.
-        resume: continue from ``last.ckpt`` if there is one.
+        resume: continue from ``last.ckpt`` if there is one; if it is damaged, from the one before.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; the last checkpoint is whole.
+        UsageError: the checkpoints to continue from are damaged.
     """
+    checkpoint = newest(run_dir / "last.ckpt", read_whole) if resume else None
     trainer = lightning.Trainer(
         accelerator=settings.device,
         devices=settings.devices,
@@ -154,6 +159,7 @@ def fit(
         use_distributed_sampler=False,
         enable_model_summary=False,
         default_root_dir=run_dir,
+        plugins=[WholeCheckpoints()],
         logger=[
             TensorBoardLogger(run_dir, name=None, version=""),
             CSVLogger(run_dir, name="csv"),
@@ -179,7 +185,6 @@ def fit(
     )
     if settings.compile:
         module.objective = torch.compile(module.objective)
-    checkpoint = run_dir / "last.ckpt"
     try:
         trainer.fit(
             module,
@@ -191,7 +196,7 @@ def fit(
                 persistent_workers=settings.num_workers > 0,
             ),
             batches(validation_clips, settings.batch_size),
-            ckpt_path=checkpoint if resume and checkpoint.exists() else None,
+            ckpt_path=checkpoint,
             weights_only=True,
         )
     except SystemExit:

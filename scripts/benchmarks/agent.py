@@ -26,6 +26,7 @@ from ocrl_studies.command_line import stop
 from ocrl_studies.composition import compose
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import make_environments
+from ocrl_studies.habits import Habits
 from ocrl_studies.observations import make_token_environments
 
 TRUTH, FLOAT32, MEMORY = "encoder=ground_truth", "agent.precision=float32", "agent=recurrent_ppo"
@@ -98,7 +99,8 @@ def make_loop(*overrides: str, checkpoint: Path | None = None) -> Loop:
     if cfg.encoder.model is not None:
         encoder = load_encoder(checkpoint) if checkpoint else instantiate(cfg.encoder.model)
         encoder.eval().requires_grad_(bool(cfg.encoder.finetune))
-    envs = make_token_environments(cfg.env, cfg.env.train, cfg.agent.num_envs, cfg, encoder)
+    habits = Habits.of(cfg)
+    envs = make_token_environments(cfg.env, cfg.env.train, cfg.agent.num_envs, habits, encoder)
     model = instantiate(cfg.agent.model, envs, seed=0, device="cpu", calibration_steps=0)
     model.set_logger(Logger(folder=None, output_formats=[]))
     return Loop(model, encoder, cfg)

@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 import ocrl.errors
 import ocrl_envs.errors
 from ocrl.errors import nearest
+from ocrl.files import disk_trouble
 from ocrl_studies.composition import compose, find_configs
 
 Main = Callable[[DictConfig], object]
@@ -34,8 +35,8 @@ EXIT_INTERRUPTED = 130
 def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
     """Turn ``main(cfg)`` into a command line over ``configs/<config_name>.yaml``.
 
-    Bad input ends in one line on stderr and exit code 2, Ctrl-C in the way to continue; what is
-    left is a bug and shows its traceback.
+    Bad input, a full disk and a place that cannot be written to end in one line on stderr and exit
+    code 2, Ctrl-C in the way to continue; what is left is a bug and shows its traceback.
     """
 
     def decorate(main: Main) -> Callable[[], None]:
@@ -60,6 +61,11 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             warnings.filterwarnings("error", message="Callback .* raised")
             try:
                 command()
+            except OSError as error:
+                trouble = disk_trouble(error)
+                if trouble is None:
+                    raise
+                stop(f"{trouble}{_way_to_continue(config_name)}")
             except KeyboardInterrupt:
                 print(f"interrupted{_way_to_continue(config_name)}", file=sys.stderr)
                 sys.exit(EXIT_INTERRUPTED)

@@ -24,21 +24,19 @@ from ocrl_agents.previous_step import VecPreviousStep
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from ocrl_envs.protocols import HasTokens
 from ocrl_studies.environments import make_environments, settings
+from ocrl_studies.habits import Habits
 from ocrl_studies.runs import find_checkpoint
 from ocrl_studies.trust import load_trusted
 
 ENCODER = "encoder.safetensors"
 """An agent's own encoder, in its folder, where it is not simply one that was pretrained."""
 
-HABITS = ("action_repeat", "velocity")
-"""Settings of an environment that an agent takes along wherever it plays."""
-
 
 def make_token_environments(
     env: DictConfig,
     variation: DictConfig,
     num_envs: int,
-    agent: DictConfig,
+    habits: Habits,
     encoder: Encoder | None,
 ) -> VecEnv:
     """Build a batch of one variation of an environment that shows what an agent reads.
@@ -47,15 +45,12 @@ def make_token_environments(
         env: as `ocrl_studies.environments.make_environments` takes it.
         variation: likewise.
         num_envs: size of the batch.
-        agent: the configuration that the agent is trained with; its ``encoder`` and ``agent``
-            say what it reads, its ``env`` how long it holds an action and whether it has velocity.
+        habits: of the agent.
         encoder: what gives it tokens; None: the simulator does.
     """
-    habits: dict[Any, Any] = {
-        key: agent.env[key] for key in HABITS if key in agent.env and key in env
-    }
-    arguments = {key: value for key, value in habits.items() if key in env.kwargs}
-    env = cast(DictConfig, OmegaConf.merge(env, {**habits, "kwargs": arguments}))
+    own: dict[Any, Any] = habits.of_world(env)
+    arguments = {key: value for key, value in own.items() if key in env.kwargs}
+    env = cast(DictConfig, OmegaConf.merge(env, {**own, "kwargs": arguments}))
     venv: VecEnv
     if encoder is None:
         silent = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)
@@ -65,11 +60,11 @@ def make_token_environments(
         venv = GymnasiumVecEnv(GroundTruthObservation(silent, truth_tokens))
     else:
         frames = GymnasiumVecEnv(make_environments(env, variation, num_envs))
-        if agent.encoder.finetune:
+        if habits.finetune:
             venv = VecFrameObservation(frames, encoder)
         else:
-            venv = VecSlotObservation(frames, encoder, precision=agent.agent.precision)
-    return VecPreviousStep(venv) if agent.agent.previous_step else venv
+            venv = VecSlotObservation(frames, encoder, precision=habits.precision)
+    return VecPreviousStep(venv) if habits.previous_step else venv
 
 
 def truth_tokens(environments: VectorEnv[Any, Any, Any]) -> NDArray[np.float32]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from ocrl.errors import UsageError
-from ocrl.files import write_text
+from ocrl.files import remove_leftovers, write_text
 from ocrl_studies.environments import selected
 
 CONFIG = "config.yaml"
+
+LOCK = ".lock"
+"""File that the process locks which writes to a run's folder."""
 
 FREE = {
     f"pretraining.{name}"
@@ -19,8 +25,9 @@ FREE = {
 """Settings by which a run is faster or slower, and comes to the same."""
 
 
-def open_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -> Path:
-    """Create the folder ``cfg.run_dir`` for a new run, or enter it to continue one.
+@contextmanager
+def open_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -> Iterator[Path]:
+    """Create the folder ``cfg.run_dir`` for a new run, or enter it to continue one, alone.
 
     To be called once all that the run needs is there: what cannot start leaves no folder. Each
     start leaves its configuration, resolved: ``config.yaml``, then ``config.resume-1.yaml`` and so
@@ -31,18 +38,43 @@ def open_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -
         same: see `check_run`.
         grows: likewise.
 
-    Returns:
+    Yields:
         The folder.
 
     Raises:
-        UsageError: see `check_run`.
+        UsageError: see `check_run`; or another process is at it.
     """
-    run_dir = check_run(cfg, same, grows)
-    number = len(starts(run_dir))
+    check_run(cfg, same, grows)
+    with claim(Path(cfg.run_dir)) as run_dir:
+        check_run(cfg, same, grows)
+        number = len(starts(run_dir))
+        name = f"config.resume-{number}.yaml" if number else CONFIG
+        write_text(run_dir / name, OmegaConf.to_yaml(cfg, resolve=True))
+        yield run_dir
+
+
+@contextmanager
+def claim(run_dir: Path) -> Iterator[Path]:
+    """Have a folder alone; what processes that were killed left half-written in it is removed.
+
+    The system frees the lock of a process that dies. The same process may claim it again.
+
+    Args:
+        run_dir: made if it is absent.
+
+    Raises:
+        UsageError: another process has it.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
-    name = f"config.resume-{number}.yaml" if number else CONFIG
-    write_text(run_dir / name, OmegaConf.to_yaml(cfg, resolve=True))
-    return run_dir
+    try:
+        with FileLock(run_dir / LOCK, timeout=0, is_singleton=True):
+            remove_leftovers(run_dir)
+            yield run_dir
+    except Timeout as error:
+        raise UsageError(
+            f"another process is writing to {run_dir}: wait until it is done, or start another run "
+            "with another seed, runs_dir or run_dir"
+        ) from error
 
 
 def check_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -> Path:

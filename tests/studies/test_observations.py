@@ -26,6 +26,7 @@ from ocrl_agents.extractors import (
 from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_studies.composition import find_configs
 from ocrl_studies.environments import settings
+from ocrl_studies.habits import Habits
 from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
 from ocrl_studies.stages.evaluation import load_agent
 from ocrl_studies.stages.pretrain_slots import pretrain_slots
@@ -75,7 +76,7 @@ def test_training_along_starts_from_the_checkpoint_and_is_kept(tmp_path: Path) -
     cfg = compose(tmp_path, "encoder=vector", "encoder.finetune=true")
     before = read_checkpoint(pretrained(cfg)).weights
     encoder = open_encoder(cfg)
-    venv = make_token_environments(cfg.env, cfg.env.train, 2, cfg, encoder)
+    venv = make_token_environments(cfg.env, cfg.env.train, 2, Habits.of(cfg), encoder)
     model = instantiate(cfg.agent.model, venv, seed=0)
     start = model.policy.features_extractor.encoder.state_dict()
     torch.testing.assert_close(dict(start), before, rtol=0, atol=0)

@@ -1,10 +1,20 @@
 """Run folders: nothing is overwritten unasked, and a run continues as it began."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
-from ocrl_studies.runs import CONFIG, find_checkpoint, open_run, overrides, starts
+from ocrl_studies.runs import CONFIG, claim, find_checkpoint, overrides, starts
+from ocrl_studies.runs import open_run as open_until_left
+
+
+def open_run(*args, **kwargs):
+    with open_until_left(*args, **kwargs) as folder:
+        return folder
 
 
 def config(tmp_path, **changes):
@@ -71,3 +81,32 @@ def test_a_missing_encoder_names_the_command_that_makes_it(tmp_path):
     assert overrides(cfg) == "env=nav_maze_1 encoder=slotcontrast seed=2"
     (tmp_path / "encoder.safetensors").touch()
     assert find_checkpoint(cfg) == tmp_path / "encoder.safetensors"
+
+
+CLAIM = """
+import sys, pathlib
+from ocrl_studies.runs import claim
+with claim(pathlib.Path(sys.argv[1])):
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_process_at_a_time_and_a_dead_one_makes_way(tmp_path):
+    (tmp_path / "run").mkdir()
+    leftover = tmp_path / "run/.last.1.partial.ckpt"
+    command = [sys.executable, "-c", CLAIM, str(tmp_path / "run")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as other:
+        assert other.stdout.readline() == b"mine\n"
+        leftover.write_text("half")
+        with pytest.raises(UsageError, match="another process is writing") as error:
+            open_run(config(tmp_path), same=("encoder",))
+        assert "\n" not in str(error.value)
+        assert not starts(tmp_path / "run")
+        assert leftover.exists()
+        other.kill()
+    with open_until_left(config(tmp_path), same=("encoder",)) as folder, claim(folder):
+        assert not leftover.exists()

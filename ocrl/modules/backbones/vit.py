@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ import timm
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from ocrl.errors import UsageError
+from ocrl.errors import UsageError, nearest
 from ocrl.modules.backbones.base import Backbone
 
 MICRO = "vit_micro_patch4_32.ocrl"
 """The vision transformer whose weights come with this package."""
+
+PLAIN = (bool, int, float, str, list, tuple, type(None))
+"""Values that a configuration can hold."""
 
 
 class TimmBackbone(Backbone):
@@ -51,6 +55,7 @@ class TimmBackbone(Backbone):
         model_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         arguments = dict(model_kwargs or {})
+        check_arguments(name, arguments)
         if pretrained and weights is not None:
             if not Path(weights).is_file():
                 raise UsageError(
@@ -99,6 +104,19 @@ class TimmBackbone(Backbone):
         (projected,) = captured
         keys = projected.chunk(3, dim=-1)[1]
         return tokens, keys[:, self.model.num_prefix_tokens :]
+
+
+def check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
+    """Raise UsageError unless arguments are those of a vision transformer, and plain.
+
+    timm takes others too, some of which read files: ``checkpoint_path`` would run a pickle.
+    """
+    known = set(inspect.signature(VisionTransformer.__init__).parameters) - {"self"}
+    for key, value in arguments.items():
+        if key not in known or not isinstance(value, PLAIN):
+            raise UsageError(
+                f"{name} takes no {key}={value!r}: {nearest(key, known)}, with a plain value"
+            )
 
 
 def _create(name: str, pretrained: bool, model_kwargs: dict[str, Any]) -> VisionTransformer:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
+from ocrl.files import check_regular
 from ocrl_agents.checkpoints import find_encoder, load_policy, read_agent
 from ocrl_agents.vec_env import environment_seeds
 from ocrl_studies.environments import num_layouts
+from ocrl_studies.habits import Habits
 from ocrl_studies.observations import make_token_environments
 from ocrl_studies.trust import load_trusted
 
@@ -38,9 +40,12 @@ def load_agent(
     """
     agent = read_agent(path)
     checkpoint = find_encoder(agent, encoder_checkpoint)
+    if checkpoint is not None:
+        # a path alone: the name of a release would be fetched
+        check_regular(checkpoint, "encoder")
     encoder = None if checkpoint is None else load_trusted(checkpoint, trusted).to(device)
-    trained = OmegaConf.create(agent.header["notes"])
-    environments = make_token_environments(env, variation, num_envs, trained, encoder)
+    habits = Habits.of_agent(agent, str(path))
+    environments = make_token_environments(env, variation, num_envs, habits, encoder)
     return load_policy(path, environments, encoder=checkpoint, device=device), environments
 
 

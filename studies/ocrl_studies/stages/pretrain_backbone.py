@@ -26,11 +26,13 @@ from ocrl_envs.protocols import SEGMENT_STRIDE
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import settings
 from ocrl_studies.rollouts import SegmentKinds
-from ocrl_studies.runs import open_run
+from ocrl_studies.runs import check_run, open_run
 from ocrl_studies.sources import Mixed, Source
 
 SAME = ("data", "backbone", "crops", "distillation", "teacher", "pretraining", "seed")
 """What a backbone is made of: a run that goes on has the same."""
+
+GROWS = "pretraining.max_steps"
 
 
 def pretrain_backbone(cfg: DictConfig) -> Path:
@@ -43,7 +45,7 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
         The weights.
     """
     torch.set_num_threads(cfg.num_threads)
-    run_dir = open_run(cfg, SAME, grows="pretraining.max_steps")
+    run_dir = check_run(cfg, SAME, GROWS)
     path = run_dir / "backbone.safetensors"
     if path.exists():
         print(f"{path} is trained already")
@@ -73,40 +75,45 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
     )
     each = max(1, cfg.scoring.num_pictures // len(parts))
     drawn = [stack(frames, "video", each) for frames in unseen]
-    print(f"Training {cfg.backbone.name} on {cfg.data.run_name}, on {cfg.device}: {run_dir}")
-    fit(
-        module,
-        clips,
-        validation,
-        pretraining,
-        run_dir,
-        callbacks=[FeaturePictures(distillation.backbone, torch.cat(drawn), run_dir / "pictures")],
-        resume=cfg.resume,
-    )
-    trained = distillation.backbone.cpu().eval()
-    assert isinstance(trained, TimmBackbone)
-    contenders: dict[str, Features] = {
-        cfg.backbone.name: BackboneFeatures(trained),
-        "the same, untrained": BackboneFeatures(untrained.eval()),
-        "colours of patches": ColourPosition(trained.grid_size, position_weight=0.0),
-    }
-    scores = {
-        name: {data: probe.accuracy(features) for data, probe in probes.items()}
-        for name, features in contenders.items()
-    }
-    for data in probes:
-        kinds = list(scores[cfg.backbone.name][data])
-        rows = [[who, *(f"{100 * row[data][k]:.1f}" for k in kinds)] for who, row in scores.items()]
-        print_table([f"nearest neighbours, {data}", *kinds], rows)
-    write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
-    notes = {
-        "command": shlex.join(["python", *sys.argv]),
-        "data": cfg.data.run_name,
-        "seed": cfg.seed,
-        "steps": cfg.pretraining.max_steps,
-        "nearest neighbours": scores,
-    }
-    save_backbone(path, trained, notes)
+    with open_run(cfg, SAME, GROWS):
+        print(f"Training {cfg.backbone.name} on {cfg.data.run_name}, on {cfg.device}: {run_dir}")
+        fit(
+            module,
+            clips,
+            validation,
+            pretraining,
+            run_dir,
+            callbacks=[
+                FeaturePictures(distillation.backbone, torch.cat(drawn), run_dir / "pictures")
+            ],
+            resume=cfg.resume,
+        )
+        trained = distillation.backbone.cpu().eval()
+        assert isinstance(trained, TimmBackbone)
+        contenders: dict[str, Features] = {
+            cfg.backbone.name: BackboneFeatures(trained),
+            "the same, untrained": BackboneFeatures(untrained.eval()),
+            "colours of patches": ColourPosition(trained.grid_size, position_weight=0.0),
+        }
+        scores = {
+            name: {data: probe.accuracy(features) for data, probe in probes.items()}
+            for name, features in contenders.items()
+        }
+        for data in probes:
+            kinds = list(scores[cfg.backbone.name][data])
+            rows = [
+                [who, *(f"{100 * row[data][k]:.1f}" for k in kinds)] for who, row in scores.items()
+            ]
+            print_table([f"nearest neighbours, {data}", *kinds], rows)
+        write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
+        notes = {
+            "command": shlex.join(["python", *sys.argv]),
+            "data": cfg.data.run_name,
+            "seed": cfg.seed,
+            "steps": cfg.pretraining.max_steps,
+            "nearest neighbours": scores,
+        }
+        save_backbone(path, trained, notes)
     print(f"backbone: {path}\nfeatures: {run_dir / 'pictures'}")
     return path
 

@@ -66,26 +66,26 @@ def pretrain_slots(cfg: DictConfig) -> Path:
     clips = annotated(training, encoder, source.num_stuff)
     validation = annotated(scored, encoder, source.num_stuff)
     number = len(cast(Sized, clips))
-    open_run(cfg, SAME, GROWS)
-    print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
-    pretrain(
-        encoder,
-        clips,
-        validation,
-        PretrainingSettings(seed=cfg.seed, device=cfg.device, **settings(cfg.pretraining)),
-        run_dir,
-        scores=SegmentationScores(source.num_stuff),
-        callbacks=[MaskPictures(validation, cfg.scoring.num_pictures, run_dir / "pictures")],
-        resume=cfg.resume,
-    )
-    scores = {}
-    if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
-        contenders = {cfg.encoder.name: encoder.cpu(), **baselines(encoder.num_tokens, size)}
-        board = make_scoreboard(contenders, validation, source.num_stuff)
-        print_table(*board.table())
-        scores = board.scores
-    write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
-    model = settings(cfg.encoder.model)
-    save_encoder(path, encoder, model, {"seed": cfg.seed, "scores": scores})
+    with open_run(cfg, SAME, GROWS):
+        print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
+        pretrain(
+            encoder,
+            clips,
+            validation,
+            PretrainingSettings(seed=cfg.seed, device=cfg.device, **settings(cfg.pretraining)),
+            run_dir,
+            scores=SegmentationScores(source.num_stuff),
+            callbacks=[MaskPictures(validation, cfg.scoring.num_pictures, run_dir / "pictures")],
+            resume=cfg.resume,
+        )
+        scores = {}
+        if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
+            contenders = {cfg.encoder.name: encoder.cpu(), **baselines(encoder.num_tokens, size)}
+            board = make_scoreboard(contenders, validation, source.num_stuff)
+            print_table(*board.table())
+            scores = board.scores
+        write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
+        model = settings(cfg.encoder.model)
+        save_encoder(path, encoder, model, {"seed": cfg.seed, "scores": scores})
     print(f"encoder: {path}\nmasks:   {run_dir / 'pictures'}")
     return path

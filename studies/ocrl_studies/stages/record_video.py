@@ -15,6 +15,7 @@ from ocrl.visualization import Image, save_video
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.videos import film
 from ocrl_studies.environments import make_environments, settings
+from ocrl_studies.habits import Habits
 from ocrl_studies.rollouts import rollout_policy
 from ocrl_studies.stages.evaluation import load_agent
 
@@ -36,8 +37,7 @@ def record_video(cfg: DictConfig) -> None:
 
 def encoder_of(agent: Path) -> str:
     """Return the name of the encoder that an agent was trained with."""
-    name: str = read_agent(agent).header["notes"]["encoder"]["name"]
-    return name
+    return Habits.of_agent(read_agent(agent), str(agent)).encoder
 
 
 def film_agent(cfg: DictConfig) -> Image:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from ocrl_agents.training import LAST, train
 from ocrl_studies.environments import settings
+from ocrl_studies.habits import Habits
 from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
 from ocrl_studies.runs import check_run, open_run
 
@@ -32,26 +33,26 @@ def train_agent(cfg: DictConfig) -> Path:
     torch.set_num_threads(cfg.num_threads)
     encoder = open_encoder(cfg)
     check_run(cfg, SAME, GROWS)
-    make = partial(make_token_environments, cfg.env, agent=cfg, encoder=encoder)
+    make = partial(make_token_environments, cfg.env, habits=Habits.of(cfg), encoder=encoder)
     environments = make(cfg.env.train, cfg.agent.num_envs)
     model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
-    run_dir = open_run(cfg, SAME, GROWS)
-    print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
-    train(
-        model,
-        cfg.total_steps,
-        run_dir,
-        encoder=keep_encoder(encoder, cfg),
-        evaluations={
-            split: make(cfg.env[split], cfg.eval_episodes)
-            for split in ("train", "validation")
-            if cfg.eval_every
-        },
-        eval_every=cfg.eval_every,
-        eval_episodes=cfg.eval_episodes,
-        notes=settings(cfg),
-        resume=cfg.resume,
-        num_threads=cfg.num_threads,
-    )
+    with open_run(cfg, SAME, GROWS) as run_dir:
+        print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
+        train(
+            model,
+            cfg.total_steps,
+            run_dir,
+            encoder=keep_encoder(encoder, cfg),
+            evaluations={
+                split: make(cfg.env[split], cfg.eval_episodes)
+                for split in ("train", "validation")
+                if cfg.eval_every
+            },
+            eval_every=cfg.eval_every,
+            eval_episodes=cfg.eval_episodes,
+            notes=settings(cfg),
+            resume=cfg.resume,
+            num_threads=cfg.num_threads,
+        )
     print(f"agent: {run_dir / LAST}")
     return run_dir / LAST

@@ -15,6 +15,7 @@ from ocrl_studies.core.comparability import check_comparable
 from ocrl_studies.core.study import command
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import selected
+from ocrl_studies.habits import folder_name
 from ocrl_studies.runs import starts
 from ocrl_studies.transfer.conditions import check_conditions
 from ocrl_studies.transfer.plan import Agent, Evaluation, Plan
@@ -108,7 +109,8 @@ def make_agent(run_dir: Path, config: DictConfig, folder: Path) -> Agent:
         config: of its training.
         folder: of the report.
     """
-    name, seed = str(config.encoder.name), int(config.seed)
+    name = folder_name(config.encoder.name, f"encoder.name of {run_dir}")
+    seed = int(config.seed)
     return Agent(
         name,
         seed,

@@ -68,6 +68,7 @@ def rewrite(path: Path, header: dict[str, Any] | None = None, **tensors: Tensor 
         texts = file.metadata()
     weights = {**safetensors.torch.load_file(path), **tensors}
     weights = {key: value for key, value in weights.items() if value is not None}
+    del texts["sha256"]  # who changes a file on purpose leaves no trace
     safetensors.torch.save_file(weights, path, {**texts, **(header or {})})
 
 
@@ -272,7 +273,7 @@ def test_a_pretrained_backbone_is_not_fetched_again(tmp_path, monkeypatch):
     for config in (plain, named):
         ocrl.save_encoder(path, instantiate(config), config)
         ocrl.load_encoder(path)
-    assert asked == [True, False] * 2
+    assert asked == [True, False, False] * 2
 
 
 def test_saving_needs_the_configuration_of_the_encoder(tmp_path):

@@ -122,8 +122,10 @@ def test_unknown_backbones_are_refused(name, message):
 
 
 def test_arguments_that_timm_does_not_take_are_refused():
-    with pytest.raises(UsageError, match="cannot build"):
+    with pytest.raises(UsageError, match="takes no wings"):
         TimmBackbone(NAME, (64, 64), pretrained=False, model_kwargs={"wings": 2})
+    with pytest.raises(UsageError, match="cannot build"):
+        TimmBackbone(NAME, (64, 64), pretrained=False, model_kwargs={"depth": "deep"})
 
 
 def test_a_hub_out_of_reach_is_one_line(monkeypatch):

@@ -1,0 +1,92 @@
+"""Lightning's checkpoints on the disk: the last one and the one before, of which one is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.io import CheckpointIO
+
+from ocrl.errors import UsageError
+from ocrl.files import check_regular, previous, whole_file, write_text
+
+
+class WholeCheckpoints(CheckpointIO):
+    """Writes ``last.ckpt`` beside its place, and moves it there once it is on the disk.
+
+    What was there becomes ``previous.ckpt``. ``last.ckpt.sha256`` has the hashes of both, as
+    ``sha256sum --check`` reads them.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint."""
+        path = Path(path)
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        content = buffer.getvalue()
+        before = previous(path)
+        lines = [f"{hashlib.sha256(content).hexdigest()}  {path.name}"]
+        # not hashed again: damage would pass for what was written
+        lines += [f"{known}  {before.name}" for known in _hashes(path)[:1]]
+        with whole_file(path, keep=before) as part:
+            part.write_bytes(content)
+            # with both hashes in it, this file is right whichever of the names come to move
+            write_text(_sums(path), "\n".join(lines) + "\n")
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        map_location: Any = None,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """Read a checkpoint: tensors and plain values.
+
+        Raises:
+            UsageError: it is not what was written, or no checkpoint.
+        """
+        content = read_whole(Path(path))
+        try:
+            checkpoint = torch.load(io.BytesIO(content), map_location, weights_only=True)
+        except Exception as error:  # torch has one for each way in which a pickle is broken
+            raise UsageError(
+                f"{path} is no checkpoint ({type(error).__name__}): remove it to begin again"
+            ) from error
+        if not isinstance(checkpoint, dict):
+            raise UsageError(f"{path} is no checkpoint: remove it to begin again")
+        return checkpoint
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Remove a checkpoint."""
+        Path(path).unlink(missing_ok=True)
+
+
+def read_whole(path: Path) -> bytes:
+    """Return the bytes of a checkpoint, last or previous.
+
+    Raises:
+        UsageError: they are not those that were written.
+    """
+    check_regular(path, "checkpoint")
+    content = path.read_bytes()
+    known = _hashes(path) or _hashes(path.with_name(f"last{path.suffix}"))
+    if known and hashlib.sha256(content).hexdigest() not in known:
+        raise UsageError(
+            f"{path} was damaged after it was written (its SHA-256 is another): remove it to begin "
+            "again"
+        )
+    return content
+
+
+def _sums(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _hashes(path: Path) -> list[str]:
+    """Return the hash of a checkpoint, and of the one before it."""
+    sums = _sums(path)
+    return [line[:64] for line in sums.read_text().splitlines()] if sums.is_file() else []
