@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import hydra
@@ -44,6 +45,8 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             try:
                 check_missing(cfg)
                 check_types(cfg)
+                # where Minari looks, unless it was told: rollouts are kept with all other data
+                os.environ.setdefault("MINARI_DATASETS_PATH", str(Path(cfg.data_dir) / "rollouts"))
                 main(cfg)
             except InstantiationException as error:
                 if not isinstance(error.__cause__, USAGE_ERRORS):
