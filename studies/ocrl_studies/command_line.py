@@ -46,7 +46,8 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
                 check_missing(cfg)
                 check_types(cfg)
                 # where Minari looks, unless it was told: rollouts are kept with all other data
-                os.environ.setdefault("MINARI_DATASETS_PATH", str(Path(cfg.data_dir) / "rollouts"))
+                rollouts = Path(cfg.data_dir, "rollouts").absolute()
+                os.environ.setdefault("MINARI_DATASETS_PATH", str(rollouts))
                 main(cfg)
             except InstantiationException as error:
                 if not isinstance(error.__cause__, USAGE_ERRORS):

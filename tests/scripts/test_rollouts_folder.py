@@ -1,0 +1,14 @@
+"""Rollouts are kept with all other data, unless Minari was told another place."""
+
+import minari
+
+
+def test_rollouts_are_in_the_data_folder(run, home, monkeypatch):
+    # set first, so that it is taken back what the command sets
+    monkeypatch.setenv("MINARI_DATASETS_PATH", "")
+    monkeypatch.delenv("MINARI_DATASETS_PATH")
+    few = ["env=custom", "env.id=CartPole-v1", "env.render_observation=true", "data.num_envs=2"]
+    code, out, _ = run("collect_rollouts.py", *few, "data.num_steps.train=6", "split=train")
+    assert code == 0
+    assert str(home / "data" / "rollouts" / "ocrl" / "CartPole-v1" / "train-v0") in out
+    assert minari.load_dataset("ocrl/CartPole-v1/train-v0").total_steps == 6
