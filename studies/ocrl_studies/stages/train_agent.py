@@ -35,6 +35,9 @@ def train_agent(cfg: DictConfig) -> Path:
     check_run(cfg, SAME, GROWS)
     make = partial(make_token_environments, cfg.env, habits=Habits.of(cfg), encoder=encoder)
     environments = make(cfg.env.train, cfg.agent.num_envs)
+    # a world without splits is evaluated once
+    is_split = settings(cfg.env.train) != settings(cfg.env.validation)
+    splits = ("train", "validation") if is_split else ("validation",)
     model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
     with open_run(cfg, SAME, GROWS) as run_dir:
         print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
@@ -44,9 +47,7 @@ def train_agent(cfg: DictConfig) -> Path:
             run_dir,
             encoder=keep_encoder(encoder, cfg),
             evaluations={
-                split: make(cfg.env[split], cfg.eval_episodes)
-                for split in ("train", "validation")
-                if cfg.eval_every
+                split: make(cfg.env[split], cfg.eval_episodes) for split in splits if cfg.eval_every
             },
             eval_every=cfg.eval_every,
             eval_episodes=cfg.eval_episodes,

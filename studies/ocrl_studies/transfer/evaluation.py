@@ -14,9 +14,10 @@ from ocrl_agents.training import LAST
 from ocrl_studies.core.comparability import check_comparable
 from ocrl_studies.core.study import command
 from ocrl_studies.core.tables import print_table
-from ocrl_studies.environments import selected
+from ocrl_studies.environments import selected, settings
 from ocrl_studies.habits import folder_name
 from ocrl_studies.runs import starts
+from ocrl_studies.transfer.comparison import TRAIN
 from ocrl_studies.transfer.conditions import check_conditions
 from ocrl_studies.transfer.plan import Agent, Evaluation, Plan
 from ocrl_studies.transfer.playing import play_agent, play_reference
@@ -47,12 +48,24 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     if trained.env.simulator == cfg.env.simulator:
         cfg.env.train = trained.env.train
     check_conditions(cfg.env, cfg.conditions)
+    for name in same_as_training(cfg.conditions):
+        print(f"{name} plays the environments of the training: there is nothing to carry over to")
     plan = make_plan(cfg, trained)
     results = play_all(plan, [make_agent(*run, plan.folder) for run in found.items()])
     report = Report(plan, results, command("evaluate_transfer"))
     path = report.write()
     print_table(*report.scores.headline(report.scores.score))
     print(f"report: {path}")
+
+
+def same_as_training(conditions: DictConfig) -> list[str]:
+    """Return the conditions that are those of the training under another name.
+
+    >>> same_as_training(OmegaConf.create({"train": {}, "layout": {}, "hard": {"level": 2}}))
+    ['layout']
+    """
+    trained = settings(conditions[TRAIN])
+    return [str(n) for n in conditions if n != TRAIN and settings(conditions[n]) == trained]
 
 
 def find_agents(folder: Path) -> dict[Path, DictConfig]:
