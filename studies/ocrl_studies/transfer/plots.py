@@ -62,7 +62,7 @@ def plot_profiles(scores: Mapping[str, Array]) -> Figure:
         )
         (line,) = axes.plot(thresholds, performance_profile(array, thresholds), label=name)
         axes.fill_between(thresholds, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-    axes.set_xlabel("normalised score (0: random, 1: shortest path)")
+    axes.set_xlabel("normalised score (0: random, 1: oracle)")
     axes.set_ylabel("fraction above")
     figure.legend(loc="outside right upper", frameon=False)
     return figure

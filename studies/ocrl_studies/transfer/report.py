@@ -119,7 +119,7 @@ class Report:
             return f"The score is the {self.scores.raw} per episode."
         return (
             f"The score is the {self.scores.raw} per episode, normalised under each condition so "
-            "that the random policy has 0 and the shortest-path oracle 1."
+            "that the random policy has 0 and the oracle 1."
         )
 
     def _plot(self) -> None:

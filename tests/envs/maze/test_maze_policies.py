@@ -59,7 +59,6 @@ def test_oracle_drives_faster_than_walking_straight_allows() -> None:
     for _ in range(300):
         frames, rewards, *_ = envs.step(policy(frames))
         total += rewards
-    # one that stops to turn from cell to cell has 50
     assert total.mean() > 95
 
 
@@ -74,6 +73,27 @@ def test_oracle_collects_good_things_and_spares_bad_ones(level: str) -> None:
         total += rewards
     assert total.mean() > 7
     assert total.mean() > 0.8 * envs.simulation.state.apples.mean()
+
+
+def test_no_bad_thing_keeps_the_oracle_from_a_good_one() -> None:
+    # in some of these, good things lie behind bad ones that no way leads around
+    envs = MazeVectorEnv(12, level="collect_good_objects", split="test", image_size=8)
+    frames, _ = envs.reset(seed=1, options={"layout": list(range(12))})
+    policy = make_policy("oracle", envs)
+    for _ in range(envs.simulation.level.num_steps):
+        envs.simulation.step(policy(frames), np.ones(12, np.bool_))
+    np.testing.assert_array_equal(envs.simulation.state.apples, envs.simulation.rules.num_good)
+
+
+@pytest.mark.parametrize("repeat", [2, 3])
+def test_oracle_plans_for_actions_that_are_held(repeat: int) -> None:
+    envs = MazeVectorEnv(4, level="nav_maze_1", image_size=8, action_repeat=repeat)
+    frames, _ = envs.reset(seed=0)
+    policy = make_policy("oracle", envs)
+    total = np.zeros(4)
+    for _ in range(300 // repeat):
+        total += envs.simulation.step(policy(frames), np.ones(4, np.bool_))
+    assert total.mean() > 60
 
 
 def test_wall_follower_keeps_the_wall_on_its_right() -> None:

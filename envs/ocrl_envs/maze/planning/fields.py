@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ocrl_envs.maze.dynamics.stepping import REACH_ACROSS, REACH_EAST, REACH_WEST
 from ocrl_envs.maze.kernel import kernel
 
 # nodes per side of a cell: the outermost are those that a wall's clearance covers
@@ -37,6 +38,39 @@ def mark_blocked(
             ends = vertical[row - 1, col] >= 0 or vertical[row, col] >= 0
             if ends or horizontal[row, col - 1] >= 0 or horizontal[row, col] >= 0:
                 blocked[row * NODES - 1 : row * NODES + 1, col * NODES - 1 : col * NODES + 1] = True
+
+
+@kernel
+def _uncovered(node: int) -> int:
+    """Return the row or column next to one at a cell's side, which no wall covers, else itself."""
+    return node + (node % NODES == 0) - (node % NODES == NODES - 1)
+
+
+@kernel
+def mark_avoided(
+    blocked: npt.NDArray[np.bool_],
+    thing: int,
+    x: float,
+    y: float,
+    avoided: npt.NDArray[np.int16],
+) -> None:
+    """Mark the nodes within reach of a bad thing, and those that have their field from such.
+
+    Args:
+        blocked: bool (R, C), nodes that a wall covers.
+        thing: its number.
+        x: where it is, in cells.
+        y: where it is.
+        avoided: int16 (R, C), written.
+    """
+    top, bottom = int((y - REACH_ACROSS) * NODES), int((y + REACH_ACROSS) * NODES)
+    left, right = int((x - REACH_WEST) * NODES), int((x + REACH_EAST) * NODES)
+    avoided[top : bottom + 1, left : right + 1] = thing
+    first_row, first_col = int(y) * NODES, int(x) * NODES
+    for row in range(first_row, first_row + NODES):
+        for col in range(first_col, first_col + NODES):
+            if blocked[row, col]:
+                avoided[row, col] = avoided[_uncovered(row), _uncovered(col)]
 
 
 @kernel
@@ -91,10 +125,7 @@ def fill_field(
     for row in range(rows):
         for col in range(cols):
             if blocked[row, col]:
-                down, right = row % NODES, col % NODES
-                inner_row = row + (down == 0) - (down == NODES - 1)
-                inner_col = col + (right == 0) - (right == NODES - 1)
-                field[row, col] = field[inner_row, inner_col] + _SIDE
+                field[row, col] = field[_uncovered(row), _uncovered(col)] + _SIDE
 
 
 @kernel

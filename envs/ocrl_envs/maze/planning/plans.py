@@ -15,10 +15,9 @@ from ocrl_envs.maze.dynamics.motion import (
     glide,
 )
 from ocrl_envs.maze.dynamics.state import State
-from ocrl_envs.maze.dynamics.stepping import REACH_ACROSS, REACH_EAST, REACH_WEST
 from ocrl_envs.maze.kernel import kernel
 from ocrl_envs.maze.layout.maps import Maps
-from ocrl_envs.maze.planning.fields import NODES, fill_field, mark_blocked
+from ocrl_envs.maze.planning.fields import NODES, fill_field, mark_avoided, mark_blocked
 from ocrl_envs.maze.planning.routes import plan_route
 from ocrl_envs.maze.planning.search import DEPTH, KEPT, search_actions
 from ocrl_envs.maze.task.rules import Rules
@@ -146,9 +145,7 @@ def _show_next(maps: Maps, rules: Rules, state: State, plans: Plans, i: int) -> 
     for thing in range(rules.has_goal + rules.num_good, state.kind.shape[1]):
         if state.present[i, thing]:
             x, y = state.place[i, thing]
-            top, bottom = int((y - REACH_ACROSS) * NODES), int((y + REACH_ACROSS) * NODES)
-            left, right = int((x - REACH_WEST) * NODES), int((x + REACH_EAST) * NODES)
-            avoided[top : bottom + 1, left : right + 1] = thing
+            mark_avoided(blocked, thing, x, y, avoided)
     if plans.visits[i] > 0 and shown[1] == plans.route[i, 0]:
         fields[0] = fields[1]
         shown[0], shown[1] = shown[1], -1
