@@ -29,8 +29,8 @@ class Twin:
         return Layout.from_text(self.text)
 
 
-# No recording looks into the five cells south-west of the middle, behind one gap; all other walls
-# are seen. The goal is seen nowhere, so it is held to be in there, and put at the far end.
+# Assumed are the goal and the four walls inside of the pocket south-west of the middle, five cells
+# behind one gap, into which no recording looks; all other walls are seen.
 _STATIC_01 = """
 *********************
 * *   *             *
