@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import warnings
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +147,7 @@ def fit(
         KeyboardInterrupt: Ctrl-C; the last checkpoint is whole.
         UsageError: the checkpoints to continue from are damaged.
     """
+    _silence()
     checkpoint = newest(run_dir / "last.ckpt", read_whole) if resume else None
     trainer = lightning.Trainer(
         accelerator=settings.device,
@@ -204,3 +207,10 @@ def fit(
         if trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
+
+
+def _silence() -> None:
+    """Keep Lightning from advertising, and from warning of what is meant to be."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")

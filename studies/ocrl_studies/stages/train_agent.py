@@ -9,6 +9,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST, train
 from ocrl_studies.environments import settings
 from ocrl_studies.habits import Habits
@@ -55,5 +56,7 @@ def train_agent(cfg: DictConfig) -> Path:
             resume=cfg.resume,
             num_threads=cfg.num_threads,
         )
+    for name, scores in read_agent(run_dir / LAST).header["scores"].items():
+        print(f"return, {name}: {scores['return']:.2f}")
     print(f"agent: {run_dir / LAST}")
     return run_dir / LAST
