@@ -118,13 +118,21 @@ def check_types(cfg: DictConfig) -> None:
     default = _compose_default(HydraConfig.get().job.config_name or "")
     for override in HydraConfig.get().overrides.task:
         key, _, text = override.lstrip("+~").partition("=")
-        before = OmegaConf.select(default, key, throw_on_missing=False)
+        before = _select(default, key)
         after = OmegaConf.select(cfg, key, throw_on_missing=False)
         expected = _expected(before)
         if expected and after is not None and not _fits(before, after):
             raise ocrl.errors.UsageError(
                 f"{key}={text}: {key} is {expected}, for example {key}={str(before).lower()}"
             )
+
+
+def _select(node: DictConfig, key: str) -> object:
+    """Return a setting; None where it is made of others that only the command line gives."""
+    try:
+        return OmegaConf.select(node, key, throw_on_missing=False)
+    except OmegaConfBaseException:
+        return None
 
 
 def _expected(value: object) -> str | None:

@@ -42,6 +42,14 @@ def test_paths_of_runs_need_no_quotes(run):
     assert seen[0].run_dir == "runs/x/seed=0"
 
 
+@pytest.mark.parametrize("key", ["run_dir", "checkpoint"])
+def test_what_the_name_of_an_environment_is_part_of_can_be_said(run, key):
+    words = ["env=custom", "env.id=CartPole-v1", f"{key}=elsewhere"]
+    seen, code, error = run(*words, name="train_agent")
+    assert code == 0, error
+    assert seen[0][key] == "elsewhere"
+
+
 def test_an_experiment_overrides_what_the_scripts_say(run, tmp_path):
     seen, code, _ = run("experiment=demo", "pretraining.max_steps=7", name="train_agent")
     assert code == 0
