@@ -39,15 +39,17 @@ class GridWorld(VectorEnv[Any, Any, Any]):
 
     segment_kinds, num_stuff = ("ground", "dot"), 1
     policies, rollout_policy = ("random", "oracle"), "oracle"
-    num_layouts, draws = NUM_LAYOUTS, True
+    draws = True
 
     def __init__(
         self,
         num_envs: int = 1,
         autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP,
         split: str = "train",
+        num_layouts: int | None = None,
     ) -> None:
         self.num_envs, self.mode = num_envs, autoreset_mode
+        self.num_layouts = num_layouts or NUM_LAYOUTS
         self.metadata = {"autoreset_mode": autoreset_mode}
         self.shade = {"train": 100, "validation": 130, "test": 160}[split]
         self.single_observation_space = spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
