@@ -45,9 +45,7 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             try:
                 check_missing(cfg)
                 check_types(cfg)
-                # where Minari looks, unless it was told: rollouts are kept with all other data
-                rollouts = Path(cfg.data_dir, "rollouts").absolute()
-                os.environ.setdefault("MINARI_DATASETS_PATH", str(rollouts))
+                keep_rollouts_with_data(cfg)
                 main(cfg)
             except InstantiationException as error:
                 if not isinstance(error.__cause__, USAGE_ERRORS):
@@ -65,6 +63,8 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             warnings.filterwarnings("error", message="Callback .* raised")
             try:
                 command()
+            except MissingConfigException as error:  # which is an OSError too
+                stop(_unknown_choice(error))
             except OSError as error:
                 trouble = disk_trouble(error)
                 if trouble is None:
@@ -73,8 +73,6 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             except KeyboardInterrupt:
                 print(f"interrupted{_way_to_continue(config_name)}", file=sys.stderr)
                 sys.exit(EXIT_INTERRUPTED)
-            except MissingConfigException as error:
-                stop(_unknown_choice(error))
             except OverrideParseException as error:
                 stop(f"cannot read {error.override!r}: write it as key=value")
             except ConfigCompositionException as error:
@@ -85,6 +83,11 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
         return run
 
     return decorate
+
+
+def keep_rollouts_with_data(cfg: DictConfig) -> None:
+    """Say where Minari looks, unless it was told: rollouts are kept with all other data."""
+    os.environ.setdefault("MINARI_DATASETS_PATH", str(Path(cfg.data_dir).absolute() / "rollouts"))
 
 
 def stop(line: str) -> NoReturn:
