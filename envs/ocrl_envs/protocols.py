@@ -56,6 +56,17 @@ class HasTokens(Protocol):
 
 
 @runtime_checkable
+class HasFacts(Protocol):
+    """A world that says in numbers what its frames show, for probes to read from tokens."""
+
+    def facts(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Return facts by name, each (N,).
+
+        Booleans; floats, nan where a frame says nothing of it; integers: one of several classes.
+        """
+
+
+@runtime_checkable
 class HasPolicies(Protocol):
     """A world with policies that need no learning.
 

@@ -24,6 +24,7 @@ VERBS = {
     "evaluate_transfer": "transfer.evaluation:evaluate_transfer",
     "compare_encoders": "segmentation.cell:compare_encoders",
     "transfer_study": "transfer.cell:transfer_study",
+    "probe_tokens": "probes.study:probe_tokens",
     "segment": "stages.segment:segment",
     "record_video": "stages.record_video:record_video",
     "play": "stages.play:play",

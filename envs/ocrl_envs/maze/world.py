@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.facts import list_facts
 from ocrl_envs.maze.ground_truth import observe_truth
 from ocrl_envs.maze.policies import POLICIES, Policy
 from ocrl_envs.maze.rendering.topdown import draw_map
@@ -51,6 +52,10 @@ class MazeWorld:
     def describe(self) -> npt.NDArray[np.float32]:
         """Return a token for each thing, and a last one for the walls: see ``tokens.describe``."""
         return describe(self.simulation)
+
+    def facts(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what the frames show of walls and things: see ``facts.list_facts``."""
+        return list_facts(self.simulation)
 
     def make_policy(self, name: str, seed: int = 0) -> Policy:
         """Return a policy that acts in these mazes.
