@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import hydra
+import torch
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
     ConfigCompositionException,
@@ -26,9 +28,14 @@ import ocrl_envs.errors
 from ocrl.errors import nearest
 from ocrl.files import disk_trouble
 from ocrl_studies.composition import compose, find_configs
+from ocrl_studies.environments import flatten, settings
+from ocrl_studies.settings import check_settings
 
 Main = Callable[[DictConfig], object]
 USAGE_ERRORS = (ocrl_envs.errors.UsageError, ocrl.errors.UsageError)
+CLOSED = ("pretraining", "scoring", "identity", "strip", "teacher", "distillation")
+"""Parts of the configuration to which nothing can be added."""
+
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -43,8 +50,13 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
     def decorate(main: Main) -> Callable[[], None]:
         def checked(cfg: DictConfig) -> None:
             try:
+                check_experiment()
                 check_missing(cfg)
+                check_additions(cfg)
                 check_types(cfg)
+                check_settings(flatten(settings(cfg)))
+                if cfg.get("device") == "auto":
+                    cfg.device = "cuda" if torch.cuda.is_available() else "cpu"
                 keep_rollouts_with_data(cfg)
                 main(cfg)
             except InstantiationException as error:
@@ -116,13 +128,40 @@ def check_missing(cfg: DictConfig) -> None:
             raise ocrl.errors.UsageError(f"{key} is needed: add {key}=... to the command")
 
 
+def check_experiment() -> None:
+    """Raise UsageError if there is no such experiment: to Hydra it is optional."""
+    name = HydraConfig.get().runtime.choices.get("experiment")
+    if name is None:
+        return
+    known = GlobalHydra.instance().config_loader().get_group_options("experiment")
+    if name not in known and not _is_nested(name):
+        raise ocrl.errors.UsageError(f"experiment={name} does not exist: {nearest(name, known)}")
+
+
+def check_additions(cfg: DictConfig) -> None:
+    """Raise UsageError if a setting is added where nobody reads it, or one is taken out."""
+    default = _compose_default(HydraConfig.get().job.config_name or "")
+    for override in HydraConfig.get().overrides.task:
+        key = override.lstrip("+~").partition("=")[0]
+        first = key.partition(".")[0]
+        if _is_group(override) or first == "hydra":
+            continue
+        if override.startswith("~"):
+            raise ocrl.errors.UsageError(f"{override}: settings are changed, not taken out")
+        is_read = first in default and (first not in CLOSED or _select(default, key) is not None)
+        if override.startswith("+") and not is_read and key not in _leaves(default):
+            raise ocrl.errors.UsageError(
+                f"there is no setting {key!r}: {nearest(key, _leaves(default))} (all settings: "
+                "--help)"
+            )
+
+
 def check_types(cfg: DictConfig) -> None:
     """Raise UsageError if an override on the command line is of another type than its default."""
     default = _compose_default(HydraConfig.get().job.config_name or "")
     for override in HydraConfig.get().overrides.task:
         key, _, text = override.lstrip("+~").partition("=")
-        before = _select(default, key)
-        after = OmegaConf.select(cfg, key, throw_on_missing=False)
+        before, after = _select(default, key), _select(cfg, key)
         expected = _expected(before)
         if expected and after is not None and not _fits(before, after):
             raise ocrl.errors.UsageError(
@@ -130,12 +169,18 @@ def check_types(cfg: DictConfig) -> None:
             )
 
 
-def _select(node: DictConfig, key: str) -> object:
-    """Return a setting; None where it is made of others that only the command line gives."""
+def _select(cfg: DictConfig, key: str) -> object:
+    """Return a setting; None if it has no value, or is made of one that has none."""
     try:
-        return OmegaConf.select(node, key, throw_on_missing=False)
+        return OmegaConf.select(cfg, key, throw_on_missing=False)
     except OmegaConfBaseException:
         return None
+
+
+def _is_nested(name: str) -> bool:
+    parent, _, last = name.rpartition("/")
+    options = GlobalHydra.instance().config_loader().get_group_options(f"experiment/{parent}")
+    return bool(parent) and last in options
 
 
 def _expected(value: object) -> str | None:

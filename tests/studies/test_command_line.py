@@ -1,5 +1,6 @@
 """Bad input on a command line ends in one line that names the nearest valid choice."""
 
+import errno
 import sys
 
 import pytest
@@ -78,6 +79,76 @@ def test_bad_input_is_one_line(run, argument, expected):
     assert code == command_line.EXIT_USAGE
     assert len(err.strip().splitlines()) == 1
     assert expected in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("seed=-1", "seed=-1: expected a whole number from 0 to 4.29497e+09; the nearest is 0"),
+        ("device=cuda", "device=cuda: this machine has 0 GPUs"),
+        ("device=gpu", "device=gpu: expected cpu, cuda or auto"),
+        ("num_threads=0", "the nearest is 1"),
+        ("runs_dir=", "runs_dir=: expected a path"),
+        ("clip_length=0", "clip_length=0: expected a whole number from 1"),
+        ("pretraining.max_steps=0", "from 1; the nearest is 1"),
+        ("pretraining.max_steps=-5", "from 1; the nearest is 1"),
+        ("pretraining.learning_rate=1e30", "a number above 0 to 1; at most 1"),
+        ("pretraining.learning_rate=0", "more than 0"),
+        ("pretraining.precision=64", "one of 32-true, bf16-mixed"),
+        ("encoder.image_size=[0,64]", "expected [height, width] in pixels"),
+        ("encoder.image_size=64", "expected [height, width] in pixels"),
+        ("data.num_steps.train=0", "data.num_steps.train=0"),
+        ("experiment=smokee", "did you mean smoke?"),
+        ("+pretraining.speed=3", "there is no setting 'pretraining.speed'"),
+        ("+speed=3", "there is no setting 'speed'"),
+        ("~pretraining.max_steps", "not taken out"),
+        ("pretraining.max_steps.more=3", "pretraining.max_steps"),
+        ("agent.model.gamma=2 @train_agent", "a number from 0 to 1; at most 1"),
+        ("total_steps=0 @train_agent", "total_steps=0"),
+        ("agent.precision=int8 @train_agent", "one of float32, bfloat16, auto"),
+        ("score=nope @evaluate_transfer", "score=nope: expected one of return, success"),
+        ("episodes=0 @evaluate_transfer", "episodes=0"),
+    ],
+)
+def test_what_a_setting_may_not_be_is_one_line_and_leaves_nothing(
+    run, tmp_path, monkeypatch, arguments, expected
+):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    argument, _, name = arguments.partition(" @")
+    seen, code, err = run(argument, name=name or "pretrain_slots")
+    assert not seen
+    assert code == command_line.EXIT_USAGE
+    assert len(err.strip().splitlines()) == 1
+    assert expected in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_made_of_missing_ones_can_be_given(run):
+    seen, code, _ = run("name=movi_c", "folder=elsewhere", "split=test", name="convert_data")
+    assert code == 0
+    assert (seen[0].folder, seen[0].split) == ("elsewhere", "test")
+    seen, code, _ = run("env=custom", "env.id=CartPole-v1", "run_dir=elsewhere")
+    assert code == 0
+    assert seen[0].run_dir == "elsewhere"
+
+
+def test_auto_is_the_best_device_that_there_is(run, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    seen, code, _ = run("device=auto")
+    assert code == 0
+    assert seen[0].device == "cpu"
+
+
+def test_a_full_disk_is_one_line(run):
+    def main(cfg):
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/last.ckpt")
+
+    _, code, err = run(main=main)
+    assert code == command_line.EXIT_USAGE
+    assert err == (
+        "error: runs/last.ckpt: No space left on device: free some: the same command with "
+        "resume=true continues\n"
+    )
 
 
 @pytest.mark.parametrize("error", [ocrl_envs.errors.UsageError, ocrl.errors.UsageError])

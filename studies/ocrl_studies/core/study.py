@@ -16,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 from ocrl_studies.command_line import USAGE_ERRORS, keep_rollouts_with_data, stop
+from ocrl_studies.environments import flatten, settings
+from ocrl_studies.settings import check_settings
 from ocrl_studies.sources import Source
 
 CELL = ("encoder", "seed")
@@ -45,6 +47,7 @@ class Study(Callback):
         cfg = own_settings(config)
         cfg.seed = 0  # the data are the same for all cells
         keep_rollouts_with_data(cfg)
+        check_settings(flatten(settings(cfg)))
         height, width = cfg.encoder.image_size
         source: Source = instantiate(cfg.data)
         source.training_clips(cfg.clip_length, (height, width))

@@ -1,0 +1,248 @@
+"""The schema of all settings: what each may be, checked before anything is written.
+
+A rule is for every setting whose dotted name fits its pattern; what has no rule is as its default
+is (`ocrl_studies.command_line.check_types`), or is checked by whatever it is given to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ocrl.errors import UsageError, nearest
+from ocrl_studies.habits import PRECISIONS
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number within bounds, both of which it may be.
+
+    Attributes:
+        low: the smallest.
+        high: the largest.
+        whole: without a fraction.
+        above: it is larger than the smallest.
+        optional: null will do too.
+    """
+
+    low: float
+    high: float = math.inf
+    whole: bool = True
+    above: bool = False
+    optional: bool = False
+
+    def fits(self, value: Any) -> bool:
+        """Say whether a value is one."""
+        if value is None:
+            return self.optional
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
+            return False
+        return self.low <= value <= self.high and not (self.above and value == self.low)
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        start = f"above {self.low:g}" if self.above else f"from {self.low:g}"
+        end = "" if self.high == math.inf else f" to {self.high:g}"
+        return f"{kind} {start}{end}{' or null' if self.optional else ''}"
+
+    def closest(self, value: Any) -> str:
+        """Say which valid number is closest."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+            return f"such as {max(self.low, 1):g}"
+        bound = self.low if value <= self.low else min(value, self.high)
+        if self.whole:
+            return f"the nearest is {math.floor(bound)}"
+        return f"more than {bound:g}" if self.above and bound == self.low else f"at most {bound:g}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some words.
+
+    Attributes:
+        words: which.
+        optional: null will do too.
+    """
+
+    words: tuple[str, ...]
+    optional: bool = False
+
+    def fits(self, value: Any) -> bool:
+        """Say whether a value is one."""
+        return value in self.words or (value is None and self.optional)
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.words)}{' or null' if self.optional else ''}"
+
+    def closest(self, value: Any) -> str:
+        """Say which word is closest."""
+        return nearest(str(value), self.words)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The path of a folder or a file."""
+
+    def fits(self, value: Any) -> bool:
+        """Say whether a value is one."""
+        return isinstance(value, str) and value.strip() != "" and "\0" not in value
+
+    def __str__(self) -> str:
+        return "a path"
+
+    def closest(self, value: Any) -> str:
+        """Name one."""
+        return "such as runs"
+
+
+Rule = Number | Choice | Place
+COUNT = Number(1)
+RATE = Number(0, 1, whole=False, above=True)
+SHARE = Number(0, 1, whole=False)
+SEED = Number(0, 2**32 - 1)
+MAZE_SCORES = ("return", "success", "goals", "spl", "length", "steps_to_goal")
+
+RULES: Mapping[str, Rule] = {
+    "seed": SEED,
+    "episode_seed": SEED,
+    "data.seed": SEED,
+    "num_threads": Number(1, 1024),
+    "runs_dir": Place(),
+    "data_dir": Place(),
+    "run_dir": Place(),
+    "study_dir": Place(),
+    "results_dir": Place(),
+    "folder": Place(),
+    "clip_length": COUNT,
+    "scoring.num_clips": Number(1, optional=True),
+    "scoring.clip_length": Number(1, optional=True),
+    "scoring.num_*": COUNT,
+    "identity.*": COUNT,
+    "strip.*": COUNT,
+    "steps": COUNT,
+    "episodes": COUNT,
+    "num_envs": Number(1, 2**16),
+    "total_steps": COUNT,
+    "eval_every": Number(0),
+    "eval_episodes": COUNT,
+    "limit": Number(1, optional=True),
+    "size": Number(1, 4096, optional=True),
+    "pretraining.max_steps": COUNT,
+    "pretraining.steps_per_epoch": COUNT,
+    "pretraining.batch_size": Number(1, 2**20),
+    "pretraining.learning_rate": RATE,
+    "pretraining.warmup_steps": Number(0),
+    "pretraining.decay_steps": Number(1, optional=True),
+    "pretraining.gradient_clip": Number(0, whole=False),
+    "pretraining.clip_norm": Number(1, whole=False),
+    "pretraining.precision": Choice(("32-true", "bf16-mixed")),
+    "pretraining.num_workers": Number(0, 1024),
+    "pretraining.devices": Number(1, 1024),
+    "pretraining.num_nodes": Number(1, 1024),
+    "agent.num_envs": Number(1, 2**16),
+    "agent.precision": Choice(PRECISIONS),
+    "agent.model.n_steps": COUNT,
+    "agent.model.batch_size": COUNT,
+    "agent.model.n_epochs": COUNT,
+    "agent.model.lstm_dim": Number(0, 2**16),
+    "agent.model.learning_rate": RATE,
+    "agent.model.gamma": SHARE,
+    "agent.model.gae_lambda": SHARE,
+    "agent.model.clip_range": RATE,
+    "agent.model.ent_coef": Number(0, whole=False),
+    "agent.model.vf_coef": Number(0, whole=False),
+    "agent.model.max_grad_norm": Number(0, whole=False, above=True),
+    "agent.model.calibration_steps": Number(0),
+    "env.num_envs": Number(1, 2**16),
+    "env.action_repeat": Number(1, 1000),
+    "data.num_envs": Number(1, 2**16),
+    "data.num_steps.*": COUNT,
+    "data.num_videos.*": COUNT,
+    "data.num_workers": Number(0, 1024),
+    "data.skip_first": Number(0),
+    "data.recipe.num_frames": COUNT,
+    "distillation.hidden_dim": COUNT,
+    "distillation.bottleneck_dim": COUNT,
+    "distillation.num_prototypes": Number(2),
+    "distillation.student_temperature": Number(0, whole=False, above=True),
+    "distillation.centre_momentum": SHARE,
+    "teacher.momentum": SHARE,
+    "teacher.warmup_steps": COUNT,
+    "teacher.weight_decay": Number(0, whole=False),
+    "crops.large_size": COUNT,
+    "crops.small_size": COUNT,
+    "crops.num_small": Number(0),
+}
+"""Pattern of a setting's name -> what it may be."""
+
+SIZES = ("encoder.image_size", "backbone.image_size", "data.recipe.image_size")
+MAZES = "maze"
+
+
+def check_settings(plain: Mapping[str, Any]) -> None:
+    """Raise UsageError if a setting is what it may not be.
+
+    >>> check_settings({"clip_length": 0})
+    Traceback (most recent call last):
+    ocrl.errors.UsageError: clip_length=0: expected a whole number from 1; the nearest is 1
+
+    Args:
+        plain: resolved settings by dotted name, see `ocrl_studies.environments.flatten`.
+    """
+    for key, value in plain.items():
+        rule = find_rule(key, plain)
+        if rule is not None and not rule.fits(value):
+            raise UsageError(f"{key}={_given(value)}: expected {rule}; {rule.closest(value)}")
+    for key in SIZES:
+        _check_size(key, plain.get(key))
+    if "device" in plain:
+        check_device(plain["device"])
+
+
+def find_rule(key: str, plain: Mapping[str, Any]) -> Rule | None:
+    """Return the rule for a setting, if there is one."""
+    if key == "score" and plain.get("env.simulator") == MAZES:
+        return Choice(MAZE_SCORES)
+    if key in RULES:
+        return RULES[key]
+    patterns = (pattern for pattern in RULES if "*" in pattern and fnmatchcase(key, pattern))
+    pattern = next(patterns, None)
+    return None if pattern is None else RULES[pattern]
+
+
+def check_device(device: Any) -> None:
+    """Raise UsageError unless torch can compute there."""
+    kind, _, number = str(device).partition(":")
+    if kind not in ("cpu", "cuda", "auto") or (
+        number and not (number.isdigit() and kind == "cuda")
+    ):
+        raise UsageError(
+            f"device={device}: expected cpu, cuda or auto; {nearest(kind, ('cpu', 'cuda', 'auto'))}"
+        )
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"device={device}: this machine has {torch.cuda.device_count()} GPUs that torch can "
+            "use; take device=cpu"
+        )
+
+
+def _check_size(key: str, value: Any) -> None:
+    if value is None:
+        return
+    side = Number(1, 4096)
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(side.fits, value)):
+        raise UsageError(
+            f"{key}={_given(value)}: expected [height, width] in pixels, each {side}; such as "
+            "[64,64]"
+        )
+
+
+def _given(value: Any) -> str:
+    text = str(Path(value)) if isinstance(value, Path) else str(value)
+    return f"{'null' if value is None else text:.100}"
