@@ -65,6 +65,10 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
                 stop(str(error.__cause__))
             except USAGE_ERRORS as error:
                 stop(str(error))
+            except OSError as error:
+                if disk_trouble(error) is None:
+                    raise
+                stop(f"{disk_trouble(error)}{_way_to_continue(config_name)}")
 
         def run() -> None:
             # Hydra would print its own many lines and swallow the exception otherwise.
@@ -75,22 +79,21 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             warnings.filterwarnings("error", message="Callback .* raised")
             try:
                 command()
-            except MissingConfigException as error:  # which is an OSError too
-                stop(_unknown_choice(error))
-            except OSError as error:
-                trouble = disk_trouble(error)
-                if trouble is None:
-                    raise
-                stop(f"{trouble}{_way_to_continue(config_name)}")
             except KeyboardInterrupt:
                 print(f"interrupted{_way_to_continue(config_name)}", file=sys.stderr)
                 sys.exit(EXIT_INTERRUPTED)
+            except MissingConfigException as error:  # which is an OSError too
+                stop(_unknown_choice(error))
             except OverrideParseException as error:
                 stop(f"cannot read {error.override!r}: write it as key=value")
             except ConfigCompositionException as error:
                 stop(_unknown_key(error, config_name))
             except OmegaConfBaseException as error:
                 stop(" ".join(str(error).split()))
+            except OSError as error:
+                if disk_trouble(error) is None:
+                    raise
+                stop(f"{disk_trouble(error)}{_way_to_continue(config_name)}")
 
         return run
 

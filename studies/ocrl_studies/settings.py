@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ocrl.errors import UsageError, nearest
+from ocrl_envs.maze.task.shifts import SHIFTS
 from ocrl_studies.habits import PRECISIONS
 
 
@@ -47,8 +48,8 @@ class Number:
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"
-        start = f"above {self.low:g}" if self.above else f"from {self.low:g}"
-        end = "" if self.high == math.inf else f" to {self.high:g}"
+        start = f"above {self.low}" if self.above else f"from {self.low}"
+        end = "" if self.high == math.inf else f" to {self.high}"
         return f"{kind} {start}{end}{' or null' if self.optional else ''}"
 
     def closest(self, value: Any) -> str:
@@ -106,7 +107,7 @@ COUNT = Number(1)
 RATE = Number(0, 1, whole=False, above=True)
 SHARE = Number(0, 1, whole=False)
 SEED = Number(0, 2**32 - 1)
-MAZE_SCORES = ("return", "success", "goals", "spl", "length", "steps_to_goal")
+MAZE_SCORES = ("return", "success", "goals", "apples", "spl", "length", "steps_to_goal")
 
 RULES: Mapping[str, Rule] = {
     "seed": SEED,
@@ -207,8 +208,11 @@ def check_settings(plain: Mapping[str, Any]) -> None:
 
 def find_rule(key: str, plain: Mapping[str, Any]) -> Rule | None:
     """Return the rule for a setting, if there is one."""
-    if key == "score" and plain.get("env.simulator") == MAZES:
-        return Choice(MAZE_SCORES)
+    if plain.get("env.simulator") == MAZES:
+        if key == "score":
+            return Choice(MAZE_SCORES)
+        if key.endswith(".shift"):
+            return Choice(SHIFTS, optional=True)
     if key in RULES:
         return RULES[key]
     patterns = (pattern for pattern in RULES if "*" in pattern and fnmatchcase(key, pattern))

@@ -84,7 +84,7 @@ def test_bad_input_is_one_line(run, argument, expected):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("seed=-1", "seed=-1: expected a whole number from 0 to 4.29497e+09; the nearest is 0"),
+        ("seed=-1", "seed=-1: expected a whole number from 0 to 4294967295; the nearest is 0"),
         ("device=cuda", "device=cuda: this machine has 0 GPUs"),
         ("device=gpu", "device=gpu: expected cpu, cuda or auto"),
         ("num_threads=0", "the nearest is 1"),
@@ -107,6 +107,7 @@ def test_bad_input_is_one_line(run, argument, expected):
         ("total_steps=0 @train_agent", "total_steps=0"),
         ("agent.precision=int8 @train_agent", "one of float32, bfloat16, auto"),
         ("score=nope @evaluate_transfer", "score=nope: expected one of return, success"),
+        ("env.unseen.shift=nope @evaluate_transfer", "layout, size, texture"),
         ("episodes=0 @evaluate_transfer", "episodes=0"),
     ],
 )
