@@ -95,7 +95,7 @@ def test_a_missing_extra_is_one_line(home: Path) -> None:
 
 
 def test_words_complete(home: Path) -> None:
-    line = "ocrl_studies.main pretrain-slots encoder=slotcontrast_re"
+    line = "pretrain_slots.py encoder=slotcontrast_re"
     run = "from ocrl_studies.main import run; run('pretrain_slots')"
     words = f"import os, sys; os.environ.update(COMP_LINE={line!r}, COMP_POINT='{len(line)}');"
     done = call(home, "-c", f"{words} sys.argv[1:] = ['-sc', 'query=bash']; {run}")

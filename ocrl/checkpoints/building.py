@@ -94,6 +94,7 @@ def within(weights: Mapping[str, Tensor], source: str) -> Iterator[None]:
     A header may ask for a million layers, or for one of a terabyte: each parameter and module is
     counted as it is registered, which is before it is filled.
 
+    >>> import torch
     >>> with within({"bias": torch.zeros(3)}, "this"):
     ...     layer = nn.Linear(2, 3)
     >>> with within({"bias": torch.zeros(3)}, "this"):

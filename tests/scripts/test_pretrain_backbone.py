@@ -16,7 +16,7 @@ TINY_ENCODER = [
     "scoring.num_clips=1",
     "scoring.clip_length=2",
     "scoring.num_pictures=1",
-    "+encoder.model.backbone.model_kwargs={depth: 1}",
+    "+encoder.model.backbone_options={depth: 1}",
 ]
 
 

@@ -95,6 +95,9 @@ class GridWorld(VectorEnv[Any, Any, Any]):
     def describe(self) -> np.ndarray:
         return np.stack([self.row, self.column], axis=1)[:, None].astype(np.float32)
 
+    def facts(self) -> dict[str, np.ndarray]:
+        return {"column": self.column.astype(np.float64)}
+
     def make_policy(self, name: str, seed: int = 0) -> protocols.Policy:
         rng = np.random.default_rng(seed)
         return lambda _: (
