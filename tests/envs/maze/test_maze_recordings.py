@@ -134,7 +134,10 @@ def rewarded() -> list[tuple[Piece, np.ndarray, int]]:
 def test_reach_explains_recorded_rewards() -> None:
     rewards = rewarded()
     assert len(rewards) == 8
-    square = lambda east, south: max(abs(east), abs(south)) <= 0.36  # noqa: E731
+
+    def square(east: float, south: float) -> bool:
+        return max(abs(east), abs(south)) <= 0.36
+
     hits = {
         name: sum(takes(piece, apple, reach, late) == step for piece, apple, step in rewards)
         for name, reach, late in (
