@@ -65,6 +65,8 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
                 stop(str(error.__cause__))
             except USAGE_ERRORS as error:
                 stop(str(error))
+            except MissingConfigException as error:  # of what a verb composes besides
+                stop(_unknown_choice(error))
             except OSError as error:
                 if disk_trouble(error) is None:
                     raise
