@@ -1,16 +1,13 @@
-"""Files that are whole or absent, whatever interrupts the writing, and checked as they are read."""
+"""Files as they are written: whole or absent, whatever interrupts it."""
 
 from __future__ import annotations
 
 import errno
-import json
 import os
-import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from ocrl.errors import UsageError
 
@@ -117,88 +114,6 @@ def remove_leftovers(folder: Path) -> None:
     """Remove what processes that were killed left of files; nobody may be writing there."""
     for leftover in folder.glob(f".*{PARTIAL}*"):
         leftover.unlink(missing_ok=True)
-
-
-def check_regular(path: str | Path, what: str) -> None:
-    """Raise UsageError unless a path is that of a file on a disk: pipes would never end.
-
-    Args:
-        path: of the file.
-        what: it is to be, for the message: "encoder".
-    """
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError) as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise UsageError(f"cannot read the {what} {path} ({reason}): give a whole file") from error
-    if not stat.S_ISREG(mode):
-        raise UsageError(f"cannot read the {what} {path} (it is no regular file): give a file")
-
-
-def parse_object(text: str, source: str) -> dict[str, Any]:
-    """Return the object that a text in JSON is.
-
-    >>> parse_object('{"seed": 3}', "the header of encoder.safetensors")
-    {'seed': 3}
-
-    Args:
-        text: from a file.
-        source: of the text, for the message.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(
-            f"{source} cannot be read as JSON ({error}): write or copy the file again"
-        ) from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{source} is no JSON object: write or copy the file again")
-    return content
-
-
-def check_fields(content: Any, fields: Mapping[str, Any], source: str) -> None:
-    """Raise UsageError unless an object has all of some fields, each of its type.
-
-    >>> check_fields({"seed": "x"}, {"seed": int}, "this")
-    Traceback (most recent call last):
-    ocrl.errors.UsageError: this has seed='x', expected int: write or copy the file again
-
-    Args:
-        content: of a file.
-        fields: type by name; further fields may be there.
-        source: of the content, for the message.
-    """
-    for name, kind in fields.items():
-        value = content.get(name, "nothing") if isinstance(content, dict) else "nothing"
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            expected = getattr(kind, "__name__", str(kind))
-            raise UsageError(
-                f"{source} has {name}={value!r:.100}, expected {expected}: write or copy the file "
-                "again"
-            )
-
-
-def read_object(path: Path, what: str) -> dict[str, Any]:
-    """Return the object in a JSON file.
-
-    Args:
-        path: of the file.
-        what: it is to be, for the message: "manifest".
-
-    Raises:
-        UsageError: the file cannot be read, or holds something else.
-    """
-    check_regular(path, what)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"cannot read the {what} {path} ({error}): write or copy the file again"
-        ) from error
-    return parse_object(text, str(path))
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ocrl.errors import UsageError
-from ocrl.files import check_regular, whole_file
+from ocrl.files import whole_file
+from ocrl.reading import check_regular
 
 DIGEST = "sha256"
 """Where the header of a safetensors file has the hash of all the rest."""

@@ -20,7 +20,7 @@ from torch import Tensor
 from ocrl.checkpoints import sha256
 from ocrl.checkpoints.building import check_numbers, within
 from ocrl.errors import UsageError
-from ocrl.files import check_fields, parse_object
+from ocrl.reading import check_fields, parse_object
 from ocrl.tensor_files import read_tensors, write_tensors
 from ocrl_agents.building import build_policy, describe_policy
 from ocrl_agents.policies import SlotPolicy

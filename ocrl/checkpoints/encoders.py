@@ -24,7 +24,7 @@ from ocrl.checkpoints.official import identify, load_released
 from ocrl.checkpoints.releases import RELEASES
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
-from ocrl.files import parse_object
+from ocrl.reading import parse_object
 from ocrl.tensor_files import read_tensors, write_tensors
 
 KIND = "encoder"

@@ -14,7 +14,7 @@ from ocrl.checkpoints.building import fit_weights, list_misfits
 from ocrl.checkpoints.releases import RELEASES, Release
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
-from ocrl.files import check_regular
+from ocrl.reading import check_regular
 from ocrl.zoo import create_encoder
 
 # What the official code calls the parts of its model, and what they are called here. Its video

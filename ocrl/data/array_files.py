@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ocrl.errors import UsageError
-from ocrl.files import check_regular
+from ocrl.reading import check_regular
 
 LARGEST = 4 * 2**30
 """Bytes that an entry of a file may unpack to."""

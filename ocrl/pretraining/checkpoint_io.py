@@ -11,7 +11,8 @@ import torch
 from lightning.pytorch.plugins.io import CheckpointIO
 
 from ocrl.errors import UsageError
-from ocrl.files import check_regular, previous, whole_file, write_text
+from ocrl.files import previous, whole_file, write_text
+from ocrl.reading import check_regular
 
 
 class WholeCheckpoints(CheckpointIO):

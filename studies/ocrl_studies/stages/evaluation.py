@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
-from ocrl.files import check_regular
+from ocrl.reading import check_regular
 from ocrl_agents.checkpoints import find_encoder, load_policy, read_agent
 from ocrl_agents.vec_env import environment_seeds
 from ocrl_studies.environments import num_layouts
