@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
 
 from ocrl.errors import UsageError
 
@@ -72,13 +74,15 @@ class ParameterGroup(NamedTuple):
         parameters: of them, those that require gradients.
         rate: learning rate, in units of the run's.
         constant: whether the rate stays as it is, without warm-up and decay.
-        betas: of Adam.
+        optimizer: class of the optimiser.
+        options: what it takes besides, such as ``{"betas": (0.95, 0.999)}``.
     """
 
     parameters: list[nn.Parameter]
     rate: float = 1.0
     constant: bool = False
-    betas: tuple[float, float] = (0.9, 0.999)
+    optimizer: type[Optimizer] = Adam
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 class Encoder(nn.Module, ABC):
@@ -228,7 +232,7 @@ class TrainableEncoder(Encoder):
         return torch.stack(terms).sum()
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Return all that is trained, and how fast: by default everything alike."""
+        """Return all that is trained, how fast and by which optimiser: by default all alike."""
         return [ParameterGroup([p for p in self.parameters() if p.requires_grad])]
 
     def frozen_features(self) -> FrozenFeatures | None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from ocrl.encoder import Batch, EncoderOutput
+from ocrl.encoder import Batch, EncoderOutput, ParameterGroup
 from ocrl.encoders.boxes import (
     FrameBoxEncoder,
     box_masks,
@@ -80,6 +80,7 @@ class Air(FrameBoxEncoder):
         scale_deviation: of the same.
         pixel_bias: added to the decoder's output, before a sigmoid. None: neither.
         baseline_scale: factor of the baseline.
+        baseline_rate: its learning rate, in units of the rest's.
         sigma: standard deviation of a pixel.
     """
 
@@ -105,6 +106,7 @@ class Air(FrameBoxEncoder):
         scale_deviation: float,
         pixel_bias: float | None,
         baseline_scale: float = 1.0,
+        baseline_rate: float = 1.0,
         sigma: float = 0.3,
     ) -> None:
         if num_steps < 1:
@@ -113,6 +115,7 @@ class Air(FrameBoxEncoder):
         self.window = (window, window)
         self.pixel_bias = pixel_bias
         self.baseline_scale = baseline_scale
+        self.baseline_rate = baseline_rate
         self.sigma = sigma
         pixels = image_size[0] * image_size[1]
         read_dim = (embedding_dims[-1] if embedding_dims else pixels) + 4 + what_dim
@@ -222,6 +225,13 @@ class Air(FrameBoxEncoder):
         terms = self.objective(self.read_grey(batch["video"]), Noise())
         return {name: term.mean() for name, term in terms.items()}
 
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return all but the baseline, and the baseline."""
+        groups: dict[bool, list[nn.Parameter]] = {False: [], True: []}
+        for name, parameter in self.named_parameters():
+            groups[name.startswith("baseline")].append(parameter)
+        return [ParameterGroup(groups[False]), ParameterGroup(groups[True], self.baseline_rate)]
+
     def decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return masks (B, N + 1, H, W) and the drawing of images (B, 3, H, W), without noise."""
         grey = images.mean(dim=1, keepdim=True)
@@ -283,6 +293,7 @@ def air(
     scale_deviation: float = 0.2,
     pixel_bias: float = -2.0,
     baseline_scale: float = 1000.0,
+    baseline_rate: float = 1.0,
     sigma: float = 0.3,
 ) -> Air:
     """Make an AIR with the options of Pyro's tutorial, but for a layer between image and LSTM.
@@ -300,6 +311,7 @@ def air(
         scale_deviation: of the same.
         pixel_bias: added before the decoder's sigmoid.
         baseline_scale: factor of the baseline, about as large as the costs that it predicts.
+        baseline_rate: learning rate of the baseline, in units of the rest's.
         sigma: standard deviation of a pixel.
     """
     height, width = image_size
@@ -319,5 +331,6 @@ def air(
         scale_deviation=scale_deviation,
         pixel_bias=pixel_bias,
         baseline_scale=baseline_scale,
+        baseline_rate=baseline_rate,
         sigma=sigma,
     )

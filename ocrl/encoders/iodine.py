@@ -252,7 +252,8 @@ class IODINE(ImageEncoder):
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Return everything, with the first beta of Adam that was published."""
-        return [group._replace(betas=(0.95, 0.999)) for group in super().parameter_groups()]
+        options = {"betas": (0.95, 0.999)}
+        return [group._replace(options=options) for group in super().parameter_groups()]
 
     def _refined(self, images: Tensor) -> Estimate:
         with torch.inference_mode(False), torch.enable_grad():

@@ -10,18 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
+from torch.optim import RMSprop
 
-from ocrl.encoder import Batch, EncoderOutput, Reconstruction
+from ocrl.encoder import Batch, EncoderOutput, ParameterGroup, Reconstruction
 from ocrl.encoders.boxes import BoxEncoder, box_masks, check_probabilities, object_tokens
 from ocrl.errors import UsageError
 from ocrl.modules.convolutions import conv_block, narrow, upsampling_block
 from ocrl.modules.distributions import gaussian_log_density
-from ocrl.modules.glimpses import (
-    SCALOR_DECODER,
-    SCALOR_ENCODER,
-    GlimpseDecoder,
-    GlimpseEncoder,
-)
+from ocrl.modules.glimpses import SCALOR_LAYERS, GlimpseDecoder, GlimpseEncoder, glimpse_layers
 from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence, gaussian
 from ocrl.modules.scalor_cells import (
     Anchor,
@@ -77,6 +73,7 @@ class Scalor(BoxEncoder):
         image_size: (height, width), 64x64 or 128x128.
         num_slots: K, most objects that are followed.
         what_dim: width of an object's code.
+        glimpse_size: pixels along a glimpse's side: 32, or 16.
         sizes: widths of the layers.
         anchor: which boxes objects have.
         width: share of the published channels and groups.
@@ -95,6 +92,7 @@ class Scalor(BoxEncoder):
         *,
         num_slots: int,
         what_dim: int,
+        glimpse_size: int = 32,
         sizes: Sizes,
         anchor: Anchor,
         width: float,
@@ -116,8 +114,9 @@ class Scalor(BoxEncoder):
         self.sizes = sizes
         self.what_dim = what_dim
         self.memory = Memory(image_size, sizes.feature_dim, width)
-        self.what_encoder = GlimpseEncoder(what_dim, SCALOR_ENCODER, width)
-        self.glimpse_decoder = GlimpseDecoder(what_dim, SCALOR_DECODER, width)
+        layers = glimpse_layers(SCALOR_LAYERS, glimpse_size)
+        self.what_encoder = GlimpseEncoder(what_dim, layers.encoder, width)
+        self.glimpse_decoder = GlimpseDecoder(what_dim, layers.decoder, width)
         grid_size = self.memory.grid_size
         self.propagation = Propagation(grid_size, what_dim, sizes, anchor, width)
         self.discovery = Discovery(grid_size, sizes, anchor, width)
@@ -327,6 +326,10 @@ class Scalor(BoxEncoder):
         terms = self.objective(videos, Noise(), self.count_step())
         return {name: term.mean() for name, term in terms.items()}
 
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return everything, which RMSprop trains."""
+        return [group._replace(optimizer=RMSprop) for group in super().parameter_groups()]
+
     def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode one frame of each of B running videos, with masks of what is drawn."""
         frame = self._advance(frames, state, is_first)
@@ -444,6 +447,7 @@ def scalor(
     image_size: tuple[int, int] = (64, 64),
     num_slots: int = 16,
     what_dim: int = 8,
+    glimpse_size: int = 32,
     width: float = 0.25,
     background_dim: int = 10,
     object_size: float = 0.25,
@@ -461,6 +465,7 @@ def scalor(
         image_size: (height, width), 64x64 or 128x128.
         num_slots: most objects that are followed.
         what_dim: width of an object's code.
+        glimpse_size: pixels along a glimpse's side: 32, or 16.
         width: share of the published widths and groups.
         background_dim: width of the background's latent.
         object_size: size of a box as a fraction of the image.
@@ -478,6 +483,7 @@ def scalor(
         (height, breadth),
         num_slots=num_slots,
         what_dim=what_dim,
+        glimpse_size=glimpse_size,
         sizes=sizes,
         anchor=Anchor(object_size, size_range, object_ratio, ratio_range),
         width=width,

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
+from torch.optim import RMSprop
 
-from ocrl.encoder import Batch, EncoderOutput
+from ocrl.encoder import Batch, EncoderOutput, ParameterGroup
 from ocrl.encoders.boxes import (
     FrameBoxEncoder,
     box_masks,
@@ -18,7 +19,7 @@ from ocrl.encoders.boxes import (
 )
 from ocrl.modules.cells import CellEncoder
 from ocrl.modules.distributions import gaussian_log_density
-from ocrl.modules.glimpses import SPACE_DECODER, SPACE_ENCODER, GlimpseDecoder, GlimpseEncoder
+from ocrl.modules.glimpses import SPACE_LAYERS, GlimpseDecoder, GlimpseEncoder, glimpse_layers
 from ocrl.modules.mixture_background import Background, MixtureBackground
 from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence, gaussian
 from ocrl.modules.schedules import Linear
@@ -74,6 +75,7 @@ class Space(FrameBoxEncoder):
         image_size: (height, width), equal and a multiple of 32.
         cell_size: pixels along a cell's side: 8, 16 or 32.
         what_dim: width of an object's code.
+        glimpse_size: pixels along a glimpse's side: 32, or 16.
         feature_dim: channels of the features before the lateral convolutions.
         width: share of the published channels and groups, in the foreground and the background.
         background: explains what no object does.
@@ -87,6 +89,7 @@ class Space(FrameBoxEncoder):
             the very first one.
         fixed_alpha_steps: see there; 0 fixes it never.
         boundary_steps: as long as this, objects that their box cuts cost something; 0 never.
+        foreground_rate: learning rate of all but the background, in units of the background's.
     """
 
     boundary: Tensor
@@ -98,6 +101,7 @@ class Space(FrameBoxEncoder):
         *,
         cell_size: int,
         what_dim: int,
+        glimpse_size: int = 32,
         feature_dim: int,
         width: float,
         presence_prior: Linear,
@@ -109,6 +113,7 @@ class Space(FrameBoxEncoder):
         fixed_alpha: float,
         fixed_alpha_steps: int,
         boundary_steps: int,
+        foreground_rate: float,
     ) -> None:
         check_probabilities("presence_prior", presence_prior.first, presence_prior.last)
         cells = CellEncoder(image_size, cell_size, feature_dim, width)
@@ -118,8 +123,9 @@ class Space(FrameBoxEncoder):
         self.heads = nn.ModuleDict(
             {name: nn.Conv2d(cells.out_dim, dim, 1) for name, dim in heads.items()}
         )
-        self.what_encoder = GlimpseEncoder(what_dim, SPACE_ENCODER, width)
-        self.decoder = GlimpseDecoder(what_dim, SPACE_DECODER, width)
+        layers = glimpse_layers(SPACE_LAYERS, glimpse_size)
+        self.what_encoder = GlimpseEncoder(what_dim, layers.encoder, width)
+        self.decoder = GlimpseDecoder(what_dim, layers.decoder, width)
         self.background = background
         self.presence_prior = presence_prior
         self.scale_prior = scale_prior
@@ -130,6 +136,7 @@ class Space(FrameBoxEncoder):
         self.fixed_alpha = fixed_alpha
         self.fixed_alpha_steps = fixed_alpha_steps
         self.boundary_steps = boundary_steps
+        self.foreground_rate = foreground_rate
         frame = F.pad(torch.zeros(1, 1, 1, 20, 20), (6,) * 4, value=1.0)
         self.register_buffer("boundary", frame / frame.numel(), persistent=False)
         terms = ("reconstruction", "kl_background", "kl_presence", "kl_scale", "kl_shift")
@@ -147,7 +154,7 @@ class Space(FrameBoxEncoder):
         if there.any():
             boxes = cells.boxes[there].unsqueeze(1)
             owners = images[there.nonzero()[:, 0]]
-            glimpses = crop(owners, boxes, GlimpseEncoder.size)
+            glimpses = crop(owners, boxes, self.what_encoder.size)
             what[there] = self.what_encoder(glimpses).mean.squeeze(1)
         tokens = object_tokens(cells.presence, cells.boxes, cells.samples["depth"], what)
         return EncoderOutput(tokens, box_masks(cells.presence, cells.boxes, self.mask_size), None)
@@ -168,7 +175,7 @@ class Space(FrameBoxEncoder):
     def infer(self, images: Tensor, noise: Noise, temperature: float) -> Cells:
         """Return where each cell of images (B, 3, H, W) has something, and what."""
         cells = self.locate(images, noise, temperature)
-        what = self.what_encoder(crop(images, cells.boxes, GlimpseEncoder.size))
+        what = self.what_encoder(crop(images, cells.boxes, self.what_encoder.size))
         return cells._replace(
             samples={**cells.samples, "what": noise.normal("what", what)},
             posteriors={**cells.posteriors, "what": what},
@@ -232,6 +239,16 @@ class Space(FrameBoxEncoder):
         terms = self.objective(images, Noise(), self.count_step())
         return {name: term.mean() for name, term in terms.items()}
 
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the foreground, which RMSprop trains, and the background, which Adam does."""
+        groups: dict[bool, list[nn.Parameter]] = {False: [], True: []}
+        for name, parameter in self.named_parameters():
+            groups[name.startswith("background.")].append(parameter)
+        return [
+            ParameterGroup(groups[False], self.foreground_rate, optimizer=RMSprop),
+            ParameterGroup(groups[True]),
+        ]
+
     def decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return masks (B, K + parts, H, W) and reconstruction (B, 3, H, W), without noise."""
         cells = self.infer(images, NoNoise(), 1.0)
@@ -251,6 +268,7 @@ def space(
     image_size: tuple[int, int] = (64, 64),
     cell_size: int = 8,
     what_dim: int = 32,
+    glimpse_size: int = 32,
     num_background: int = 3,
     width: float = 0.25,
     presence_prior: tuple[float, float] = (0.1, 0.01),
@@ -262,6 +280,7 @@ def space(
     fixed_alpha: float = 0.1,
     fixed_alpha_steps: int = 0,
     boundary_steps: int = 100_000,
+    foreground_rate: float = 0.1,
 ) -> Space:
     """Make a SPACE of a quarter of the published width; `space_rooms` is the published one.
 
@@ -269,6 +288,7 @@ def space(
         image_size: (height, width), equal and a multiple of 32.
         cell_size: pixels along a cell's side: 8, 16 or 32.
         what_dim: width of an object's code.
+        glimpse_size: pixels along a glimpse's side: 32, or 16.
         num_background: parts of the background.
         width: share of the published channels and groups.
         presence_prior: probability of an object in a cell, from the first of ``steps`` to the
@@ -281,6 +301,7 @@ def space(
         fixed_alpha: share of the foreground before ``fixed_alpha_steps``.
         fixed_alpha_steps: see there.
         boundary_steps: as long as this, objects that their box cuts cost something.
+        foreground_rate: learning rate of all but the background, in units of the background's.
     """
     height, breadth = image_size
     begin, middle, end = steps
@@ -299,6 +320,7 @@ def space(
         ),
         cell_size=cell_size,
         what_dim=what_dim,
+        glimpse_size=glimpse_size,
         feature_dim=128,
         width=width,
         presence_prior=Linear(*presence_prior, begin, middle),
@@ -310,4 +332,5 @@ def space(
         fixed_alpha=fixed_alpha,
         fixed_alpha_steps=fixed_alpha_steps,
         boundary_steps=boundary_steps,
+        foreground_rate=foreground_rate,
     )

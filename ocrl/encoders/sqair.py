@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from timm.optim.rmsprop_tf import RMSpropTF
 from torch import Tensor, nn
 
-from ocrl.encoder import Batch, EncoderOutput, Reconstruction
+from ocrl.encoder import Batch, EncoderOutput, ParameterGroup, Reconstruction
 from ocrl.encoders.boxes import BoxEncoder, box_masks, layer_masks, object_tokens
 from ocrl.errors import UsageError
 from ocrl.modules.distributions import gaussian_log_density
@@ -295,6 +296,12 @@ class Sqair(BoxEncoder):
         bound = importance_weighted_bound(log_weights)
         score = score_function(log_q, learning_signal(log_weights))
         return {"bound": -bound.mean() / video.shape[1], "score": -score.mean() / video.shape[1]}
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return everything, which TensorFlow's RMSProp with momentum trains."""
+        options = {"momentum": 0.9}
+        groups = super().parameter_groups()
+        return [group._replace(optimizer=RMSpropTF, options=options) for group in groups]
 
     def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode one frame of each of B running videos, with masks of what is drawn."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
+from ocrl.errors import UsageError
 from ocrl.modules.convolutions import conv_block, narrow, upsampling_block
 from ocrl.modules.noise import gaussian
 
@@ -64,16 +66,51 @@ SCALOR_DECODER = (
 """Layers for glimpses of 32x32 pixels (arXiv 2001.02407 and 1910.02384, authors' code)."""
 
 
+class GlimpseLayers(NamedTuple):
+    """Layers from glimpses of one size to their codes, and back."""
+
+    encoder: tuple[Layer, ...]
+    decoder: tuple[Upsampling, ...]
+
+
+SPACE_LAYERS = {
+    32: GlimpseLayers(SPACE_ENCODER, SPACE_DECODER),
+    16: GlimpseLayers(SPACE_ENCODER[:1] + SPACE_ENCODER[3:], SPACE_DECODER[:2] + SPACE_DECODER[3:]),
+}
+SCALOR_LAYERS = {
+    32: GlimpseLayers(SCALOR_ENCODER, SCALOR_DECODER),
+    16: GlimpseLayers(
+        SCALOR_ENCODER[:1] + SCALOR_ENCODER[2:], SCALOR_DECODER[:2] + SCALOR_DECODER[3:]
+    ),
+}
+"""By the pixels along a glimpse's side; the smaller ones halve, and double, once less."""
+
+
+def glimpse_layers(layers: Mapping[int, GlimpseLayers], size: int) -> GlimpseLayers:
+    """Return the layers for glimpses of ``size`` pixels.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if size not in layers:
+        raise UsageError(
+            f"there are no layers for glimpses of {size} pixels: choose "
+            f"{' or '.join(map(str, layers))} as glimpse_size"
+        )
+    return layers[size]
+
+
 class GlimpseEncoder(nn.Module):
-    """Glimpses of 32x32 pixels to Gaussians over what is in them.
+    """Glimpses of one object each to Gaussians over what is in them.
 
     Args:
         what_dim: width of the code.
         layers: ending in a single vector.
         width: share of the published channels and groups.
-    """
 
-    size = (32, 32)
+    Attributes:
+        size: (h, w) of the glimpses that the layers make a single vector of.
+    """
 
     def __init__(self, what_dim: int, layers: tuple[Layer, ...], width: float = 1.0) -> None:
         super().__init__()
@@ -87,15 +124,19 @@ class GlimpseEncoder(nn.Module):
             before = dim
         self.layers = nn.Sequential(*blocks)
         self.to_what = nn.Linear(before, 2 * what_dim)
+        side = 1
+        for layer in reversed(layers):
+            side = (side - 1) * layer.stride + layer.kernel - 2 * layer.padding
+        self.size = (side, side)
 
     def forward(self, glimpses: Tensor) -> Normal:
-        """Map glimpses (..., 3, 32, 32) to Gaussians over (..., what_dim)."""
+        """Map glimpses (..., 3, h, w) to Gaussians over (..., what_dim)."""
         features = self.layers(glimpses.flatten(0, -4)).flatten(1)
         return gaussian(torch.unflatten(self.to_what(features), 0, glimpses.shape[:-3]))
 
 
 class GlimpseDecoder(nn.Module):
-    """Codes to glimpses of 32x32 pixels: colours, and how opaque they are.
+    """Codes to glimpses: colours, and how opaque they are.
 
     Args:
         what_dim: width of the code.
@@ -121,7 +162,7 @@ class GlimpseDecoder(nn.Module):
         self.to_alpha = nn.Conv2d(before, 1, 3, padding=1)
 
     def forward(self, what: Tensor) -> tuple[Tensor, Tensor]:
-        """Map codes (..., what_dim) to colours (..., 3, 32, 32) and alphas (..., 1, 32, 32)."""
+        """Map codes (..., what_dim) to colours (..., 3, h, w) and alphas (..., 1, h, w)."""
         features = self.layers(what.flatten(0, -2)[..., None, None])
         colour = self.to_colour(features).sigmoid()
         alpha = self.to_alpha(features).sigmoid()

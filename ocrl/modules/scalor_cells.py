@@ -202,7 +202,7 @@ class Discovery(nn.Module):
         sides = raw.new_tensor(self.grid_size[::-1])
         centre = 2 / sides * (self.cells + 0.5 + raw[..., 2:].tanh()) - 1
         box = torch.cat([self.anchor.sizes(raw[..., :2]), centre], dim=-1)
-        whats = encoder(crop(images, box, GlimpseEncoder.size))
+        whats = encoder(crop(images, box, encoder.size))
         what = noise.normal(f"discovery_what_{t}", whats)
         posteriors = {"box": boxes, "what": whats, "depth": depths}
         return Found(logit, presence, box, torch.zeros_like(box), what, depth, posteriors)
@@ -277,7 +277,7 @@ class Propagation(nn.Module):
         raw = noise.normal(f"propagation_box_{t}", boxes)
         centre = tracks.boxes[..., 2:] + 0.2 * raw[..., 2:].tanh()
         box = torch.cat([self.anchor.sizes(raw[..., :2]), centre.clamp(-1.05, 1.05)], dim=-1)
-        whats = self.what(encoder(crop(images, box, GlimpseEncoder.size)), hidden, seen)
+        whats = self.what(encoder(crop(images, box, encoder.size)), hidden, seen)
         what = noise.normal(f"propagation_what_{t}", whats)
         depths = gaussian(self.to_depth(torch.cat([hidden, what, seen], dim=-1)))
         depth = noise.normal(f"propagation_depth_{t}", depths)

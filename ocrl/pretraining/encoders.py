@@ -18,6 +18,7 @@ from ocrl.errors import UsageError
 from ocrl.metrics.scoring import SegmentationScores
 from ocrl.pretraining.cached_features import with_cached_features
 from ocrl.pretraining.loop import PretrainingSettings, TrainingModule, fit
+from ocrl.pretraining.optimizers import make_optimizer
 
 __all__ = ["Pretraining", "PretrainingSettings", "pretrain"]
 
@@ -30,7 +31,7 @@ class Pretraining(TrainingModule):
 
     Args:
         encoder: what is trained; its ``losses`` define the objective.
-        learning_rate: peak learning rate of Adam.
+        learning_rate: peak learning rate, which groups of parameters have a share or a multiple of.
         factor: share of the peak at a step.
         clip_norm: which norm of the gradient is clipped: 2, or infinity for its largest entry.
         scores: of masks against true segments.
@@ -85,14 +86,9 @@ class Pretraining(TrainingModule):
         self.scores.reset()
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam without weight decay on what requires gradients; the rate moves each step."""
+        """Return what the encoder's groups ask for, Adam by default; rates move each step."""
         groups = self.encoder.parameter_groups()
-        optimizer = torch.optim.Adam(
-            [
-                {"params": g.parameters, "lr": g.rate * self.learning_rate, "betas": g.betas}
-                for g in groups
-            ]
-        )
+        optimizer = make_optimizer(groups, self.learning_rate)
         scheduler = LambdaLR(optimizer, [_always if g.constant else self.factor for g in groups])
         return {
             "optimizer": optimizer,

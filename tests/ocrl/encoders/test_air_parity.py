@@ -18,6 +18,7 @@ from recorded import (
 
 from ocrl.encoders.air import Air
 from ocrl.modules.noise import GivenNoise
+from ocrl.pretraining.optimizers import make_optimizer
 
 GOLDEN = goldens.load("air_mini")
 PREFIXES = {
@@ -62,6 +63,7 @@ def encoder(golden) -> Air:
         scale_deviation=config["scale_prior_sd"],
         pixel_bias=config["decoder_output_bias"],
         baseline_scale=config["baseline_scalar"] or 1.0,
+        baseline_rate=10,
         sigma=config["likelihood_sd"],
     )
     load_recorded(encoder, golden["state_dict_fp16"], names(encoder, golden))
@@ -113,9 +115,7 @@ def test_terms(encoder, golden):
 
 def test_gradients_and_three_steps_of_training(encoder, golden):
     expected = golden["train3"]
-    baseline = [p for name, p in encoder.named_parameters() if name.startswith("baseline")]
-    others = [p for name, p in encoder.named_parameters() if not name.startswith("baseline")]
-    optimizer = torch.optim.Adam([{"params": others}, {"params": baseline, "lr": 1e-3}], lr=1e-4)
+    optimizer = make_optimizer(encoder.parameter_groups(), learning_rate=1e-4)
     for i, noise in enumerate(noises(golden)):
         terms = encoder.objective(IMAGES, noise)
         optimizer.zero_grad()

@@ -17,6 +17,7 @@ from ocrl.encoders.scalor import Scalor
 from ocrl.modules.noise import GivenNoise
 from ocrl.modules.scalor_cells import Anchor, Sizes, Tracks
 from ocrl.modules.schedules import Linear
+from ocrl.pretraining.optimizers import make_optimizer
 
 GOLDEN = goldens.load("scalor_mini")
 CONFIG = json.loads(GOLDEN["config"])
@@ -235,7 +236,7 @@ def test_gradients_within_frames_and_through_time(detached):
 
 def test_three_steps_of_training():
     encoder, expected = build(), GOLDEN["train3"]
-    optimizer = torch.optim.RMSprop(encoder.parameters(), lr=CONFIG["lr"])
+    optimizer = make_optimizer(encoder.parameter_groups(), CONFIG["lr"])
     for i, draws in enumerate(GOLDEN["noise"]):
         noise = run(encoder, draws)[2]
         terms = encoder.objective(VIDEOS, noise, STEP + i)

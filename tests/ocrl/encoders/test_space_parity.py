@@ -20,6 +20,7 @@ from ocrl.encoders.space import Space
 from ocrl.modules.mixture_background import MixtureBackground
 from ocrl.modules.noise import GivenNoise
 from ocrl.modules.schedules import Linear
+from ocrl.pretraining.optimizers import make_optimizer
 
 GOLDEN = goldens.load("space_mini")
 CONFIG = json.loads(GOLDEN["config"])
@@ -95,6 +96,7 @@ def build() -> Space:
         fixed_alpha=CONFIG["fix_alpha_value"],
         fixed_alpha_steps=CONFIG["fix_alpha_steps"],
         boundary_steps=CONFIG["bl_off_step"],
+        foreground_rate=0.01,
     )
     load_recorded(encoder, GOLDEN["state_dict_fp16"], names(encoder))
     return encoder.train()
@@ -148,10 +150,7 @@ def test_every_term_at_every_stage_of_training(moment):
 
 def test_gradients_and_three_steps_of_training():
     encoder, expected, skip = build(), GOLDEN["train3"], CONFIG["zero_gradient_keys"]
-    background = list(encoder.background.parameters())
-    kept = {id(parameter) for parameter in background}
-    foreground = [p for p in encoder.parameters() if id(p) not in kept]
-    optimizers = [torch.optim.RMSprop(foreground, lr=1e-5), torch.optim.Adam(background, lr=1e-3)]
+    optimizer = make_optimizer(encoder.parameter_groups(), learning_rate=1e-3)
     for i, noise in enumerate(NOISE):
         encoder.zero_grad()
         terms = encoder.objective(IMAGES, noise, CONFIG["main_step"] + i)
@@ -160,8 +159,7 @@ def test_gradients_and_three_steps_of_training():
         if i == 0:
             check_gradients(encoder, GOLDEN["grads"], names(encoder), 5e-3, skip)
         norm = torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
+        optimizer.step()
         assert loss.item() == pytest.approx(expected["losses"][i], rel=1e-4)
         assert norm.item() == pytest.approx(expected["grad_norms_before_clip"][i], rel=1e-3)
     check_parameters(encoder, expected["params_after"], names(encoder), 1e-4, skip)
