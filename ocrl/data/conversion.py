@@ -17,7 +17,7 @@ from ocrl.data.movi import NAMES as MOVI
 from ocrl.data.movi import PUBLISHED, MoviRecords
 from ocrl.data.shard_writer import write_shards
 from ocrl.data.shards import ShardVideos
-from ocrl.data.transforms import resize_bicubic
+from ocrl.data.transforms import interpolate
 from ocrl.data.voc import VOC
 from ocrl.data.youtube_vis import YouTubeVIS
 from ocrl.errors import UsageError, nearest
@@ -137,12 +137,12 @@ def _shrunk(name: str, array: NDArray[Any], size: int) -> NDArray[Any]:
     """Resize to a short side; colours have their channels last, masks of images come first."""
     tensor = torch.tensor(array)
     if name == "video":
-        return resize_bicubic(tensor, _short_side(array.shape[1:3], size)).numpy()
+        return interpolate(tensor, _short_side(array.shape[1:3], size)).numpy()
     if name == "image":
-        return resize_bicubic(tensor[None], _short_side(array.shape[:2], size))[0].numpy()
+        return interpolate(tensor[None], _short_side(array.shape[:2], size))[0].numpy()
     if tensor.ndim == 3:
-        return resize_bicubic(tensor, _short_side(array.shape[1:3], size)).numpy()
-    channels = [resize_bicubic(c, _short_side(array.shape[1:3], size)) for c in tensor.unbind(-1)]
+        return interpolate(tensor, _short_side(array.shape[1:3], size)).numpy()
+    channels = [interpolate(c, _short_side(array.shape[1:3], size)) for c in tensor.unbind(-1)]
     return torch.stack(channels, -1).numpy()
 
 

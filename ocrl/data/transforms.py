@@ -1,7 +1,7 @@
 """Croppings: how images of any size become clips of one size, as published settings have it.
 
-Numbers are those of the official VideoSAUR and SlotContrast data code: bicubic without
-antialiasing, clamped to the range of colours; segments take the nearest pixel.
+Numbers are those of the official VideoSAUR and SlotContrast data code: bicubic (OCLF has bilinear
+too) without antialiasing, clamped to the range of colours; segments take the nearest pixel.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from ocrl.errors import UsageError
 
 Size = tuple[int, int]
 Crop = Literal["none", "central", "short_side", "random"]
+Interpolation = Literal["bicubic", "bilinear"]
 
 
-def resize_bicubic(images: Tensor, size: Size) -> Tensor:
+def interpolate(images: Tensor, size: Size, mode: Interpolation = "bicubic") -> Tensor:
     """Resize frames (T, H, W, 3), uint8 or float in [0, 1], or segment ids, integers (T, H, W).
 
     >>> import torch
-    >>> resize_bicubic(torch.rand(2, 8, 8, 3), (4, 6)).shape
+    >>> interpolate(torch.rand(2, 8, 8, 3), (4, 6)).shape
     torch.Size([2, 4, 6, 3])
     """
     if tuple(images.shape[1:3]) == size:
@@ -31,25 +32,31 @@ def resize_bicubic(images: Tensor, size: Size) -> Tensor:
     if images.ndim == 3:
         ids = F.interpolate(images[:, None].double(), size, mode="nearest-exact")
         return ids[:, 0].to(images.dtype)
-    pixels = F.interpolate(images.movedim(-1, 1).float(), size, mode="bicubic")
+    pixels = F.interpolate(images.movedim(-1, 1).float(), size, mode=mode)
     if images.is_floating_point():
         return pixels.clamp(0, 1).movedim(1, -1).contiguous()
     return pixels.round().clamp(0, 255).to(images.dtype).movedim(1, -1).contiguous()
 
 
-def central_crop(images: Tensor, size: Size) -> Tensor:
+def central_crop(images: Tensor, size: Size, mode: Interpolation = "bicubic") -> Tensor:
     """Resize the largest central square of frames or segments, (T, H, W, ...)."""
     side = min(images.shape[1:3])
-    return resize_bicubic(_crop(images, (side, side), (0.5, 0.5)), size)
+    return interpolate(_crop(images, (side, side), (0.5, 0.5)), size, mode)
 
 
-def short_side_crop(images: Tensor, size: Size, place: tuple[float, float] = (0.5, 0.5)) -> Tensor:
+def short_side_crop(
+    images: Tensor,
+    size: Size,
+    place: tuple[float, float] = (0.5, 0.5),
+    mode: Interpolation = "bicubic",
+) -> Tensor:
     """Resize frames or segments (T, H, W, ...) to a short side that fits, then crop the long one.
 
     Args:
         images: frames or segments.
         size: of the result, a square.
         place: where the crop lies between top and bottom, and left and right, each in [0, 1].
+        mode: of the interpolation.
 
     Raises:
         UsageError: the size is no square.
@@ -60,7 +67,7 @@ def short_side_crop(images: Tensor, size: Size, place: tuple[float, float] = (0.
         )
     height, width = images.shape[1:3]
     short, side = min(height, width), size[0]
-    resized = resize_bicubic(images, (side * height // short, side * width // short))
+    resized = interpolate(images, (side * height // short, side * width // short), mode)
     return _crop(resized, size, place)
 
 
@@ -72,18 +79,24 @@ class Fitting:
         crop: "none" resizes the whole frame; "central" the largest central square; "short_side"
             resizes to the short side and crops the centre; "random" crops anywhere.
         flip: mirror every other clip.
+        interpolation: "bicubic" or "bilinear", between the pixels of frames.
 
     Raises:
-        UsageError: there is no such crop.
+        UsageError: there is no such crop or interpolation.
     """
 
     crop: Crop = "none"
     flip: bool = False
+    interpolation: Interpolation = "bicubic"
 
     def __post_init__(self) -> None:
         if self.crop not in ("none", "central", "short_side", "random"):
             raise UsageError(
                 f"crop={self.crop!r} is unknown: choose none, central, short_side or random"
+            )
+        if self.interpolation not in ("bicubic", "bilinear"):
+            raise UsageError(
+                f"interpolation={self.interpolation!r} is unknown: choose bicubic or bilinear"
             )
 
     @property
@@ -110,10 +123,11 @@ class Fitting:
 
     def _fit(self, images: Tensor, size: Size, place: tuple[float, float]) -> Tensor:
         if self.crop == "none":
-            return resize_bicubic(images, size)
+            return interpolate(images, size, self.interpolation)
         if self.crop == "central":
-            return central_crop(images, size)
-        return short_side_crop(images, size, place if self.crop == "random" else (0.5, 0.5))
+            return central_crop(images, size, self.interpolation)
+        place = place if self.crop == "random" else (0.5, 0.5)
+        return short_side_crop(images, size, place, self.interpolation)
 
 
 def _crop(images: Tensor, size: Size, place: tuple[float, float]) -> Tensor:

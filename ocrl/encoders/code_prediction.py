@@ -42,9 +42,11 @@ class CodePrediction(TrainableEncoder):
         temperature: of the relaxed codes.
 
     Attributes:
-        decoder_rate: learning rate of the decoder, in units of the run's, as published.
+        dvae_rate: learning rate of the discrete VAE, in units of the run's, as published.
+        decoder_rate: that of the decoder.
     """
 
+    dvae_rate = 3.0
     decoder_rate = 1.0
 
     def __init__(
@@ -120,13 +122,13 @@ class CodePrediction(TrainableEncoder):
         }
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Return the discrete VAE, which learns at thrice the rate from the start, and the rest."""
+        """Return the discrete VAE, which learns at its full rate from the start, and the rest."""
         dvae = list(self.dvae.parameters())
         decoder = [*self.embedding.parameters(), *self.decoder.code_parameters()]
         apart = {id(parameter) for parameter in (*dvae, *decoder)}
         slots = [parameter for parameter in self.parameters() if id(parameter) not in apart]
         return [
-            ParameterGroup(dvae, rate=3.0, constant=True),
+            ParameterGroup(dvae, rate=self.dvae_rate, constant=True),
             ParameterGroup(decoder, rate=self.decoder_rate),
             ParameterGroup(slots),
         ]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ocrl.encoder import BOXES, FLOW, Batch, EncoderOutput
 from ocrl.encoders.slots import SlotEncoder
-from ocrl.modules.backbones import Backbone, CNNBackbone
+from ocrl.errors import UsageError
+from ocrl.modules.backbones import Backbone, CNNBackbone, ResNetBackbone
 from ocrl.modules.decoders import Decoder, SpatialBroadcastDecoder
 from ocrl.modules.initializers import BoxInitializer, Initializer, LearnedInitializer
 from ocrl.modules.mlp import MLP
@@ -157,13 +159,15 @@ def savi(
     slot_dim: int = 128,
     boxes: bool = False,
     flow: bool = False,
+    backbone: Literal["cnn", "resnet34"] = "cnn",
     cnn_dim: int = 32,
     cnn_strides: Sequence[int] = (2, 2, 1, 1),
+    predictor_dim: int | None = None,
     patch_size: int = 1,
     decoder_dims: Sequence[int] = (64, 64, 64, 64),
     decoder_strides: Sequence[int] = (2, 2, 2, 1),
 ) -> SAVi:
-    """Make a SAVi of the small size of its paper.
+    """Make a SAVi, by default of the small size of its paper.
 
     Args:
         image_size: (height, width) of the frames.
@@ -171,22 +175,34 @@ def savi(
         slot_dim: D.
         boxes: follow the objects in boxes on the first frame, as published.
         flow: reconstruct optical flow in place of the video, as published.
+        backbone: a CNN, or the ResNet-34 of the paper's large size.
         cnn_dim: channels of the CNN's four layers.
         cnn_strides: their strides; all 1 as published, which gives a token for each pixel.
+        predictor_dim: width of the predictor's feed-forward layer. None: 4 D; 2 D as published.
         patch_size: side in pixels of what is one colour in the reconstruction; 1 as published.
         decoder_dims: see `SpatialBroadcastDecoder`.
         decoder_strides: see `SpatialBroadcastDecoder`.
     """
-    backbone = CNNBackbone(
-        image_size, channels=[cnn_dim] * 4, kernel_sizes=[5] * 4, strides=cnn_strides
+    if backbone not in ("cnn", "resnet34"):
+        raise UsageError(f"backbone is {backbone!r}: choose 'cnn' or 'resnet34'")
+    network: Backbone = (
+        CNNBackbone(image_size, channels=[cnn_dim] * 4, kernel_sizes=[5] * 4, strides=cnn_strides)
+        if backbone == "cnn"
+        else ResNetBackbone(image_size)
     )
-    target = ColourTarget(backbone.image_size, patch_size=patch_size)
+    width = network.feature_dim
+    target = ColourTarget(network.image_size, patch_size=patch_size)
     return SAVi(
-        backbone,
-        MLP(cnn_dim, [2 * cnn_dim], cnn_dim, layer_norm=True),
+        network,
+        MLP(width, [64], width, layer_norm=True),
         (BoxInitializer if boxes else LearnedInitializer)(num_slots, slot_dim),
-        SlotAttention(cnn_dim, slot_dim, gru_hidden="raw", mlp=False),
-        Transformer(slot_dim, logit_scale="inverse_sqrt_dim", norm_order="post"),
+        SlotAttention(width, slot_dim, gru_hidden="raw", mlp=False),
+        Transformer(
+            slot_dim,
+            logit_scale="inverse_sqrt_dim",
+            norm_order="post",
+            hidden_dim=predictor_dim,
+        ),
         SpatialBroadcastDecoder(
             slot_dim,
             target.dim,

@@ -48,6 +48,7 @@ def slate(
     mlp_dim: int | None = None,
     dropout: float = 0.0,
     annealing_steps: int = 2000,
+    dvae_rate: float = 3.0,
 ) -> SLATE:
     """Make a SLATE, small enough for one core.
 
@@ -64,10 +65,11 @@ def slate(
         mlp_dim: hidden width of slot attention's MLP. None: D.
         dropout: of the transformer and its inputs.
         annealing_steps: steps of training over which the temperature falls from 1 to 0.1.
+        dvae_rate: learning rate of the discrete VAE, in units of the run's.
     """
     grid = code_grid(image_size)
     corrector = SlotAttention(dim, slot_dim, gru_hidden="raw", mlp_dim=mlp_dim or slot_dim)
-    return SLATE(
+    encoder = SLATE(
         image_size,
         grid,
         DiscreteVAE(vocabulary_size, dim=dvae_dim),
@@ -90,3 +92,5 @@ def slate(
         ),
         CosineAnnealing(1.0, 0.1, annealing_steps),
     )
+    encoder.dvae_rate = dvae_rate
+    return encoder

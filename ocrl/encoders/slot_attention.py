@@ -80,9 +80,11 @@ def slot_attention(
     slot_dim: int = 64,
     backbone: Literal["cnn", "resnet34"] = "cnn",
     cnn_dim: int = 64,
+    mlp_dim: int | None = None,
     patch_size: int = 1,
     decoder_dims: Sequence[int] = (64, 64, 64, 64),
     decoder_strides: Sequence[int] = (2, 2, 2, 1),
+    decoder_bounded: bool = False,
 ) -> SlotAttentionAutoencoder:
     """Make a Slot Attention on a backbone that is trained with it.
 
@@ -92,9 +94,11 @@ def slot_attention(
         slot_dim: D.
         backbone: a CNN of stride 4, or the ResNet-34 of stride 8 that OCLF trains on MOVi and COCO.
         cnn_dim: channels of the CNN's layers.
+        mlp_dim: hidden width of slot attention's MLP. None: 4 D; in OCLF's code 2 D.
         patch_size: side in pixels of what is one colour in the reconstruction; 1 as published.
         decoder_dims: see `SpatialBroadcastDecoder`.
         decoder_strides: see `SpatialBroadcastDecoder`.
+        decoder_bounded: see `SpatialBroadcastDecoder`, as in OCLF's code.
     """
     if backbone not in ("cnn", "resnet34"):
         raise UsageError(f"backbone is {backbone!r}: choose 'cnn' or 'resnet34'")
@@ -109,13 +113,14 @@ def slot_attention(
         network,
         MLP(width, [slot_dim], slot_dim, layer_norm=True),
         RandomInitializer(num_slots, slot_dim),
-        SlotAttention(slot_dim, slot_dim, gru_hidden="raw"),
+        SlotAttention(slot_dim, slot_dim, gru_hidden="raw", mlp_dim=mlp_dim),
         SpatialBroadcastDecoder(
             slot_dim,
             target.dim,
             channels=decoder_dims,
             strides=decoder_strides,
             grid_size=target.grid_size,
+            bounded=decoder_bounded,
         ),
         target,
     )

@@ -76,25 +76,32 @@ class Attention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention and a ReLU feed-forward layer 4 D wide, both residual, no dropout.
+    """Attention and a ReLU feed-forward layer, both residual, no dropout.
 
     Args:
         dim: width D.
         num_heads: number of heads.
         logit_scale: see `Attention`.
         norm_order: "pre" normalises before attention and feed-forward, "post" after the sum (SAVi).
+        hidden_dim: width of the feed-forward layer. None: 4 D; 2 D in SAVi.
     """
 
     def __init__(
-        self, dim: int, num_heads: int, logit_scale: LogitScale, norm_order: NormOrder = "pre"
+        self,
+        dim: int,
+        num_heads: int,
+        logit_scale: LogitScale,
+        norm_order: NormOrder = "pre",
+        hidden_dim: int | None = None,
     ) -> None:
         super().__init__()
+        hidden_dim = hidden_dim or 4 * dim
         if norm_order not in ("pre", "post"):
             raise UsageError(f"norm_order is {norm_order!r}: choose 'pre' or 'post'")
         self.norm_order = norm_order
         self.self_attn = Attention(dim, num_heads, logit_scale)
-        self.linear1 = nn.Linear(dim, 4 * dim)
-        self.linear2 = nn.Linear(4 * dim, dim)
+        self.linear1 = nn.Linear(dim, hidden_dim)
+        self.linear2 = nn.Linear(hidden_dim, dim)
         self.norm1 = nn.LayerNorm(dim)
         self.norm2 = nn.LayerNorm(dim)
         for linear in (self.linear1, self.linear2):
@@ -130,6 +137,7 @@ class Transformer(nn.Module):
         num_heads: number of heads.
         logit_scale: see `Attention`.
         norm_order: see `TransformerBlock`.
+        hidden_dim: see `TransformerBlock`.
     """
 
     def __init__(
@@ -140,10 +148,12 @@ class Transformer(nn.Module):
         num_heads: int = 4,
         logit_scale: LogitScale = "sqrt_dim",
         norm_order: NormOrder = "pre",
+        hidden_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            TransformerBlock(dim, num_heads, logit_scale, norm_order) for _ in range(num_blocks)
+            TransformerBlock(dim, num_heads, logit_scale, norm_order, hidden_dim)
+            for _ in range(num_blocks)
         )
 
     def forward(self, inputs: Tensor, memory: Tensor | None = None) -> Tensor:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ocrl.data.images import read_image
 from ocrl.data.run_lengths import encode_mask
-from ocrl.data.transforms import resize_bicubic
+from ocrl.data.transforms import interpolate
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl.files import whole_file, write_text
@@ -55,7 +55,7 @@ def segment_image(encoder: Encoder, image: Image) -> NDArray[np.uint8]:
     Raises:
         UsageError: the encoder's tokens have no place in the image.
     """
-    frame = resize_bicubic(torch.tensor(image)[None], encoder.image_size)
+    frame = interpolate(torch.tensor(image)[None], encoder.image_size)
     masks = encoder.segment({"video": frame[None].to(encoder.device)})
     if masks is None:
         raise UsageError(

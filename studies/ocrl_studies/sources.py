@@ -22,7 +22,7 @@ from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from ocrl.data.shard_writer import Arrays, write_shards
 from ocrl.data.shards import ShardVideos
-from ocrl.data.transforms import Crop, Fitting
+from ocrl.data.transforms import Crop, Fitting, Interpolation
 from ocrl.data.video_files import load_video_files
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
@@ -288,13 +288,14 @@ class Published(Source):
         crop: Crop,
         flip: bool,
         scoring_crop: Crop,
+        interpolation: Interpolation,
         skip_bad: bool,
     ) -> None:
         self.name = name
         self.run_name = run_name
         self.path = path
-        self.training_fitting = Fitting(crop, flip)
-        self.scoring_fitting = Fitting(scoring_crop)
+        self.training_fitting = Fitting(crop, flip, interpolation)
+        self.scoring_fitting = Fitting(scoring_crop, interpolation=interpolation)
         self.skip_bad = skip_bad
 
     def training_videos(self) -> Videos:

@@ -35,6 +35,26 @@ def test_dinosaur_learns_from_coco_and_is_scored(run, home):
     assert "image_mbo_c" in out
 
 
+def test_baselines_are_scored_at_the_resolution_of_an_experiment(run, home):
+    miniatures.voc(home / "voc")
+    # the page's slots and croppings, on the backbone that is at hand
+    code, out, err = run(
+        "evaluate_slots.py",
+        "experiment=dinosaur_voc_mlp",
+        "encoder=dinosaur_small",
+        "checkpoint=null",
+        "data.path=voc",
+        "scoring.num_pictures=1",
+        *("encoder.backbone=vit_micro_patch4_32.ocrl", "encoder.image_size=[64,64]"),
+        "encoder.model.decoder_dims=[8]",
+    )
+    assert code == 0, err
+    scores = json.loads((home / "runs/scores/voc/baselines/scores.json").read_text())
+    assert set(scores["scores"]) == {"block masks", "k-means on colour", "k-means on features"}
+    assert scores["counts"]["image_mbo_c"] == 3
+    assert "k-means on features" in out
+
+
 def test_whole_videos_are_scored_out_of_shards(run, home):
     miniatures.davis(home / "davis")
     for split in ("train", "validation"):

@@ -31,6 +31,7 @@ class SpatialBroadcastDecoder(Decoder):
         channels: of each 5x5 transposed convolution.
         strides: of each, 1 or 2.
         grid_size: (height, width) of the image; divisible by the product of the strides.
+        bounded: whether each slot's image ends in a hyperbolic tangent, within (-1, 1).
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class SpatialBroadcastDecoder(Decoder):
         channels: Sequence[int],
         strides: Sequence[int],
         grid_size: tuple[int, int],
+        bounded: bool = False,
     ) -> None:
         super().__init__(grid_size)
+        self.bounded = bounded
         scale = math.prod(strides)
         if self.grid_size[0] % scale or self.grid_size[1] % scale:
             raise UsageError(
@@ -67,5 +70,6 @@ class SpatialBroadcastDecoder(Decoder):
         cells = slots.flatten(0, 1).unsqueeze(1).expand(-1, height * width, -1)
         grid = self.position(cells).transpose(1, 2).unflatten(2, (height, width))
         images = self.layers(grid).flatten(2).unflatten(0, slots.shape[:2])
-        masks = torch.softmax(images[:, :, -1], dim=1)
-        return Decoded(torch.einsum("bkn,bkfn->bnf", masks, images[:, :, :-1]), masks)
+        masks, painted = torch.softmax(images[:, :, -1], dim=1), images[:, :, :-1]
+        painted = torch.tanh(painted) if self.bounded else painted
+        return Decoded(torch.einsum("bkn,bkfn->bnf", masks, painted), masks)

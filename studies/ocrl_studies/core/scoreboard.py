@@ -7,10 +7,11 @@ from typing import NamedTuple
 from torch.utils.data import Subset
 
 from ocrl.data.clips import Clip
-from ocrl.encoder import Encoder
+from ocrl.encoder import Encoder, TrainableEncoder
 from ocrl.encoders.block_masks import BlockMasks
-from ocrl.encoders.kmeans import ColourPosition, KMeans
+from ocrl.encoders.kmeans import BackboneFeatures, ColourPosition, KMeans
 from ocrl.metrics.scoring import score
+from ocrl.modules.backbones import Backbone
 
 CELL = 4  # pixels of a baseline's token, as of the default encoders
 
@@ -43,6 +44,15 @@ def baselines(num_slots: int, image_size: tuple[int, int]) -> dict[str, Encoder]
         "block masks": BlockMasks(num_slots, min(3, num_slots), image_size=image_size),
         "k-means on colour": KMeans(num_slots, ColourPosition(grid), image_size=image_size),
     }
+
+
+def feature_clusters(encoder: Encoder) -> KMeans | None:
+    """Return k-means on the features of an encoder's frozen backbone, None if it has none."""
+    frozen = encoder.frozen_features() if isinstance(encoder, TrainableEncoder) else None
+    if frozen is None or not isinstance(frozen.network, Backbone):
+        return None
+    features = BackboneFeatures(frozen.network)
+    return KMeans(encoder.num_tokens, features, image_size=encoder.image_size)
 
 
 def make_scoreboard(

@@ -9,11 +9,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from ocrl.checkpoints import load_encoder
-from ocrl.encoder import Encoder, TrainableEncoder
-from ocrl.encoders.kmeans import BackboneFeatures, KMeans
-from ocrl.modules.backbones import Backbone
+from ocrl.encoder import Encoder
 from ocrl_studies.core.record import open_record
-from ocrl_studies.core.scoreboard import baselines
+from ocrl_studies.core.scoreboard import baselines, feature_clusters
 from ocrl_studies.environments import selected
 from ocrl_studies.segmentation.cell import CHECKPOINT, RECORD, TRUTH, save_scores
 from ocrl_studies.segmentation.results import Cell
@@ -64,9 +62,7 @@ def contenders(cells: Sequence[Cell], image_size: tuple[int, int]) -> dict[str, 
         backbone = cell.record.settings.get("encoder.model.backbone", cell.encoder)
         name = f"k-means on features of {backbone}, {cell.scored.num_slots}"
         if name not in found:
-            encoder = load_encoder(cell.record.place(CHECKPOINT))
-            frozen = encoder.frozen_features() if isinstance(encoder, TrainableEncoder) else None
-            if frozen is not None and isinstance(frozen.network, Backbone):
-                features = BackboneFeatures(frozen.network)
-                found[name] = KMeans(encoder.num_tokens, features, image_size=encoder.image_size)
+            clusters = feature_clusters(load_encoder(cell.record.place(CHECKPOINT)))
+            if clusters is not None:
+                found[name] = clusters
     return found

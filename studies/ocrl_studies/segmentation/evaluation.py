@@ -1,4 +1,4 @@
-"""Scores of one encoder on unseen videos, beside what it must beat."""
+"""Scores of one encoder on unseen videos, beside what it must beat; or of that alone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from ocrl.checkpoints import sha256
+from ocrl.checkpoints.releases import RELEASES
 from ocrl.data.annotations import annotated
+from ocrl.encoder import Encoder
 from ocrl.files import write_text
 from ocrl.metrics.consistency import score_without_truth
 from ocrl.visualization import draw_masks, spread
 from ocrl_studies.core.page import Page
-from ocrl_studies.core.scoreboard import baselines, make_scoreboard, truthless_table
+from ocrl_studies.core.scoreboard import (
+    baselines,
+    feature_clusters,
+    make_scoreboard,
+    truthless_table,
+)
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.sources import Source
 from ocrl_studies.trust import load_trusted
@@ -24,17 +31,26 @@ from ocrl_studies.trust import load_trusted
 def evaluate_slots(cfg: DictConfig) -> None:
     """Score on unseen videos, and draw some of them."""
     torch.set_num_threads(cfg.num_threads)
-    encoder = load_trusted(cfg.checkpoint, cfg.trusted).to(cfg.device)
     source: Source = instantiate(cfg.data)
-    clips = annotated(
-        source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, encoder.image_size),
-        encoder,
-        source.num_stuff,
-    )
-    name = type(encoder).__name__
-    contenders = {name: encoder, **baselines(encoder.num_tokens, encoder.image_size)}
+    if cfg.checkpoint is None:
+        # for its slots, its size and its backbone
+        encoder: Encoder = instantiate(cfg.encoder.model).eval().to(cfg.device)
+    else:
+        encoder = load_trusted(cfg.checkpoint, cfg.trusted).to(cfg.device)
+    scoring, size = cfg.scoring, encoder.image_size
+    clips = source.scoring_clips(scoring.num_clips, scoring.clip_length, size)
+    contenders = baselines(encoder.num_tokens, size)
+    clusters = feature_clusters(encoder)
+    if clusters is not None:
+        contenders["k-means on features"] = clusters
+    name = "Baselines"
+    if cfg.checkpoint is not None:
+        clips = annotated(clips, encoder, source.num_stuff)
+        name = type(encoder).__name__
+        contenders = {name: encoder, **contenders}
     page = Page(f"{name} on {cfg.data.run_name}")
-    page.text(f"{cfg.checkpoint}, on {len(clips)} clips of {cfg.scoring.clip_length} frames.")
+    extent = f"of {scoring.clip_length} frames" if scoring.clip_length else "that are whole videos"
+    page.text(f"{cfg.checkpoint or name}, on {len(clips)} clips {extent}.")
     results = {}
     if "segments" in clips[0]:
         board = make_scoreboard(contenders, clips, source.num_stuff)
@@ -59,7 +75,13 @@ def evaluate_slots(cfg: DictConfig) -> None:
         picture = draw_masks(picture_of, shown)
         if picture is not None:
             page.picture(picture, contender.replace(" ", "_"), f"{contender}: frames, truth, masks")
-    folder = Path(cfg.run_dir) / sha256(cfg.checkpoint)[:12]
+    folder = Path(cfg.run_dir) / _name(cfg.checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "scores.json", json.dumps(results, indent=2))
     print(f"page: {page.save(folder)}")
+
+
+def _name(checkpoint: str | None) -> str:
+    if checkpoint is None:
+        return "baselines"
+    return checkpoint if checkpoint in RELEASES else sha256(checkpoint)[:12]

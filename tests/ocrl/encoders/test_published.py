@@ -22,7 +22,7 @@ from ocrl.zoo import find_encoder
 from ocrl_studies.composition import find_configs
 
 CONFIGS = Path(ocrl.__file__).parents[1] / "configs"
-SYSTEMS = ("slot_attention", "savi", "steve", "dinosaur", "videosaur", "slotcontrast")
+SYSTEMS = ("slot_attention", "slate", "savi", "steve", "dinosaur", "videosaur", "slotcontrast")
 NAMES = sorted(
     p.stem
     for s in SYSTEMS
@@ -31,9 +31,9 @@ NAMES = sorted(
 )
 
 
-def composed(experiment: str) -> DictConfig:
+def composed(experiment: str, *overrides: str) -> DictConfig:
     with initialize_config_dir(str(find_configs()), version_base="1.3"):
-        return compose("pretrain_slots", overrides=[f"experiment={experiment}"])
+        return compose("pretrain_slots", overrides=[f"experiment={experiment}", *overrides])
 
 
 def model(config: DictConfig) -> dict[str, Any]:
@@ -83,52 +83,80 @@ def test_a_release_is_built_as_its_experiment(name):
     assert shapes[0] == shapes[1]
 
 
-# What the official configurations say: data, image size, slots and their width, frames, batch,
-# learning rate, warm-up, halved until, steps, clipping, validation, mirrored.
-PUBLISHED = {
-    "dinosaur_coco": ("coco", 224, 7, 256, 1, 64, 4e-4, 10_000, 100_000, 500_000, 1.0, 2500, True),
-    "dinosaur_coco_autoregressive": (
-        *("coco", 224, 7, 256, 1, 64, 4e-4, 10_000, 110_000, 500_000, 1.0, 2500, True),
+# What the official configurations say. By schedule: frames, batch, learning rate, warm-up, halved
+# until, steps, clipping, validation.
+SCHEDULES: dict[str, tuple[Any, ...]] = {
+    "dinosaur": (1, 64, 4e-4, 10_000, 110_000, 500_000, 1.0, 2500),
+    "dinosaur_coco": (1, 64, 4e-4, 10_000, 100_000, 500_000, 1.0, 2500),
+    "dinosaur_voc": (1, 64, 4e-4, 10_000, 110_000, 300_000, 1.0, 2500),
+    "savi": (6, 64, 2e-4, 2500, None, 100_000, 0.05, 1000),
+    "slate_coco": (1, 64, 3e-4, 30_000, 280_000, 250_000, 1.0, 2500),
+    "slate_voc": (1, 64, 3e-4, 30_000, 280_000, 400_000, 1.0, 2500),
+    "slate": (1, 64, 3e-4, 30_000, 280_000, 200_000, 1.0, 2500),
+    "slot_attention": (1, 64, 2e-4, 2500, None, 500_000, 1.0, 2500),
+    "slotcontrast": (4, 64, 4e-4, 2500, 100_000, 100_000, 0.05, 2500),
+    "slotcontrast_movi_e": (4, 64, 4e-4, 2500, 300_000, 300_000, 0.05, 2500),
+    "slotcontrast_ytvis": (4, 64, 8e-4, 2500, 100_000, 100_000, 0.05, 2500),
+    "steve": (3, 24, 1e-4, 30_000, 280_000, 200_000, 0.05, 1000),
+    "videosaur": (4, 128, 4e-4, 2500, 100_000, 100_000, 0.05, 1000),
+    "videosaur_ytvis_dinov2": (4, 64, 2e-4, 2500, 100_000, 100_000, 0.05, 1000),
+}
+# name: schedule; data, image size, slots and their width, cropped to train, to score, mirrored,
+# between pixels
+WHOLE, SQUARE = ("none", "none"), ("short_side", "short_side")
+PUBLISHED: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "dinosaur_coco": (
+        *("dinosaur_coco", ("coco", 224, 7, 256, "random", "central", True, "bicubic")),
     ),
-    "dinosaur_movi_c": (
-        *("movi_c", 224, 11, 128, 1, 64, 4e-4, 10_000, 110_000, 500_000, 1.0, 2500, False),
+    "dinosaur_coco_autoregressive": ("dinosaur", ("coco", 224, 7, 256, *SQUARE, True, "bicubic")),
+    "dinosaur_coco_mlp": ("dinosaur", ("coco", 224, 7, 256, *SQUARE, True, "bicubic")),
+    "dinosaur_movi_c": ("dinosaur", ("movi_c", 224, 11, 128, *WHOLE, False, "bicubic")),
+    "dinosaur_movi_e": ("dinosaur", ("movi_e", 224, 24, 128, *WHOLE, False, "bicubic")),
+    "dinosaur_voc_autoregressive": (
+        *("dinosaur_voc", ("voc", 224, 6, 256, "random", "short_side", True, "bicubic")),
     ),
-    "dinosaur_movi_e": (
-        *("movi_e", 224, 24, 128, 1, 64, 4e-4, 10_000, 110_000, 500_000, 1.0, 2500, False),
+    "dinosaur_voc_mlp": (
+        *("dinosaur_voc", ("voc", 224, 6, 256, "random", "short_side", True, "bicubic")),
     ),
-    "savi_movi_a": ("movi_a", 64, 24, 128, 6, 64, 2e-4, 2500, None, 100_000, 0.05, 1000, False),
-    "slot_attention_coco": (
-        *("coco", 128, 11, 256, 1, 64, 2e-4, 2500, None, 500_000, 1.0, 2500, True),
-    ),
-    "slot_attention_movi_c": (
-        *("movi_c", 128, 11, 256, 1, 64, 2e-4, 2500, None, 500_000, 1.0, 2500, False),
-    ),
-    "slot_attention_movi_e": (
-        *("movi_e", 128, 24, 256, 1, 64, 2e-4, 2500, None, 500_000, 1.0, 2500, False),
-    ),
-    "slotcontrast_movi_c": (
-        *("movi_c", 336, 11, 64, 4, 64, 4e-4, 2500, 100_000, 100_000, 0.05, 2500, True),
-    ),
+    **{
+        f"savi_movi_{letter}": (
+            *("savi", (f"movi_{letter}", 64, 24, 128, *WHOLE, False, "bicubic")),
+        )
+        for letter in "abcde"
+    },
+    "slate_coco": ("slate_coco", ("coco", 128, 11, 192, *SQUARE, True, "bilinear")),
+    "slate_movi_c": ("slate", ("movi_c", 128, 11, 192, *WHOLE, False, "bicubic")),
+    "slate_movi_e": ("slate", ("movi_e", 128, 24, 192, *WHOLE, False, "bicubic")),
+    "slate_voc": ("slate_voc", ("voc", 128, 7, 192, *SQUARE, True, "bilinear")),
+    **{
+        f"slot_attention_{data}": (
+            *("slot_attention", (data, 128, 11, 256, "random", "short_side", True, "bilinear")),
+        )
+        for data in ("coco", "voc")
+    },
+    "slot_attention_movi_c": ("slot_attention", ("movi_c", 128, 11, 256, *WHOLE, False, "bicubic")),
+    "slot_attention_movi_e": ("slot_attention", ("movi_e", 128, 24, 256, *WHOLE, False, "bicubic")),
+    "slotcontrast_movi_c": ("slotcontrast", ("movi_c", 336, 11, 64, *WHOLE, True, "bicubic")),
     "slotcontrast_movi_e": (
-        *("movi_e", 336, 15, 128, 4, 64, 4e-4, 2500, 300_000, 300_000, 0.05, 2500, True),
+        *("slotcontrast_movi_e", ("movi_e", 336, 15, 128, *WHOLE, True, "bicubic")),
     ),
     "slotcontrast_ytvis": (
-        *("ytvis_2021", 518, 7, 64, 4, 64, 8e-4, 2500, 100_000, 100_000, 0.05, 2500, False),
+        "slotcontrast_ytvis",
+        ("ytvis_2021", 518, 7, 64, "random", "central", False, "bicubic"),
     ),
-    "steve_movi_e": (
-        *("movi_e", 128, 15, 192, 3, 24, 1e-4, 30_000, 280_000, 200_000, 0.05, 1000, False),
+    "steve_movi_c": ("steve", ("movi_c", 128, 11, 192, *WHOLE, False, "bicubic")),
+    "steve_movi_e": ("steve", ("movi_e", 128, 15, 192, *WHOLE, False, "bicubic")),
+    "steve_ytvis": (
+        *("steve", ("ytvis_2021", 128, 7, 192, "random", "central", False, "bicubic")),
     ),
-    "videosaur_movi_c": (
-        *("movi_c", 224, 11, 128, 4, 128, 4e-4, 2500, 100_000, 100_000, 0.05, 1000, True),
-    ),
-    "videosaur_movi_e": (
-        *("movi_e", 224, 15, 128, 4, 128, 4e-4, 2500, 100_000, 100_000, 0.05, 1000, True),
-    ),
+    "videosaur_movi_c": ("videosaur", ("movi_c", 224, 11, 128, *WHOLE, True, "bicubic")),
+    "videosaur_movi_e": ("videosaur", ("movi_e", 224, 15, 128, *WHOLE, True, "bicubic")),
     "videosaur_ytvis": (
-        *("ytvis_2021", 224, 7, 64, 4, 128, 4e-4, 2500, 100_000, 100_000, 0.05, 1000, True),
+        *("videosaur", ("ytvis_2021", 224, 7, 64, "random", "central", True, "bicubic")),
     ),
     "videosaur_ytvis_dinov2": (
-        *("ytvis_2021", 518, 7, 64, 4, 64, 2e-4, 2500, 100_000, 100_000, 0.05, 1000, True),
+        "videosaur_ytvis_dinov2",
+        ("ytvis_2021", 518, 7, 64, "random", "central", True, "bicubic"),
     ),
 }
 
@@ -137,12 +165,19 @@ PUBLISHED = {
 def test_a_published_experiment_trains_on_its_data_for_its_time(name):
     config = composed(name)
     assert config.data._target_ == "ocrl_studies.sources.Published"
-    training = config.pretraining
-    assert PUBLISHED[name] == (
-        config.data.name,
-        config.encoder.image_size[0],
-        config.encoder.num_slots,
-        config.encoder.slot_dim,
+    data, encoder, training = config.data, config.encoder, config.pretraining
+    schedule, page = PUBLISHED[name]
+    assert page == (
+        data.name,
+        encoder.image_size[0],
+        encoder.num_slots,
+        encoder.slot_dim,
+        data.crop,
+        data.scoring_crop,
+        data.flip,
+        data.interpolation,
+    )
+    assert SCHEDULES[schedule] == (
         config.clip_length,
         training.batch_size,
         training.learning_rate,
@@ -151,10 +186,12 @@ def test_a_published_experiment_trains_on_its_data_for_its_time(name):
         training.max_steps,
         training.gradient_clip,
         training.steps_per_epoch,
-        config.data.flip,
     )
     # all that there is to score, but for VideoSAUR's chunks
     assert config.scoring.num_clips == (224 if name.startswith("videosaur_ytvis") else None)
+    assert config.scoring.clip_length == (
+        1 if config.clip_length == 1 else 6 if name.startswith("videosaur_ytvis") else None
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -168,3 +205,26 @@ def test_data_that_is_not_there_is_one_line_with_what_to_do(name, tmp_path):
     assert str(tmp_path / config.data.name) in message
     if config.data.name.startswith("movi"):
         assert f"scripts/convert_data.py name={config.data.name}" in message
+
+
+def test_layers_are_as_wide_as_published():
+    with torch.device("meta"):
+        savi, slots = (
+            ocrl.create_encoder(**untrained(model(composed(name))))
+            for name in ("savi_movi_a", "slot_attention_coco")
+        )
+    assert savi.recurrence.predictor.blocks[0].linear1.out_features == 256
+    assert savi.projection.layers[1].out_features == 64
+    assert slots.recurrence.corrector.mlp.layers[1].out_features == 512
+    assert slots.decoder.bounded
+
+
+@pytest.mark.parametrize(("size", "tokens"), [("savi_medium", 64 * 64), ("savi_large", 16 * 16)])
+def test_larger_savis_take_the_place_of_the_small_one(size, tokens):
+    config = composed("savi_movi_c", f"encoder={size}")
+    with torch.device("meta"):
+        encoder = ocrl.create_encoder(**model(config))
+    assert encoder.image_size == (128, 128)
+    assert encoder.num_tokens == 24
+    assert encoder.backbone.grid_size[0] * encoder.backbone.grid_size[1] == tokens
+    assert encoder.decoder.broadcast_size == (8, 8)
