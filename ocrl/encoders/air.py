@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from ocrl.encoder import Batch, EncoderOutput, ParameterGroup
+from ocrl.encoder import Batch, ParameterGroup
 from ocrl.encoders.boxes import (
     FrameBoxEncoder,
     box_masks,
@@ -17,6 +17,7 @@ from ocrl.encoders.boxes import (
     layer_masks,
     object_tokens,
 )
+from ocrl.encoders.images import Painting
 from ocrl.errors import UsageError
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.mlp import MLP
@@ -79,6 +80,8 @@ class Air(FrameBoxEncoder):
         scale_prior: mean of s, image size over object size.
         scale_deviation: of the same.
         pixel_bias: added to the decoder's output, before a sigmoid. None: neither.
+        presence_bound: how far from 0 the logit of a presence may be, so that no step stops to be
+            tried. None: any distance.
         baseline_scale: factor of the baseline.
         baseline_rate: its learning rate, in units of the rest's.
         sigma: standard deviation of a pixel.
@@ -105,6 +108,7 @@ class Air(FrameBoxEncoder):
         scale_prior: float,
         scale_deviation: float,
         pixel_bias: float | None,
+        presence_bound: float | None = None,
         baseline_scale: float = 1.0,
         baseline_rate: float = 1.0,
         sigma: float = 0.3,
@@ -114,6 +118,7 @@ class Air(FrameBoxEncoder):
         super().__init__(image_size, num_steps, 5 + what_dim)
         self.window = (window, window)
         self.pixel_bias = pixel_bias
+        self.presence_bound = presence_bound
         self.baseline_scale = baseline_scale
         self.baseline_rate = baseline_rate
         self.sigma = sigma
@@ -138,17 +143,13 @@ class Air(FrameBoxEncoder):
         self.register_buffer("prior_probability", prior, persistent=False)
         terms = ("reconstruction", "kl_presence", "kl_where", "kl_what", "score")
         # The baseline has weights of its own: how much its error counts is a matter of clipping.
-        self.loss_weights = {**dict.fromkeys(terms, 1.0), "baseline": baseline_scale**-2}
+        self.loss_weights = {**dict.fromkeys(terms, 1.0), "baseline": 1e-6}
 
-    def read_grey(self, frames: Tensor) -> Tensor:
-        """Return frames (..., H, W, 3) as grey images (N, 1, H, W) in [0, 1]."""
-        return self.read(frames).mean(dim=1, keepdim=True)
-
-    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode frames (B, H, W, 3) as one token for each step; nothing is carried."""
-        steps = self.infer(self.read_grey(frames), NoNoise(), with_baseline=False)
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images (B, 3, H, W) to a token for each step, and to where their boxes are."""
+        steps = self.infer(grey(images), NoNoise(), with_baseline=False)
         tokens = object_tokens(steps.probability, steps.boxes, steps.what)
-        return EncoderOutput(tokens, box_masks(steps.presence, steps.boxes, self.mask_size), None)
+        return tokens, box_masks(steps.presence, steps.boxes, self.mask_size)
 
     def infer(self, images: Tensor, noise: Noise, *, with_baseline: bool = True) -> Steps:
         """Return what N steps find in grey images (B, 1, H, W)."""
@@ -170,6 +171,8 @@ class Air(FrameBoxEncoder):
                 baseline = baseline * self.baseline_head(baseline_state[0]).squeeze(1)
             state = self.lstm(torch.cat([seen, last], dim=1), state)
             logit, where_parameters = self.head(state[0]).tensor_split([1], dim=1)
+            if self.presence_bound is not None:
+                logit = self.presence_bound * torch.tanh(logit / self.presence_bound)
             probability = logit.sigmoid() * presence
             presence = noise.bernoulli(f"presence_{n}", probability)
             raw = gaussian(where_parameters)
@@ -222,7 +225,7 @@ class Air(FrameBoxEncoder):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return each term of the negative evidence lower bound, mean over frames."""
-        terms = self.objective(self.read_grey(batch["video"]), Noise())
+        terms = self.objective(grey(self.images(batch)), Noise())
         return {name: term.mean() for name, term in terms.items()}
 
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -232,11 +235,16 @@ class Air(FrameBoxEncoder):
             groups[name.startswith("baseline")].append(parameter)
         return [ParameterGroup(groups[False]), ParameterGroup(groups[True], self.baseline_rate)]
 
-    def decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return masks (B, N + 1, H, W) and the drawing of images (B, 3, H, W), without noise."""
-        grey = images.mean(dim=1, keepdim=True)
-        placed = self.draw(self.infer(grey, NoNoise(), with_baseline=False))
-        return layer_masks(placed.clamp(0, 1)), placed.sum(1, keepdim=True).expand_as(images)
+    def paint(self, images: Tensor) -> Painting:
+        """Draw what images (B, 3, H, W) hold, without noise; the last mask is the background."""
+        placed = self.draw(self.infer(grey(images), NoNoise(), with_baseline=False))
+        drawn = placed.sum(1, keepdim=True).expand_as(images)
+        return Painting(drawn, layer_masks(placed.clamp(0, 1)))
+
+
+def grey(images: Tensor) -> Tensor:
+    """Map images (B, 3, H, W) to (B, 1, H, W)."""
+    return images.mean(dim=1, keepdim=True)
 
 
 def boxes_of(where: Tensor) -> Tensor:
@@ -292,6 +300,7 @@ def air(
     scale_prior: float = 3.0,
     scale_deviation: float = 0.2,
     pixel_bias: float = -2.0,
+    presence_bound: float | None = 4.0,
     baseline_scale: float = 1000.0,
     baseline_rate: float = 1.0,
     sigma: float = 0.3,
@@ -310,6 +319,7 @@ def air(
         scale_prior: image size over object size.
         scale_deviation: of the same.
         pixel_bias: added before the decoder's sigmoid.
+        presence_bound: how far from 0 the logit of a presence may be. None: any distance.
         baseline_scale: factor of the baseline, about as large as the costs that it predicts.
         baseline_rate: learning rate of the baseline, in units of the rest's.
         sigma: standard deviation of a pixel.
@@ -330,6 +340,7 @@ def air(
         scale_prior=scale_prior,
         scale_deviation=scale_deviation,
         pixel_bias=pixel_bias,
+        presence_bound=presence_bound,
         baseline_scale=baseline_scale,
         baseline_rate=baseline_rate,
         sigma=sigma,

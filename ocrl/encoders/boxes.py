@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 import torch
 from torch import Tensor
 
-from ocrl.encoder import Batch, EncoderOutput, Reconstruction, TrainableEncoder
+from ocrl.encoder import Batch, EncoderOutput, TrainableEncoder
+from ocrl.encoders.images import ImageEncoder
 from ocrl.errors import UsageError
+from ocrl.modules.pixels import frames_of, images_of
 
 
 class BoxEncoder(TrainableEncoder):
@@ -45,44 +45,29 @@ class BoxEncoder(TrainableEncoder):
     def read(self, frames: Tensor) -> Tensor:
         """Return frames (..., H, W, 3) as float images (N, 3, H, W) in [0, 1]."""
         self.check_frames(frames)
-        return frames.flatten(0, -4).permute(0, 3, 1, 2).float() / 255
+        return images_of(frames.flatten(0, -4))
 
     def to_images(self, values: Tensor) -> Tensor:
         """Return a reconstruction or its target (..., H * W, 3) as uint8 (..., H, W, 3)."""
-        images = torch.unflatten(values, -2, self.image_size)
-        return (images.clamp(0, 1) * 255).round().to(torch.uint8)
+        return frames_of(values, self.image_size)
 
 
-class FrameBoxEncoder(BoxEncoder):
-    """A `BoxEncoder` for which every frame is an image of its own."""
+class FrameBoxEncoder(BoxEncoder, ImageEncoder):
+    """A `BoxEncoder` for which every frame is an image of its own.
+
+    The masks that it paints, of its tokens and of the background, are better than its boxes.
+    """
 
     has_decoder_masks = True
 
-    @abstractmethod
-    def decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what decoders draw of images (B, 3, H, W), without noise.
-
-        Returns:
-            Masks (B, K + background, H, W), summing to one, and the reconstruction (B, 3, H, W).
-        """
-
-    def reconstruct(self, batch: Batch) -> Reconstruction:
-        """Decode what the tokens of a batch hold."""
-        video = batch["video"]
-        images = self.read(video)
-        masks, drawn = self.decode(images)
-        pixels, target = (x.flatten(2).mT for x in (drawn, images))
-        parts = (torch.unflatten(x, 0, video.shape[:2]) for x in (pixels, target, masks))
-        return Reconstruction(*parts)
-
     def segment(self, batch: Batch) -> Tensor:
-        """Return the decoder's masks (B, T, K + background, H, W)."""
-        masks, _ = self.decode(self.read(batch["video"]))
+        """Return the masks of what is painted, (B, T, K + background, H, W)."""
+        masks = self.paint(self.images(batch)).masks
         return torch.unflatten(masks, 0, batch["video"].shape[:2])
 
     def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode one frame of each of B running videos, with the decoder's masks."""
-        masks, _ = self.decode(self.read(frames))
+        """Encode one frame of each of B running videos, with the masks of what is painted."""
+        masks = self.paint(self.read(frames)).masks
         return EncoderOutput(self.step(frames, state, is_first).tokens, masks, None)
 
 

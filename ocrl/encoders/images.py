@@ -28,7 +28,7 @@ class ImageEncoder(TrainableEncoder):
     """An encoder to which each frame of a video is an image of its own: it carries nothing."""
 
     @abstractmethod
-    def infer(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images (B, 3, H, W) in [0, 1] to tokens (B, K, D) and masks (B, K, h, w)."""
 
     @abstractmethod
@@ -38,7 +38,7 @@ class ImageEncoder(TrainableEncoder):
     def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
         """Encode frames (B, H, W, 3); nothing is carried."""
         self.check_frames(frames)
-        tokens, masks = self.infer(images_of(frames))
+        tokens, masks = self.encode(images_of(frames))
         return EncoderOutput(tokens, masks, None)
 
     def images(self, batch: Batch) -> Tensor:

@@ -226,7 +226,7 @@ class IODINE(ImageEncoder):
         noise = self.eval_noise.expand(-1, batch_size, -1, -1)
         return distributions.gaussian_noise(noise) if self.training else noise
 
-    def infer(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images (B, 3, H, W) to the posterior's means (B, K, Z) and masks (B, K, H, W)."""
         last = self._refined(images)
         return last.posterior.chunk(2, dim=-1)[0], last.mixture.masks.squeeze(2)

@@ -127,14 +127,14 @@ class MONet(ImageEncoder):
         painted = torch.unflatten(self.decoder(canvas), 0, latents.shape[:2])
         return painted[:, :, :3].sigmoid(), painted[:, :, 3]
 
-    def infer(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images (B, 3, H, W) to the latents' means (B, K, Z) and masks (B, K, H, W)."""
         log_masks = self.attend(images)
         return self.posterior(images, log_masks)[0], log_masks.exp()
 
     def paint(self, images: Tensor) -> Painting:
         """Return the latents' means as colours, blended by the masks."""
-        means, masks = self.infer(images)
+        means, masks = self.encode(images)
         colours, _ = self.decode(means)
         return Painting((masks.unsqueeze(2) * colours).sum(1), masks)
 

@@ -447,7 +447,7 @@ def scalor(
     image_size: tuple[int, int] = (64, 64),
     num_slots: int = 16,
     what_dim: int = 8,
-    glimpse_size: int = 32,
+    glimpse_size: int = 16,
     width: float = 0.25,
     background_dim: int = 10,
     object_size: float = 0.25,

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 from torch.optim import RMSprop
 
-from ocrl.encoder import Batch, EncoderOutput, ParameterGroup
+from ocrl.encoder import Batch, ParameterGroup
 from ocrl.encoders.boxes import (
     FrameBoxEncoder,
     box_masks,
     check_probabilities,
     object_tokens,
 )
+from ocrl.encoders.images import Painting
 from ocrl.modules.cells import CellEncoder
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.glimpses import SPACE_LAYERS, GlimpseDecoder, GlimpseEncoder, glimpse_layers
@@ -142,22 +143,22 @@ class Space(FrameBoxEncoder):
         terms = ("reconstruction", "kl_background", "kl_presence", "kl_scale", "kl_shift")
         self.loss_weights = dict.fromkeys((*terms, "kl_depth", "kl_what", "boundary"), 1.0)
 
-    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode frames (B, H, W, 3) as one token for each cell; nothing is carried.
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images (B, 3, H, W) to a token for each cell, and to where their boxes are.
 
         Glimpses are taken of what is there alone: the tokens of empty cells are zeros.
         """
-        images = self.read(frames)
         cells = self.locate(images, NoNoise(), 1.0)
         there = cells.presence.squeeze(-1) > 0.5
         what = images.new_zeros(*there.shape, self.token_dim - 6)
         if there.any():
-            boxes = cells.boxes[there].unsqueeze(1)
-            owners = images[there.nonzero()[:, 0]]
-            glimpses = crop(owners, boxes, self.what_encoder.size)
-            what[there] = self.what_encoder(glimpses).mean.squeeze(1)
+            # Those of each image first, in their order, so that images need not be copied for them.
+            first = (~there).int().argsort(dim=1, stable=True)[:, : there.sum(1).max()]
+            boxes = cells.boxes.gather(1, first.unsqueeze(-1).expand(-1, -1, 4))
+            glimpses = crop(images, boxes, self.what_encoder.size)
+            what[there] = self.what_encoder(glimpses[there.gather(1, first)]).mean
         tokens = object_tokens(cells.presence, cells.boxes, cells.samples["depth"], what)
-        return EncoderOutput(tokens, box_masks(cells.presence, cells.boxes, self.mask_size), None)
+        return tokens, box_masks(cells.presence, cells.boxes, self.mask_size)
 
     def locate(self, images: Tensor, noise: Noise, temperature: float) -> Cells:
         """Return where each cell of images (B, 3, H, W) has something, but not yet what."""
@@ -235,8 +236,7 @@ class Space(FrameBoxEncoder):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return each term of the negative evidence lower bound, mean over frames."""
-        images = self.read(batch["video"])
-        terms = self.objective(images, Noise(), self.count_step())
+        terms = self.objective(self.images(batch), Noise(), self.count_step())
         return {name: term.mean() for name, term in terms.items()}
 
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -249,17 +249,17 @@ class Space(FrameBoxEncoder):
             ParameterGroup(groups[True]),
         ]
 
-    def decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return masks (B, K + parts, H, W) and reconstruction (B, 3, H, W), without noise."""
+    def paint(self, images: Tensor) -> Painting:
+        """Draw what images (B, 3, H, W) hold, without noise; the last masks are the background."""
         cells = self.infer(images, NoNoise(), 1.0)
         return self.mix(self.draw(cells), self.background(images, NoNoise()))
 
-    def mix(self, foreground: Foreground, background: Background) -> tuple[Tensor, Tensor]:
-        """Return masks (B, K + parts, H, W), which sum to one, and the image (B, 3, H, W)."""
+    def mix(self, foreground: Foreground, background: Background) -> Painting:
+        """Return the image (B, 3, H, W), and masks (B, K + parts, H, W), which sum to one."""
         alpha = foreground.alpha.unsqueeze(1)
         masks = torch.cat([alpha * foreground.importance, (1 - alpha) * background.masks], dim=1)
         behind = ((1 - alpha) * background.masks * background.images).sum(dim=1)
-        return masks.squeeze(2), foreground.alpha * foreground.image + behind
+        return Painting(foreground.alpha * foreground.image + behind, masks.squeeze(2))
 
 
 @register_encoder
@@ -268,7 +268,7 @@ def space(
     image_size: tuple[int, int] = (64, 64),
     cell_size: int = 8,
     what_dim: int = 32,
-    glimpse_size: int = 32,
+    glimpse_size: int = 16,
     num_background: int = 3,
     width: float = 0.25,
     presence_prior: tuple[float, float] = (0.1, 0.01),

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from ocrl.encoder import Batch, EncoderOutput
+from ocrl.encoder import Batch
 from ocrl.encoders.boxes import FrameBoxEncoder, box_masks, object_tokens
+from ocrl.encoders.images import Painting
 from ocrl.errors import UsageError
 from ocrl.modules.cells import grid_of_cells
 from ocrl.modules.count_prior import count_prior
@@ -146,12 +147,12 @@ class Spair(FrameBoxEncoder):
         terms = ("reconstruction", "kl_box", "kl_what", "kl_depth", "kl_presence")
         self.loss_weights = dict.fromkeys(terms, 1.0)
 
-    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode frames (B, H, W, 3) as one token for each cell; nothing is carried."""
-        cells = self.infer(self.read(frames), NoNoise())
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images (B, C, H, W) to a token for each cell, and to where their boxes are."""
+        cells = self.infer(images, NoNoise())
         probability = cells.presence_logit.sigmoid()
         tokens = object_tokens(probability, cells.boxes, cells.depth, cells.what)
-        return EncoderOutput(tokens, box_masks(probability, cells.boxes, self.mask_size), None)
+        return tokens, box_masks(probability, cells.boxes, self.mask_size)
 
     def infer(self, images: Tensor, noise: Noise, *, cut: bool = False) -> Cells:
         """Return what each cell of images (B, C, H, W) holds.
@@ -239,14 +240,15 @@ class Spair(FrameBoxEncoder):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return each term of the negative evidence lower bound, mean over frames."""
-        terms = self.objective(self.read(batch["video"]), Noise(), self.count_step())
+        terms = self.objective(self.images(batch), Noise(), self.count_step())
         return {name: term.mean() for name, term in terms.items()}
 
-    def decode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return masks (B, N + 1, H, W) and the drawing of images (B, 3, H, W), without noise."""
+    def paint(self, images: Tensor) -> Painting:
+        """Draw what images (B, C, H, W) hold, without noise; the last mask is the background."""
         shares, drawn = self.draw(self.infer(images, NoNoise()))
         covered = shares.squeeze(2)
-        return torch.cat([covered, 1 - covered.sum(1, keepdim=True)], dim=1).clamp(0, 1), drawn
+        masks = torch.cat([covered, 1 - covered.sum(1, keepdim=True)], dim=1)
+        return Painting(drawn, masks.clamp(0, 1))
 
 
 def bounded_gaussian(parameters: Tensor) -> Normal:

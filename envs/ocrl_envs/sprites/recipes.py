@@ -22,6 +22,7 @@ class SpriteRecipe:
         size: least and largest half size, as a share of the image's height.
         turned: sprites are turned by any angle.
         coloured: sprites have colours of all hues on a dark ground; else all are white on black.
+        ground: darkest and lightest grey of the ground, in [0, 1], where sprites are coloured.
         overlapping: nearer sprites may hide farther ones; else their discs do not touch at first.
         speed: largest speed, as a share of the image's height per frame. They bounce off the edges.
         lifetime: probability that a sprite is there in the first frame; the others enter later and
@@ -38,6 +39,7 @@ class SpriteRecipe:
     size: tuple[float, float] = (0.09, 0.18)
     turned: bool = True
     coloured: bool = True
+    ground: tuple[float, float] = (0.05, 0.3)
     overlapping: bool = True
     speed: float = 0.0
     lifetime: float = 1.0
@@ -57,6 +59,11 @@ class SpriteRecipe:
             raise UsageError(
                 f"a sprite's half size is a share of the image between 0 and 0.5, got "
                 f"size={tuple(self.size)}: give (least, largest)"
+            )
+        if not 0 <= self.ground[0] <= self.ground[1] <= 1:
+            raise UsageError(
+                f"the ground's grey is between 0 and 1, got ground={tuple(self.ground)}: "
+                "give (darkest, lightest)"
             )
         if min(self.image_size) < 16 or self.num_frames < 1:
             raise UsageError(

@@ -66,7 +66,7 @@ def generate_sprites(recipe: SpriteRecipe, seed: int | np.random.SeedSequence) -
         angles=rng.uniform(0, 2 * np.pi, number) if recipe.turned else np.zeros(number),
         colours=np.array(colours).reshape(number, 3) if recipe.coloured else np.ones((number, 3)),
     )
-    ground = np.full(3, rng.uniform(0.05, 0.3)) if recipe.coloured else np.zeros(3)
+    ground = np.full(3, rng.uniform(*recipe.ground)) if recipe.coloured else np.zeros(3)
     starts = _starts(recipe, drawn.sizes, rng)
     directions = rng.uniform(0, 2 * np.pi, number)
     speeds = recipe.speed * height * rng.uniform(0.3, 1, number)

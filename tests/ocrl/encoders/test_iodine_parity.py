@@ -146,7 +146,7 @@ def test_three_steps_of_adam(encoder, reference, monkeypatch):
 def test_it_encodes_with_gradients_on_or_off(encoder, reference, mode):
     encoder.eval().requires_grad_(False)
     frames = video(reference)["video"][:, 0]
-    expected, _ = encoder.infer(reference["image"])
+    expected, _ = encoder.encode(reference["image"])
     with mode():
         output = encoder.step(frames.clone(), None, torch.ones(2, dtype=torch.bool))
         losses = encoder.losses(video(reference))
@@ -167,5 +167,5 @@ def test_weights_made_in_inference_mode_are_refused_in_one_line():
     with torch.inference_mode():
         encoder = iodine(image_size=(16, 16)).eval()
     with pytest.raises(UsageError, match="build or load it outside") as caught:
-        encoder.infer(torch.rand(1, 3, 16, 16))
+        encoder.encode(torch.rand(1, 3, 16, 16))
     assert "\n" not in str(caught.value)

@@ -86,7 +86,7 @@ def test_forward(encoder, reference, monkeypatch):
     close(colours, outputs["components"], 1e-5)
     close(mask_logits, outputs["decoder_output"][:, :, 3], 1e-5)
     close(mask_logits.softmax(1), outputs["mask_reconstruction"], 1e-5)
-    tokens, masks = encoder.infer(images)
+    tokens, masks = encoder.encode(images)
     close(tokens, outputs["representation"], 1e-5)
     close((masks.unsqueeze(2) * colours).sum(1), outputs["reconstruction"], 1e-5)
 

@@ -130,7 +130,7 @@ def test_pictures():
     check(foreground.importance, expected["importance_norm"], 1e-3)
     check(background.masks, expected["bg_masks"], 1e-4)
     check(background.images, expected["bg_comps"], 1e-4)
-    masks, image = encoder.mix(foreground, background)
+    image, masks = encoder.mix(foreground, background)
     check(masks, expected["slot_masks"], 1e-3)
     check(image, expected["y"], 1e-4)
 
