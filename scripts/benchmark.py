@@ -1,58 +1,6 @@
-"""Measure speed and memory, in CPU time of this process with one thread.
+"""Measure speed and memory: see ``python scripts/benchmark.py --help``."""
 
-Compare ratios within one run, not numbers of different machines.
-"""
-
-from __future__ import annotations
-
-import argparse
-import importlib
-import os
-import sys
-from pathlib import Path
-
-BENCHMARKS = {
-    "maze": "step and draw mazes: frames per CPU-second, new layouts, memory, start",
-    "encoders": "encode a frame, train a step: CPU-milliseconds and memory of each encoder",
-    "scenes": "generate MOVi-like scenes, load clips, score masks",
-    "agent": "the whole PPO loop: environment steps per CPU-second, and where the time goes",
-}
-
-
-def main() -> None:
-    """Run the benchmark that is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest="benchmark", required=True, metavar="benchmark")
-    parsers = {
-        name: commands.add_parser(name, help=what, description=what)
-        for name, what in BENCHMARKS.items()
-    }
-    for command in parsers.values():
-        command.add_argument(
-            "--seconds",
-            dest="budget",
-            metavar="S",
-            type=float,
-            default=1.0,
-            help="CPU time for each measurement; all are made twice at least (default: 1)",
-        )
-    parsers["encoders"].add_argument(
-        "--published",
-        action="store_true",
-        help="SlotContrast in its published size, beside the official code; half a minute",
-    )
-    parsers["agent"].add_argument(
-        "--checkpoint",
-        type=Path,
-        help="a trained slotcontrast; speed does not depend on weights, so random ones will do",
-    )
-    options = vars(parser.parse_args())
-    # Before numpy, torch and numba are imported.
-    for library in ("OMP", "MKL", "NUMBA"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    sys.path.insert(0, str(Path(__file__).parent))
-    importlib.import_module(f"benchmarks.{options.pop('benchmark')}").run(**options)
-
+from ocrl_studies.benchmarks.main import main
 
 if __name__ == "__main__":
     main()

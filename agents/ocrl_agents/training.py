@@ -37,6 +37,9 @@ EVALUATION_SEED = 20_250_000
 
 ACTION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
+NUM_MINIBATCHES = 4
+"""That a rollout is cut into, unless it is said how large they are."""
+
 LAST = "last.safetensors"
 BEST = "best.safetensors"
 
@@ -52,7 +55,7 @@ def make_ppo(
     calibration_steps: int = 64,
     scale_rewards: bool = True,
     n_steps: int = 128,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     n_epochs: int = 4,
     learning_rate: float = 1e-3,
     anneal_learning_rate: bool = True,
@@ -83,7 +86,7 @@ def make_ppo(
             drown the others. What is logged stays as it is.
         n_steps: steps of each environment between two updates.
         batch_size: steps of a minibatch, a divisor of the number of environments times `n_steps`;
-            with an LSTM also a multiple of `n_steps`.
+            with an LSTM also a multiple of `n_steps`. None: a quarter of them.
         n_epochs: passes over the collected steps in each update.
         learning_rate: of Adam.
         anneal_learning_rate: let it fall linearly to zero over the training.
@@ -106,6 +109,9 @@ def make_ppo(
             f"from {venv.action_space}: wrap the environment so that it takes one of these"
         )
     rollout = venv.num_envs * n_steps
+    if batch_size is None:
+        pieces = venv.num_envs if lstm_dim else rollout  # a segment is not cut
+        batch_size = rollout // math.gcd(NUM_MINIBATCHES, pieces)
     if rollout % batch_size:
         divisor = max(d for d in range(1, min(batch_size, rollout) + 1) if rollout % d == 0)
         raise UsageError(

@@ -27,7 +27,7 @@ import ocrl.errors
 import ocrl_envs.errors
 from ocrl.errors import nearest
 from ocrl.files import disk_trouble
-from ocrl_studies.composition import compose, find_configs
+from ocrl_studies.composition import compose, find_configs, store_defaults
 from ocrl_studies.environments import flatten, settings
 from ocrl_studies.settings import check_settings
 
@@ -73,6 +73,7 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
                 stop(f"{disk_trouble(error)}{_way_to_continue(config_name)}")
 
         def run() -> None:
+            store_defaults()
             # Hydra would print its own many lines and swallow the exception otherwise.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
             sys.argv[1:] = [escape_path(argument) for argument in sys.argv[1:]]

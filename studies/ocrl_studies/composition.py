@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+
+PLAIN = (bool, int, float, str, tuple, type(None))
+"""Types of the values that YAML can hold."""
+
+GIVEN = ("device", "extractor", "extractor_kwargs")
+"""Arguments of PPO that have settings of their own."""
 
 
 def folder_name(env_id: str) -> str:
@@ -38,6 +46,7 @@ def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
+    store_defaults()
     running = GlobalHydra.instance()
     before, running.hydra = running.hydra, None
     try:
@@ -45,6 +54,34 @@ def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
             return hydra.compose(config_name, overrides=list(overrides))
     finally:
         running.hydra = before
+
+
+def store_defaults() -> None:
+    """Let YAML begin with the defaults of a function, which are written in its signature alone.
+
+    ``configs/agent/ppo.yaml`` has those of `ocrl_agents.training.make_ppo` under that name.
+    """
+    from hydra.core.config_store import ConfigStore
+
+    from ocrl_agents.training import make_ppo
+
+    ConfigStore.instance().store("make_ppo", defaults(make_ppo, leave_out=GIVEN))
+
+
+def defaults(function: Callable[..., Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a configuration calls a function with, where nothing else is said.
+
+    >>> defaults(folder_name)
+    {'_target_': 'ocrl_studies.composition.folder_name'}
+
+    Args:
+        function: what is called.
+        leave_out: arguments that it is given otherwise.
+    """
+    parameters = inspect.signature(function).parameters
+    values = {name: parameter.default for name, parameter in parameters.items()}
+    chosen = {k: v for k, v in values.items() if isinstance(v, PLAIN) and k not in leave_out}
+    return {"_target_": f"{function.__module__}.{function.__qualname__}", **chosen}
 
 
 OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)

@@ -149,7 +149,7 @@ RULES: Mapping[str, Rule] = {
     "agent.num_envs": Number(1, 2**16),
     "agent.precision": Choice(PRECISIONS),
     "agent.model.n_steps": COUNT,
-    "agent.model.batch_size": COUNT,
+    "agent.model.batch_size": Number(1, optional=True),
     "agent.model.n_epochs": COUNT,
     "agent.model.lstm_dim": Number(0, 2**16),
     "agent.model.learning_rate": RATE,

@@ -285,6 +285,20 @@ def test_batch_size_that_does_not_divide_the_rollout(room: Any) -> None:
         make_ppo(room(6), seed=0, n_steps=128, batch_size=512)
 
 
+@pytest.mark.parametrize(
+    ("num_envs", "n_steps", "lstm_dim", "batch_size"),
+    [(16, 128, 0, 512), (4, 8, 0, 8), (3, 2, 0, 3), (8, 16, 8, 32), (6, 16, 8, 48), (1, 5, 8, 5)],
+)
+def test_a_minibatch_is_a_quarter_of_a_rollout(
+    room: Any, num_envs: int, n_steps: int, lstm_dim: int, batch_size: int
+) -> None:
+    """Or as near to it as whole steps, and whole segments, allow."""
+    model = make_ppo(
+        room(num_envs), seed=0, n_steps=n_steps, lstm_dim=lstm_dim, calibration_steps=0
+    )
+    assert model.batch_size == batch_size
+
+
 def test_actions_that_cannot_be_drawn(room: Any) -> None:
     envs = room(4)
     envs.single_action_space = gym.spaces.Dict({"move": gym.spaces.Discrete(2)})

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ocrl_studies.benchmarks import agent, encoders
+
 SCRIPT = Path(__file__).parents[2] / "scripts/benchmark.py"
 Run = Callable[..., tuple[int, str, str]]
 
@@ -19,7 +21,6 @@ def benchmark(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     for library in ("OMP", "MKL", "NUMBA"):  # what the script sets for good
         name = f"{library}_NUM_THREADS"
         monkeypatch.setenv(name, os.environ.get(name, "1"))
-    monkeypatch.syspath_prepend(SCRIPT.parent)
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", [SCRIPT.name, *arguments])
@@ -49,9 +50,7 @@ def test_maze(benchmark: Run) -> None:
 
 
 def test_encoders(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    import benchmarks.encoders
-
-    monkeypatch.setattr(benchmarks.encoders, "small_encoders", lambda: ["slotcontrast", "grid"])
+    monkeypatch.setattr(encoders, "small_encoders", lambda: ["slotcontrast", "grid"])
     code, out, _ = benchmark("encoders", "--seconds", "0")
     assert code == 0
     single, _, ratio, step, step_ratio, memory = numbers(out, "slotcontrast")
@@ -60,10 +59,8 @@ def test_encoders(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(numbers(out, "grid")) == 6
 
 
-def test_small_encoders_are_those_that_are_pretrained_on_small_frames(benchmark: Run) -> None:
-    import benchmarks.encoders
-
-    small = benchmarks.encoders.small_encoders()
+def test_small_encoders_are_those_that_are_pretrained_on_small_frames() -> None:
+    small = encoders.small_encoders()
     assert small[0] == "slotcontrast"
     assert {"vector", "grid", "savi", "slot_attention"} <= set(small)
     assert not {"slotcontrast_dinov2", "videosaur", "cnn"} & set(small)
@@ -76,7 +73,9 @@ def test_scenes(benchmark: Run) -> None:
         assert numbers(out, row)[0] > 0
 
 
-def test_agent(benchmark: Run) -> None:
+def test_agent(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "STEPS", 128)
+    monkeypatch.setattr(agent, "FEW_STEPS", 64)
     code, out, _ = benchmark("agent", "--seconds", "0")
     assert code == 0
     for loop in (

@@ -32,7 +32,7 @@ TINY_AGENT = [
     "agent.num_envs=2",
     "agent.model.n_steps=32",
     "agent.model.batch_size=64",
-    "+agent.model.calibration_steps=4",
+    "agent.model.calibration_steps=4",
 ]
 ON_DMLAB = "custom or dmlab_objects or dmlab_size"
 Run = Callable[..., tuple[int, str, str]]

@@ -38,7 +38,7 @@ TINY = [
     "agent.num_envs=2",
     "agent.model.n_steps=32",
     "agent.model.batch_size=64",
-    "+agent.model.calibration_steps=4",
+    "agent.model.calibration_steps=4",
 ]
 
 

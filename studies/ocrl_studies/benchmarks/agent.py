@@ -15,13 +15,13 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import obs_as_tensor
 
-from benchmarks.measuring import interleaved, seconds
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl_agents.finetuning import EncoderExtractor
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from ocrl_studies.benchmarks.measuring import interleaved, seconds
 from ocrl_studies.command_line import stop
 from ocrl_studies.composition import compose
 from ocrl_studies.core.tables import print_table
@@ -30,6 +30,12 @@ from ocrl_studies.habits import Habits
 from ocrl_studies.observations import make_token_environments
 
 TRUTH, FLOAT32, MEMORY = "encoder=ground_truth", "agent.precision=float32", "agent=recurrent_ppo"
+
+STEPS = 2048
+"""Decisions of a rollout, over all environments: a minibatch of the default settings."""
+
+FEW_STEPS = 512
+"""The same where the encoder is inside the policy, which encodes them again in every epoch."""
 
 
 class Loop(NamedTuple):
@@ -77,23 +83,30 @@ def run(budget: float, checkpoint: Path | None) -> None:
     print_table(["a decision, slotcontrast", "CPU-ms", "share"], rows)
     print(f"The wrapper takes {100 * overhead:.1f} % longer than the encoder's forward pass alone.")
 
-    few = "agent.model.batch_size=512"
-    frozen = slots("encoder.finetune=true", few)
+    slots = partial(slots, steps=FEW_STEPS)
+    frozen = slots("encoder.finetune=true")
     reader = frozen.model.policy.features_extractor
     assert isinstance(reader, EncoderExtractor)
     reader.encoder.requires_grad_(False)
     inside = {
-        "slotcontrast, rollouts as short": slots(few),
+        "slotcontrast, rollouts as short": slots(),
         "slotcontrast inside the policy, frozen": frozen,
-        "slotcontrast inside the policy, trained along": slots("encoder.finetune=true", few),
-        "cnn, trained end to end": make_loop("encoder=cnn", few),
+        "slotcontrast inside the policy, trained along": slots("encoder.finetune=true"),
+        "cnn, trained end to end": make_loop("encoder=cnn", steps=FEW_STEPS),
     }
     print_speeds(inside, step_times(inside, budget), "slotcontrast, rollouts as short")
 
 
-def make_loop(*overrides: str, checkpoint: Path | None = None) -> Loop:
-    """Build PPO with the settings of ``train_agent``, but a rollout is a single minibatch."""
+def make_loop(*overrides: str, checkpoint: Path | None = None, steps: int | None = None) -> Loop:
+    """Build PPO with the settings of ``train_agent``, but a rollout is a single minibatch.
+
+    Args:
+        overrides: of these settings.
+        checkpoint: of the encoder; None: random weights.
+        steps: of a rollout, over all environments; None: `STEPS`.
+    """
     cfg = compose("train_agent", overrides)
+    cfg.agent.model.batch_size = STEPS if steps is None else steps
     cfg.agent.model.n_steps = cfg.agent.model.batch_size // cfg.agent.num_envs
     encoder = None
     if cfg.encoder.model is not None:
@@ -110,6 +123,7 @@ def plain(loop: Loop) -> Loop:
     """Return the same policy, environments and settings in the loop of stable-baselines3."""
     names = ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "seed")
     settings = {name: getattr(loop.model, name) for name in names}
+    assert loop.model.env is not None, "a model to train has environments"
     model = PPO(
         SlotPolicy, loop.model.env, policy_kwargs=loop.model.policy_kwargs, device="cpu", **settings
     )

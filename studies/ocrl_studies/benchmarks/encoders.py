@@ -12,8 +12,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor
 
-from benchmarks.measuring import interleaved, peak_memory, seconds
 from ocrl.encoder import Encoder, TrainableEncoder
+from ocrl_studies.benchmarks.measuring import interleaved, peak_memory, seconds
 from ocrl_studies.composition import compose, find_configs
 from ocrl_studies.core.tables import print_table
 

@@ -13,8 +13,6 @@ from hydra.utils import instantiate
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.encoders import training_step
-from benchmarks.measuring import interleaved, seconds
 from ocrl.data.clips import Clip, ClipDataset
 from ocrl.data.shard_writer import write_shards
 from ocrl.data.shards import ShardVideos
@@ -28,6 +26,8 @@ from ocrl_envs.scenes import (
     movi_c_like,
     movi_e_like,
 )
+from ocrl_studies.benchmarks.encoders import training_step
+from ocrl_studies.benchmarks.measuring import interleaved, seconds
 from ocrl_studies.composition import compose
 from ocrl_studies.core.tables import print_table
 

@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from benchmarks.measuring import once, peak_memory, seconds
+from ocrl_studies.benchmarks.measuring import once, peak_memory, seconds
 from ocrl_studies.core.tables import print_table
 
 START = "import time; t = time.perf_counter(); import gymnasium; " + (
