@@ -6,8 +6,11 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from ocrl.data.images import UnreadableFileError
+from ocrl.data.overlapping import LEFT_OUT
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 
@@ -18,8 +21,8 @@ class AnnotatedVideos(Videos):
     Attributes:
         names: of the videos or images, as the data set has them.
         has_classes: whether instances have categories.
-        skip_bad: whether files that do not decode are left out.
-        skipped: names of what was left out so far.
+        skip_bad: whether files that do not decode are left out: frames have the next video's in
+            their place, masks count nowhere.
     """
 
     has_segments = True
@@ -31,14 +34,21 @@ class AnnotatedVideos(Videos):
         self.names = names
         self.lengths = np.asarray(lengths, dtype=np.int64)
         self.skip_bad = skip_bad
-        self.skipped: list[str] = []
+        # in memory that processes which load clips share, so that each is counted once
+        self._bad = torch.zeros(len(names) if skip_bad else 0, dtype=torch.bool).share_memory_()
+        self._found: tuple[tuple[int, int, int], int, NDArray[np.uint8]] | None = None
+
+    @property
+    def skipped(self) -> list[str]:
+        """Names of the videos that were left out so far, in whole or in part."""
+        return [self.names[video] for video in self._bad.nonzero()[:, 0].tolist()]
 
     @abstractmethod
     def read_frames(self, video: int, start: int, stop: int) -> NDArray[np.uint8]:
         """Decode frames, uint8 (T, H, W, 3).
 
         Raises:
-            UsageError: a file is missing or broken.
+            UnreadableFileError: a file is missing or broken.
         """
 
     @abstractmethod
@@ -48,7 +58,8 @@ class AnnotatedVideos(Videos):
         """Decode instances, or categories, int32 (T, H, W): 0 for none, -1 where none counts.
 
         Raises:
-            UsageError: annotations are missing or broken.
+            UnreadableFileError: a file of masks is missing or broken.
+            UsageError: annotations are missing, or do not belong to the frames.
         """
 
     def frames(self, video: int, start: int, stop: int) -> NDArray[np.uint8]:
@@ -57,15 +68,15 @@ class AnnotatedVideos(Videos):
         Raises:
             UsageError: a file is broken and ``skip_bad`` is false, or all are.
         """
-        return self.read_frames(self._stand_in(video), start, stop)
+        return self._find(video, start, stop)[1]
 
     def segments(self, video: int, start: int, stop: int) -> NDArray[np.integer]:
         """Return the instance of each pixel, int32 (T, H, W)."""
-        return self.read_segments(self._stand_in(video), start, stop, classes=False)
+        return self._masks(video, start, stop, classes=False)
 
     def classes(self, video: int, start: int, stop: int) -> NDArray[np.integer]:
         """Return the category of each pixel, int32 (T, H, W)."""
-        return self.read_segments(self._stand_in(video), start, stop, classes=True)
+        return self._masks(video, start, stop, classes=True)
 
     def arrays(self, video: int) -> dict[str, NDArray[Any]]:
         """Return a whole video as shards have it: frames, ids, and categories if there are some."""
@@ -75,24 +86,41 @@ class AnnotatedVideos(Videos):
         arrays["segmentations"] = ids[..., None]
         return arrays
 
-    def is_readable(self, video: int) -> bool:
-        """Say whether a video's first frame decodes; count and print it if not, once."""
-        if self.names[video] in self.skipped:
-            return False
-        try:
-            self.read_frames(video, 0, 1)
-        except UsageError as error:
-            self.skipped.append(self.names[video])
-            print(f"left out ({len(self.skipped)} so far): {error}")
-            return False
-        return True
+    def leave_out(self, video: int, error: UnreadableFileError) -> None:
+        """Count a video, and print why; once.
 
-    def _stand_in(self, video: int) -> int:
-        """Return a video, or with ``skip_bad`` the next one as long that decodes."""
+        Raises:
+            UnreadableFileError: bad files are not to be left out.
+        """
         if not self.skip_bad:
-            return video
+            raise error
+        if not self._bad[video]:
+            self._bad[video] = True
+            print(f"left out ({int(self._bad.sum())} so far): {error}")
+
+    def _find(self, video: int, start: int, stop: int) -> tuple[int, NDArray[np.uint8]]:
+        """Return the video whose frames are taken, and these; remember the last."""
+        place = (video, start, stop)
+        if self._found is None or self._found[0] != place:
+            self._found = (place, *self._decode(video, start, stop))
+        return self._found[1:]
+
+    def _decode(self, video: int, start: int, stop: int) -> tuple[int, NDArray[np.uint8]]:
+        """Decode a video, or with ``skip_bad`` the next one as long that decodes."""
         number = len(self.names)
         for candidate in ((video + step) % number for step in range(number)):
-            if self.lengths[candidate] >= self.lengths[video] and self.is_readable(candidate):
-                return candidate
+            if self.lengths[candidate] < self.lengths[video]:
+                continue
+            try:
+                return candidate, self.read_frames(candidate, start, stop)
+            except UnreadableFileError as error:
+                self.leave_out(candidate, error)
         raise UsageError("no image or video can be read: copy the data set again")
+
+    def _masks(self, video: int, start: int, stop: int, *, classes: bool) -> NDArray[np.int32]:
+        video, frames = self._find(video, start, stop)
+        try:
+            return self.read_segments(video, start, stop, classes=classes)
+        except UnreadableFileError as error:
+            self.leave_out(video, error)
+            return np.full(frames.shape[:3], LEFT_OUT, np.int32)

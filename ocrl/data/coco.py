@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrl.data.annotated import AnnotatedVideos
-from ocrl.data.images import check_same_size, read_image
+from ocrl.data.images import check_same_size, image_shape, read_image
 from ocrl.data.overlapping import exclusive_ids
 from ocrl.data.run_lengths import decode_mask, read_annotations
 from ocrl.errors import UsageError
@@ -77,7 +77,7 @@ class COCO(AnnotatedVideos):
             )
         image, instances = self._instances[name]
         size = (int(image["height"]), int(image["width"]))
-        check_same_size(self.annotations, size, self.read_frames(video, 0, 1).shape[1:3])
+        check_same_size(self.annotations, size, image_shape(self.images / name))
         decoded = [decode_mask(i["segmentation"], size, self.annotations) for i in instances]
         for mask in decoded:
             check_same_size(self.annotations, mask.shape, size)

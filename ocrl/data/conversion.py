@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ocrl.data.annotated import AnnotatedVideos
 from ocrl.data.coco import COCO
 from ocrl.data.davis import DAVIS
+from ocrl.data.images import UnreadableFileError
 from ocrl.data.movi import NAMES as MOVI
 from ocrl.data.movi import PUBLISHED, MoviRecords
 from ocrl.data.shard_writer import write_shards
@@ -102,6 +103,8 @@ def convert(
         total = min(len(published.lengths), limit or len(published.lengths))
 
         def videos(first: int) -> Iterable[Arrays]:
+            if skip_bad:  # how many of those before were left out is found by reading them
+                return itertools.islice(_arrays(published, 0, total, size), first, None)
             return _arrays(published, first, total, size)
 
     write_shards(
@@ -127,9 +130,11 @@ def _arrays(
     published: AnnotatedVideos, first: int, total: int, size: int | None
 ) -> Iterator[Arrays]:
     for video in range(first, total):
-        if published.skip_bad and not published.is_readable(video):
+        try:
+            arrays = published.arrays(video)
+        except UnreadableFileError as error:
+            published.leave_out(video, error)
             continue
-        arrays = published.arrays(video)
         yield arrays if size is None else {k: _shrunk(k, v, size) for k, v in arrays.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrl.data.annotated import AnnotatedVideos
-from ocrl.data.images import check_same_size, read_image, read_lines, read_palette
+from ocrl.data.images import check_same_size, image_shape, read_image, read_lines, read_palette
 from ocrl.errors import UsageError
 
 LISTS = {"train": "train", "validation": "val"}
@@ -21,7 +21,7 @@ class DAVIS(AnnotatedVideos):
         folder: holds ``JPEGImages/480p/``, ``Annotations_unsupervised/480p/`` and
             ``ImageSets/2017/``.
         split: "train" or "validation".
-        skip_bad: leave out videos whose first frame does not decode, and count them.
+        skip_bad: leave out frames that do not decode with what surrounds them, and count them.
 
     Raises:
         UsageError: there is no such split, or no frame of one of its videos.
@@ -63,8 +63,10 @@ class DAVIS(AnnotatedVideos):
         if classes:
             raise UsageError("DAVIS has objects without classes: score instances")
         folder = self.folder / "Annotations_unsupervised/480p" / self.names[video]
-        paths = [folder / f"{name}.png" for name in self.files[video][start:stop]]
+        names = self.files[video]
+        size = image_shape(self.folder / f"JPEGImages/480p/{self.names[video]}/{names[start]}.jpg")
+        paths = [folder / f"{name}.png" for name in names[start:stop]]
         ids = [read_palette(path).astype(np.int32) for path in paths]
         for path, mask in zip(paths, ids, strict=True):
-            check_same_size(path, mask.shape, self.read_frames(video, start, start + 1).shape[1:3])
+            check_same_size(path, mask.shape, size)
         return np.stack(ids)

@@ -11,11 +11,15 @@ from PIL import Image, UnidentifiedImageError
 from ocrl.errors import UsageError
 
 
+class UnreadableFileError(UsageError):
+    """A file is missing, or does not decode: such files may be left out."""
+
+
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Return an image as RGB, uint8 (H, W, 3).
 
     Raises:
-        UsageError: it is missing, or does not decode.
+        UnreadableFileError: it is missing, or does not decode.
     """
     try:
         with Image.open(path) as image:
@@ -24,11 +28,25 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         raise unreadable(path, error) from None
 
 
+def image_shape(path: Path) -> tuple[int, int]:
+    """Return the (height, width) of an image, which is not decoded for it.
+
+    Raises:
+        UnreadableFileError: it is missing, or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
+        raise unreadable(path, error) from None
+
+
 def read_palette(path: Path) -> NDArray[np.uint8]:
     """Return the numbers behind the colours of a palette PNG, uint8 (H, W).
 
     Raises:
-        UsageError: it is missing, does not decode, or has no palette.
+        UnreadableFileError: it is missing, or does not decode.
+        UsageError: it has no palette.
     """
     try:
         with Image.open(path) as image:
@@ -42,13 +60,18 @@ def read_palette(path: Path) -> NDArray[np.uint8]:
         raise unreadable(path, error) from None
 
 
-def unreadable(path: Path, error: Exception) -> UsageError:
-    """Return the error that names a file, and what to do about it."""
-    reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
-    return UsageError(
-        f"{path} cannot be read ({' '.join(reason.split())}): copy it again, or leave such files "
-        "out with data.skip_bad=true"
+def unreadable(path: Path, error: Exception) -> UnreadableFileError:
+    """Return the error that names an image, and what to do about it."""
+    return UnreadableFileError(
+        f"{path} cannot be read ({reason(error)}): copy it again, or leave such files out with "
+        "data.skip_bad=true (of convert_data: skip_bad=true)"
     )
+
+
+def reason(error: Exception) -> str:
+    """Say in one line why a file cannot be read."""
+    text = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
+    return " ".join(text.split())
 
 
 def check_same_size(path: Path, mask: tuple[int, ...], image: tuple[int, ...]) -> None:
@@ -75,7 +98,9 @@ def read_lines(path: Path) -> list[str]:
     try:
         lines = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from None
+        raise UsageError(
+            f"{path} cannot be read ({reason(error)}): copy the list of the published data again"
+        ) from None
     if not lines:
         raise UsageError(f"{path} names nothing: copy the list of the published data again")
     return lines

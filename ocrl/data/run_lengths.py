@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrl.data.images import unreadable
+from ocrl.data.images import reason
 from ocrl.errors import UsageError
 
 
@@ -22,7 +22,9 @@ def read_annotations(path: Path, entries: tuple[str, ...]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
-        raise unreadable(path, error) from None
+        raise UsageError(
+            f"{path} cannot be read ({reason(error)}): copy the annotations of these images there"
+        ) from None
     absent = [
         entry
         for entry in entries

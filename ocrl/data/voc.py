@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrl.data.annotated import AnnotatedVideos
-from ocrl.data.images import check_same_size, read_image, read_lines, read_palette
+from ocrl.data.images import check_same_size, image_shape, read_image, read_lines, read_palette
 from ocrl.data.overlapping import LEFT_OUT
 from ocrl.errors import UsageError
 
@@ -49,8 +49,7 @@ class VOC(AnnotatedVideos):
 
     def read_frames(self, video: int, start: int, stop: int) -> NDArray[np.uint8]:
         """Decode an image, uint8 (1, H, W, 3)."""
-        path = self.folder / f"JPEGImages/{self.names[video]}.jpg"
-        return read_image(path)[None][start:stop]
+        return read_image(self._image(video))[None][start:stop]
 
     def read_segments(
         self, video: int, start: int, stop: int, *, classes: bool
@@ -59,7 +58,7 @@ class VOC(AnnotatedVideos):
         kind = "SegmentationClass" if classes else "SegmentationObject"
         path = self.folder / f"{kind}/{self.names[video]}.png"
         ids = read_palette(path).astype(np.int32)
-        check_same_size(path, ids.shape, self.read_frames(video, 0, 1).shape[1:3])
+        check_same_size(path, ids.shape, image_shape(self._image(video)))
         ids[ids == BORDER] = LEFT_OUT
         return ids[None][start:stop]
 
@@ -70,3 +69,6 @@ class VOC(AnnotatedVideos):
             "segmentations": self.read_segments(video, 0, 1, classes=False).astype(np.int16),
             "classes": self.read_segments(video, 0, 1, classes=True).astype(np.int16),
         }
+
+    def _image(self, video: int) -> Path:
+        return self.folder / f"JPEGImages/{self.names[video]}.jpg"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrl.data.annotated import AnnotatedVideos
-from ocrl.data.images import check_same_size, read_image
+from ocrl.data.images import check_same_size, image_shape, read_image
 from ocrl.data.overlapping import exclusive_ids
 from ocrl.data.run_lengths import decode_mask, read_annotations
 from ocrl.errors import UsageError
@@ -27,7 +28,7 @@ class YouTubeVIS(AnnotatedVideos):
     Args:
         folder: holds ``train/JPEGImages/<video>/*.jpg`` and ``train/instances.json``.
         split: "train" or "validation".
-        skip_bad: leave out videos whose first frame does not decode, and count them.
+        skip_bad: leave out frames that do not decode with what surrounds them, and count them.
 
     Raises:
         UsageError: there is no such split, or its annotations are missing.
@@ -47,9 +48,6 @@ class YouTubeVIS(AnnotatedVideos):
             )
         self.videos = entries[-HELD_OUT:] if split == "validation" else entries[:-HELD_OUT]
         self.categories = {category["id"] for category in content["categories"]}
-        self.instances: dict[int, list[dict[str, Any]]] = {}
-        for instance in content["annotations"]:
-            self.instances.setdefault(instance["video_id"], []).append(instance)
         names = [str(Path(entry["file_names"][0]).parent) for entry in self.videos]
         lengths = [len(entry["file_names"]) for entry in self.videos]
         super().__init__(names, lengths, skip_bad=skip_bad)
@@ -85,9 +83,10 @@ class YouTubeVIS(AnnotatedVideos):
         """
         entry = self.videos[video]
         size = (int(entry["height"]), int(entry["width"]))
-        frame = self.read_frames(video, start, start + 1)[0]
-        check_same_size(self.annotations, size, frame.shape[:2])
-        instances = self.instances.get(entry["id"], [])
+        check_same_size(
+            self.annotations, size, image_shape(self.images / entry["file_names"][start])
+        )
+        instances = self._instances.get(entry["id"], [])
         categories = np.array([instance["category_id"] for instance in instances], np.int64)
         unknown = sorted({*categories.tolist()} - self.categories)
         if unknown:
@@ -104,3 +103,12 @@ class YouTubeVIS(AnnotatedVideos):
                     check_same_size(self.annotations, decoded.shape, size)
                     in_frame[:] = decoded
         return masks, categories
+
+    @cached_property
+    def _instances(self) -> dict[int, list[dict[str, Any]]]:
+        """Each video's instances; training, which asks for none, does not keep them."""
+        found: dict[int, list[dict[str, Any]]] = {entry["id"]: [] for entry in self.videos}
+        for instance in read_annotations(self.annotations, ("annotations",))["annotations"]:
+            if instance["video_id"] in found:
+                found[instance["video_id"]].append(instance)
+        return found

@@ -9,7 +9,7 @@ from torchmetrics import MetricCollection
 
 from ocrl.data.clips import batches
 from ocrl.encoder import Encoder
-from ocrl.metrics import AdjustedRandIndex, MeanBestOverlap
+from ocrl.metrics import AdjustedRandIndex, JAndF, MeanBestOverlap
 from ocrl.metrics.base import SegmentationMetric, hard_segments
 
 
@@ -18,6 +18,8 @@ class SegmentationScores(nn.Module):
 
     Where there are true categories besides, mBO over those of each frame too: ``image_mbo_c`` is
     the mBO-c of papers on images, ``image_mbo`` their mBO-i.
+
+    J&F over things, ``j_and_f``, is what DAVIS is scored by.
 
     FG-ARI alone misleads: on small images even block masks score high. Judge by all of them, and
     beside the baselines.
@@ -32,9 +34,10 @@ class SegmentationScores(nn.Module):
     Args:
         num_stuff: true segments 0 .. num_stuff - 1 are stuff (sky, floor, walls; the background of
             a scene), the others things.
+        j_and_f: score J&F too, which takes as long as two of the others.
     """
 
-    def __init__(self, num_stuff: int = 1) -> None:
+    def __init__(self, num_stuff: int = 1, *, j_and_f: bool = False) -> None:
         super().__init__()
         self.num_stuff = num_stuff
         self.everything = MetricCollection(
@@ -50,6 +53,7 @@ class SegmentationScores(nn.Module):
                 "image_fg_ari": AdjustedRandIndex(empty_foreground="skip", video=False),
                 "mbo": MeanBestOverlap(),
                 "image_mbo": MeanBestOverlap(video=False),
+                **({"j_and_f": JAndF()} if j_and_f else {}),
             },
             compute_groups=False,
         )
@@ -100,7 +104,12 @@ class SegmentationScores(nn.Module):
 
 @torch.inference_mode()
 def score(
-    encoder: Encoder, clips: Dataset[dict[str, Tensor]], num_stuff: int, batch_size: int = 8
+    encoder: Encoder,
+    clips: Dataset[dict[str, Tensor]],
+    num_stuff: int,
+    batch_size: int = 8,
+    *,
+    j_and_f: bool = False,
 ) -> SegmentationScores:
     """Score the masks of an encoder on clips with ``video``, ``segments`` and what it asks for.
 
@@ -111,7 +120,7 @@ def score(
         >>> score(BlockMasks(), [clip, clip], num_stuff=1).counts["image_ari"]
         6
     """
-    scores = SegmentationScores(num_stuff)
+    scores = SegmentationScores(num_stuff, j_and_f=j_and_f)
     encoder.eval()
     for batch in batches(clips, batch_size):
         masks = encoder.segment(encoder.to_device(batch))

@@ -48,9 +48,11 @@ class Source(ABC):
 
     Attributes:
         run_name: names the videos in folders of runs and in tables.
+        j_and_f: whether they are scored by J&F too.
     """
 
     run_name: str
+    j_and_f: bool = False
 
     @property
     def kinds(self) -> SegmentKinds:
@@ -290,6 +292,7 @@ class Published(Source):
         scoring_crop: Crop,
         interpolation: Interpolation,
         skip_bad: bool,
+        j_and_f: bool,
     ) -> None:
         self.name = name
         self.run_name = run_name
@@ -297,6 +300,7 @@ class Published(Source):
         self.training_fitting = Fitting(crop, flip, interpolation)
         self.scoring_fitting = Fitting(scoring_crop, interpolation=interpolation)
         self.skip_bad = skip_bad
+        self.j_and_f = j_and_f
 
     def training_videos(self) -> Videos:
         """Return the train split."""

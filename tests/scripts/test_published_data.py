@@ -72,6 +72,9 @@ def test_whole_videos_are_scored_out_of_shards(run, home):
         *TINY,
     )
     assert code == 0, err
+    folder = home / "runs/pretrain/davis/dinosaur_small/seed=0"
+    scores = json.loads((folder / "scores.json").read_text())
+    assert 0 < scores["dinosaur_small"]["j_and_f"] < 1
     code, _, err = run("convert_data.py", "name=davis", "split=train", "source=davis")
     assert code == 2
     assert "overwrite=true" in err

@@ -56,10 +56,13 @@ def feature_clusters(encoder: Encoder) -> KMeans | None:
 
 
 def make_scoreboard(
-    contenders: dict[str, Encoder], clips: Subset[Clip], num_stuff: int
+    contenders: dict[str, Encoder], clips: Subset[Clip], num_stuff: int, *, j_and_f: bool = False
 ) -> Scoreboard:
     """Score each contender on the same clips, which have true segments."""
-    results = {name: score(encoder, clips, num_stuff) for name, encoder in contenders.items()}
+    results = {
+        name: score(encoder, clips, num_stuff, j_and_f=j_and_f)
+        for name, encoder in contenders.items()
+    }
     scores = {name: result.compute() for name, result in results.items()}
     return Scoreboard(scores, next(iter(results.values())).counts)
 

@@ -81,7 +81,9 @@ def pretrain_slots(cfg: DictConfig) -> Path:
         scores = {}
         if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
             contenders = {cfg.encoder.name: encoder.cpu(), **baselines(encoder.num_tokens, size)}
-            board = make_scoreboard(contenders, validation, source.num_stuff)
+            board = make_scoreboard(
+                contenders, validation, source.num_stuff, j_and_f=source.j_and_f
+            )
             print_table(*board.table())
             scores = board.scores
         write_text(run_dir / "scores.json", json.dumps(scores, indent=2))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import miniatures
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader
 
+from ocrl.data import shard_writer
 from ocrl.data.annotated import AnnotatedVideos
 from ocrl.data.clips import ClipDataset, evaluation_clips
 from ocrl.data.coco import COCO
@@ -227,6 +230,69 @@ def test_bad_images_are_left_out_only_if_that_is_wanted(made, tmp_path, capsys):
     assert len(shards.lengths) == 3
     with pytest.raises(UsageError, match=r"0002\.jpg cannot be read"):
         convert("coco", "train", tmp_path / "x", source=truncate_train(folder), progress=False)
+
+
+def test_bad_frames_and_masks_are_left_out_and_counted_by_all_who_load(made, tmp_path, capfd):
+    folder = tmp_path / "davis"
+    shutil.copytree(made[0] / "davis", folder)
+    (folder / "ImageSets/2017/val.txt").write_text("bear\nbike-packing\n")
+    truncated(folder / "JPEGImages/480p/bear/00002.jpg")
+    truncated(folder / "Annotations_unsupervised/480p/bike-packing/00003.png")
+    videos = DAVIS(folder, "validation", skip_bad=True)
+    clips = ClipDataset(videos, 1, segments=True)
+    good, bad, maskless = clips[1], clips[2], clips[7]
+    assert (bad["video"] == clips[6]["video"]).all()  # the other video's, of the same time
+    assert (bad["segments"] == clips[6]["segments"]).all()
+    assert not (good["video"] == clips[5]["video"]).all() or not (good["segments"] < 0).any()
+    assert (maskless["segments"] == -1).all()
+    assert (clips[2]["video"] == bad["video"]).all()
+    strict = ClipDataset(DAVIS(folder, "validation"), 1, segments=True)
+    for index, match in ((2, "00002.jpg cannot"), (7, "00003.png cannot")):
+        with pytest.raises(UsageError, match=match):
+            strict[index]
+    # found by processes that load, known to the one that asks
+    fresh = DAVIS(folder, "validation", skip_bad=True)
+    list(DataLoader(ClipDataset(fresh, 1, segments=True), 2, num_workers=2))
+    assert fresh.skipped == ["bear", "bike-packing"]
+
+
+def test_conversion_that_left_images_out_goes_on_where_it_stopped(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(shard_writer, "VIDEOS_PER_SHARD", 1)
+    folder = tmp_path / "coco"
+    shutil.copytree(made[0] / "coco", folder)
+    truncated(folder / "train2017/000000000001.jpg")
+    options = {"source": folder, "skip_bad": True, "progress": False}
+    whole = convert("coco", "train", tmp_path / "whole", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(COCO, "masks", interrupted(COCO.masks, at=3))
+        with pytest.raises(KeyboardInterrupt):
+            convert("coco", "train", tmp_path / "parts", **options)
+    parts = convert("coco", "train", tmp_path / "parts", **options)
+    for i in range(3):
+        assert (parts.frames(i, 0, 1) == whole.frames(i, 0, 1)).all()
+    assert len(parts.lengths) == len(whole.lengths) == 3
+
+
+def interrupted(function: Any, at: int) -> Any:
+    def call(self: Any, video: int, *arguments: Any) -> Any:
+        if video == at:
+            raise KeyboardInterrupt
+        return function(self, video, *arguments)
+
+    return call
+
+
+def test_memory_does_not_grow_with_what_was_read(made):
+    videos = COCO(made[0] / "coco", "train")
+    clips = ClipDataset(videos, 1, image_size=(32, 32), fitting=Fitting("random", flip=True))
+    sizes = []
+    tracemalloc.start()
+    for _ in range(3):
+        for index in range(40):
+            clips[index]
+        sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert sizes[2] - sizes[1] < videos.frames(0, 0, 1).nbytes
 
 
 def truncate_train(folder: Path) -> Path:

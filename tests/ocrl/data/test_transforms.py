@@ -4,6 +4,8 @@ import goldens
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.functional import center_crop, resize
 
 from ocrl.data.transforms import Fitting
 from ocrl.errors import UsageError
@@ -64,6 +66,13 @@ def test_masks_are_those_of_the_official_code(recorded, case, crop):
         assert any(torch.equal(mask.float(), other) for other in expected.unbind(1))
 
 
+def test_bilinear_croppings_are_those_of_torchvision(recorded):
+    video = frames_of(recorded, "coco_val").float() / 255
+    whole = resize(video.movedim(-1, 1), [56], InterpolationMode.BILINEAR, antialias=False)
+    fitted = Fitting("short_side", interpolation="bilinear")({"video": video}, (56, 56))["video"]
+    torch.testing.assert_close(fitted, center_crop(whole, [56]).movedim(1, -1), atol=1e-5, rtol=0)
+
+
 def test_bytes_are_the_nearest_to_what_floats_would_be(recorded):
     video = frames_of(recorded, "ytvis_val_central")
     whole = Fitting("central")({"video": video}, (56, 56))["video"]
@@ -89,5 +98,7 @@ def test_all_frames_and_segments_of_a_clip_are_cropped_and_mirrored_alike():
 def test_what_cannot_be_is_said_in_a_line():
     with pytest.raises(UsageError, match="choose none, central"):
         Fitting("centre")
+    with pytest.raises(UsageError, match="choose bicubic or bilinear"):
+        Fitting(interpolation="lanczos")
     with pytest.raises(UsageError, match="choose a square"):
         Fitting("random")({"video": torch.zeros(1, 9, 9, 3)}, (4, 6))
