@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrl_studies.benchmarks import agent, encoders
+from ocrl_studies.benchmarks import agent, data, encoders
 
 SCRIPT = Path(__file__).parents[2] / "scripts/benchmark.py"
 Run = Callable[..., tuple[int, str, str]]
@@ -69,8 +69,20 @@ def test_small_encoders_are_those_that_are_pretrained_on_small_frames() -> None:
 def test_scenes(benchmark: Run) -> None:
     code, out, _ = benchmark("scenes", "--seconds", "0")
     assert code == 0
-    for row in ("movi_a_like", "movi_c_like", "movi_e_like", "shards", "memory", "j_and_f"):
+    for row in ("movi_a_like", "movi_c_like", "movi_e_like", "j_and_f"):
         assert numbers(out, row)[0] > 0
+
+
+def test_data(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "NUM_IMAGES", (8, 9))
+    monkeypatch.setattr(data, "STEPS", 2)
+    code, out, _ = benchmark("data", "--seconds", "0")
+    assert code == 0
+    for row in ("videos in memory", "videos in shards", "photographs, JPEG"):
+        batch, step, *shares = numbers(out, row)
+        assert min(batch, step) > 0
+        assert all(0 <= share < 100 for share in shares)
+    assert len(numbers(out, "9")) == 1
 
 
 def test_agent(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,5 +117,5 @@ def test_a_missing_checkpoint_is_one_line(benchmark: Run) -> None:
 def test_help_names_every_benchmark(benchmark: Run) -> None:
     code, out, _ = benchmark("--help")
     assert code == 0
-    for name in ("maze", "encoders", "scenes", "agent"):
+    for name in ("maze", "encoders", "scenes", "data", "agent"):
         assert f"\n    {name} " in out

@@ -13,7 +13,8 @@ from pathlib import Path
 BENCHMARKS = {
     "maze": "step and draw mazes: frames per CPU-second, new layouts, memory, start",
     "encoders": "encode a frame, train a step: CPU-milliseconds and memory of each encoder",
-    "scenes": "generate MOVi-like scenes, load clips, score masks",
+    "scenes": "generate MOVi-like scenes, score masks",
+    "data": "load clips: what a training step waits for, and how memory grows",
     "agent": "the whole PPO loop: environment steps per CPU-second, and where the time goes",
 }
 
