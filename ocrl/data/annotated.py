@@ -35,7 +35,8 @@ class AnnotatedVideos(Videos):
         self.lengths = np.asarray(lengths, dtype=np.int64)
         self.skip_bad = skip_bad
         # in memory that processes which load clips share, so that each is counted once
-        self._bad = torch.zeros(len(names) if skip_bad else 0, dtype=torch.bool).share_memory_()
+        self._bad = torch.zeros(len(names) if skip_bad else 0, dtype=torch.bool)
+        self._bad.share_memory_()  # type: ignore[no-untyped-call]
         self._found: tuple[tuple[int, int, int], int, NDArray[np.uint8]] | None = None
 
     @property

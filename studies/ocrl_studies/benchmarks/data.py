@@ -116,8 +116,14 @@ def measure_loading(budget: float, sources: Mapping[str, Source]) -> None:
 
 def endless(clips: Dataset[Clip], batch_size: int, num_workers: int = 0) -> Iterator[Tensor]:
     """Yield random batches of videos without an end, as training loads them."""
-    workers = {"num_workers": num_workers, "persistent_workers": num_workers > 0}
-    loader = DataLoader(clips, batch_size, shuffle=True, drop_last=True, **workers)  # type: ignore[arg-type]
+    loader = DataLoader(
+        clips,
+        batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+    )
     while True:
         for batch in loader:
             yield batch["video"]
