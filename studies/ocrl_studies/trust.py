@@ -19,4 +19,17 @@ def load_trusted(path: str | Path, trusted: Sequence[str]) -> Encoder:
     Raises:
         UsageError: see `ocrl.load_encoder`.
     """
-    return load_encoder(path, trusted=("ocrl.", *(f"{name}." for name in trusted)))
+    return load_encoder(path, trusted=prefixes("ocrl", trusted))
+
+
+def prefixes(own: str, trusted: Sequence[str]) -> tuple[str, ...]:
+    """Return with what the names of classes begin that a file may ask for.
+
+    >>> prefixes("ocrl_agents", ["mypackage"])
+    ('ocrl_agents.', 'mypackage.')
+
+    Args:
+        own: package of the library whose classes a file of that kind names.
+        trusted: those of one's own.
+    """
+    return tuple(f"{name}." for name in (own, *trusted))

@@ -17,6 +17,7 @@ from ocrl.visualization import save_image
 from ocrl_studies.core.cell import Cell, Step, run_cell
 from ocrl_studies.environments import selected
 from ocrl_studies.runs import check_run
+from ocrl_studies.segmentation.plan import TRUTH, Plan, plan_comparison
 from ocrl_studies.segmentation.scoring import PICTURE, SCORES, Scored, Truth, measure, picture_masks
 from ocrl_studies.stages.pretrain_slots import SAME, pretrain_slots
 from ocrl_studies.trust import load_trusted
@@ -27,9 +28,6 @@ CHECKPOINT = "checkpoint"
 
 ATTENTION = "attention"
 """Folder within a cell for the masks of slot attention, where the decoder has others."""
-
-TRUTH = ("data", "scoring", "identity")
-"""What a score depends on besides the encoder."""
 
 CELL = ("encoder", *TRUTH, "clip_length", "pretraining", "seed")
 """What may not change between two starts of a cell."""
@@ -42,7 +40,8 @@ def compare_encoders(cfg: DictConfig) -> None:
         cfg: as ``configs/compare_encoders.yaml``.
     """
     torch.set_num_threads(cfg.num_threads)
-    folder = Path(cfg.results_dir) / f"cells/{cfg.encoder.name}/seed={cfg.seed}"
+    plan = plan_comparison(cfg)
+    folder = plan.folder / f"cells/{cfg.encoder.name}/seed={cfg.seed}"
     checkpoint = Path(cfg.run_dir) / "encoder.safetensors"
     run_cell(
         Cell(
@@ -51,16 +50,17 @@ def compare_encoders(cfg: DictConfig) -> None:
             selected(cfg, CELL),
             cfg.device,
             {CHECKPOINT: checkpoint},
-            steps(cfg, folder, checkpoint),
+            steps(cfg, plan, folder, checkpoint),
         )
     )
 
 
-def steps(cfg: DictConfig, folder: Path, checkpoint: Path) -> Iterator[Step]:
+def steps(cfg: DictConfig, plan: Plan, folder: Path, checkpoint: Path) -> Iterator[Step]:
     """Yield the training and the scoring of an encoder, if scores are missing.
 
     Args:
-        cfg: as ``configs/compare_encoders.yaml``.
+        cfg: of the training, as ``configs/pretrain_slots.yaml``.
+        plan: of the comparison.
         folder: of the cell.
         checkpoint: of the trained encoder.
 
@@ -77,10 +77,11 @@ def steps(cfg: DictConfig, folder: Path, checkpoint: Path) -> Iterator[Step]:
     yield Step("pretraining", checkpoint.exists, partial(pretrain_slots, cfg))
 
     def score() -> None:
-        trained, truth = views(load_trusted(checkpoint, cfg.trusted)), Truth.of(cfg)
+        trained = views(load_trusted(checkpoint, plan.trusted))
+        truth = Truth.of(plan.scoring)
         frozen = has_frozen_backbone(untrained)
         for name in missing:
-            number, place = cfg.scoring.num_pictures, folder / name
+            number, place = plan.scoring.num_pictures, folder / name
             save_scores(trained[name], truth, number, place, frozen_backbone=frozen)
 
     yield Step("scoring", lambda: False, score)

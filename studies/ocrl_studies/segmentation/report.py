@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import imageio.v3 as iio
-from omegaconf import DictConfig, OmegaConf
 
 from ocrl_studies.core.page import Page
 from ocrl_studies.core.record import machines
 from ocrl_studies.core.tables import write_rows
+from ocrl_studies.segmentation.plan import Plan
 from ocrl_studies.segmentation.results import Results
 from ocrl_studies.segmentation.scores import IDENTITY, OVERLAPS, Scores
 from ocrl_studies.segmentation.scoring import PICTURE, Scored
@@ -19,7 +19,7 @@ class Report:
     """Writes what a comparison has come to: a page, its Markdown twin, a CSV file.
 
     Args:
-        cfg: as ``configs/compare_encoders.yaml``.
+        plan: of the comparison.
         results: of the cells.
         baselines: name -> folder of each baseline.
         command: that made them.
@@ -31,18 +31,18 @@ class Report:
     """
 
     def __init__(
-        self, cfg: DictConfig, results: Results, baselines: dict[str, Path], command: str
+        self, plan: Plan, results: Results, baselines: dict[str, Path], command: str
     ) -> None:
-        self.cfg, self.results, self.baselines, self.command = cfg, results, baselines, command
+        self.plan, self.results, self.baselines, self.command = plan, results, baselines, command
         scored = {name: Scored.load(folder) for name, folder in baselines.items()}
         self.scores = Scores(results.contenders(), scored)
         self.overlaps = self.scores.table(OVERLAPS, "clips or frames scored")
         self.identity = self.scores.table(IDENTITY, "occasions")
-        self.page = Page(f"Masks on {cfg.data.run_name}")
+        self.page = Page(f"Masks on {plan.name}")
 
     def write(self) -> Path:
-        """Write everything into ``results_dir``; return the page's path."""
-        folder = Path(self.cfg.results_dir)
+        """Write everything into the folder of the comparison; return the page's path."""
+        folder = self.plan.folder
         write_rows(folder / "scores.csv", self.scores.rows())
         self._introduce()
         self._tabulate()
@@ -51,11 +51,11 @@ class Report:
         return self.page.save(folder)
 
     def _introduce(self) -> None:
-        cfg, page = self.cfg, self.page
+        plan, page = self.plan, self.page
         page.text(
-            f"Each encoder was trained on {cfg.data.run_name} with each seed for "
-            f"{cfg.pretraining.max_steps} steps of {cfg.pretraining.batch_size} clips of "
-            f"{cfg.clip_length} frames, without labels. Its masks are scored on the same unseen "
+            f"Each encoder was trained on {plan.name} with each seed for "
+            f"{plan.num_steps} steps of {plan.batch_size} clips of "
+            f"{plan.clip_length} frames, without labels. Its masks are scored on the same unseen "
             "clips, against true segments in the videos' own size."
         )
         if self.results.missing:
@@ -75,14 +75,15 @@ class Report:
         page.table(*self.overlaps)
         page.figure(self.scores.plot(OVERLAPS), "scores", "Means; dots are seeds.")
         page.heading("Does a thing keep its slot?")
-        length = self.cfg.identity.clip_length
+        scoring = self.plan.scoring
         page.text(
-            f"In percent, over {self.cfg.identity.num_clips} clips of {length} frames, or of as "
-            "many as the longest video has. Switches: a visible thing changes its slot from one "
-            "frame to the next. Returns: a thing that comes back gets its slot back. New slots: a "
-            "thing that first appears takes a slot that had none. Reuse: the slot of a thing that "
-            "vanished goes to another. Few switches and reuses are good, and many returns and new "
-            "slots, but one slot for everything never switches: read them beside mBO."
+            f"In percent, over {scoring.num_long_clips} clips of {scoring.long_clip_length} "
+            "frames, or of as many as the longest video has. Switches: a visible thing changes its "
+            "slot from one frame to the next. Returns: a thing that comes back gets its slot back. "
+            "New slots: a thing that first appears takes a slot that had none. Reuse: the slot of "
+            "a thing that vanished goes to another. Few switches and reuses are good, and many "
+            "returns and new slots, but one slot for everything never switches: read them beside "
+            "mBO."
         )
         page.table(*self.identity)
         page.heading("What it costs")
@@ -109,4 +110,4 @@ class Report:
         self.page.code(self.command)
         self.page.text("Where cells ran:")
         self.page.bullets(machines(cell.record for cell in self.results.cells))
-        self.page.code(OmegaConf.to_yaml(self.cfg, resolve=True), folded="All settings")
+        self.page.code(self.plan.settings, folded="All settings")

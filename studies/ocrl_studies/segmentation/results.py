@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from ocrl.errors import UsageError
 from ocrl_studies.core.comparability import check_records
 from ocrl_studies.core.record import Record
-from ocrl_studies.segmentation.cell import ATTENTION, RECORD, TRUTH
+from ocrl_studies.segmentation.cell import ATTENTION, RECORD
+from ocrl_studies.segmentation.plan import TRUTH
 from ocrl_studies.segmentation.scoring import SCORES, Scored
 
 SHARED = (*TRUTH, "clip_length", "pretraining.max_steps", "pretraining.batch_size")
@@ -63,25 +62,25 @@ class Results:
         return found
 
 
-def read_results(cfg: DictConfig) -> Results:
+def read_results(folder: Path) -> Results:
     """Read all cells of a comparison, those of earlier commands included.
 
     Args:
-        cfg: as ``configs/compare_encoders.yaml``.
+        folder: of the comparison.
 
     Raises:
         UsageError: cells have other settings than the rest, or none is complete.
     """
     cells, missing = [], []
-    for path in sorted((Path(cfg.results_dir) / "cells").glob(f"*/seed=*/{RECORD}")):
-        folder = path.parent
+    for path in sorted((folder / "cells").glob(f"*/seed=*/{RECORD}")):
+        place = path.parent
         record = Record.load(path)
-        if (folder / SCORES).exists():
-            encoder, seed = folder.parent.name, int(folder.name.partition("=")[2])
+        if (place / SCORES).exists():
+            encoder, seed = place.parent.name, int(place.name.partition("=")[2])
             for view in ("", ATTENTION):
-                if (folder / view / SCORES).exists():
-                    scored = Scored.load(folder / view)
-                    cells.append(Cell(encoder, view, seed, scored, record, folder / view))
+                if (place / view / SCORES).exists():
+                    scored = Scored.load(place / view)
+                    cells.append(Cell(encoder, view, seed, scored, record, place / view))
         else:
             missing.append(f"{record.name}: {record.error or 'not finished'}")
     if not cells:

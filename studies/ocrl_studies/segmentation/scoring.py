@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
@@ -21,7 +19,7 @@ from ocrl.files import write_text
 from ocrl.metrics import SlotIdentity
 from ocrl.metrics.scoring import score
 from ocrl.visualization import Image, image_grid, segmentation_strip, spread
-from ocrl_studies.sources import Source
+from ocrl_studies.segmentation.plan import Scoring
 
 SCORES, PICTURE = "scores.json", "masks.png"
 
@@ -43,21 +41,21 @@ class Truth:
     image_size: tuple[int, int]
 
     @classmethod
-    def of(cls, cfg: DictConfig) -> Truth:
-        """Return what a configuration scores on.
+    def of(cls, scoring: Scoring) -> Truth:
+        """Return what there is to score on.
 
         Raises:
             UsageError: the data have no true segments.
         """
-        source: Source = instantiate(cfg.data)
+        source = scoring.source
         videos = source.scoring_videos()
-        check_segments(videos, cfg.data.run_name)
-        longest = min(cfg.identity.clip_length, int(videos.lengths.max()))
-        clips = evaluation_clips(videos, cfg.scoring.clip_length, cfg.scoring.num_clips)
+        check_segments(videos, source.run_name)
+        longest = min(scoring.long_clip_length, int(videos.lengths.max()))
+        clips = evaluation_clips(videos, scoring.clip_length, scoring.num_clips)
         height, width = clips[0]["video"].shape[1:3]
         return cls(
             clips,
-            evaluation_clips(videos, longest, cfg.identity.num_clips),
+            evaluation_clips(videos, longest, scoring.num_long_clips),
             source.num_stuff,
             (height, width),
         )

@@ -11,6 +11,7 @@ from ocrl_studies.command_line import stop
 from ocrl_studies.core.study import Study, command, own_settings, stopping
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.segmentation.baselines import score_baselines
+from ocrl_studies.segmentation.plan import plan_comparison
 from ocrl_studies.segmentation.report import Report
 from ocrl_studies.segmentation.results import read_results
 from ocrl_studies.segmentation.scoring import check_segments
@@ -26,10 +27,10 @@ class EncoderComparison(Study):
     @stopping
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Score the baselines, and report on all cells that there are."""
-        cfg = own_settings(config)
-        results = read_results(cfg)
-        folders = score_baselines(cfg, results.cells)
-        report = Report(cfg, results, folders, command("compare_encoders"))
+        plan = plan_comparison(own_settings(config))
+        results = read_results(plan.folder)
+        folders = score_baselines(plan, results.cells)
+        report = Report(plan, results, folders, command("compare_encoders"))
         path = report.write()
         print_table(*report.overlaps)
         print_table(*report.identity)

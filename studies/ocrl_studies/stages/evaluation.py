@@ -15,7 +15,7 @@ from ocrl_agents.vec_env import environment_seeds
 from ocrl_studies.environments import num_layouts
 from ocrl_studies.habits import Habits
 from ocrl_studies.observations import make_token_environments
-from ocrl_studies.trust import load_trusted
+from ocrl_studies.trust import load_trusted, prefixes
 
 
 def load_agent(
@@ -25,7 +25,7 @@ def load_agent(
     num_envs: int,
     device: str,
     trusted: Sequence[str] = (),
-    encoder_checkpoint: str | None = None,
+    encoder_checkpoint: str | Path | None = None,
 ) -> tuple[ActorCriticPolicy, VecEnv]:
     """Return a trained agent, and environments that show what it expects.
 
@@ -35,7 +35,7 @@ def load_agent(
         variation: likewise, such as a condition of transfer.
         num_envs: number of the environments.
         device: where encoder and policy run.
-        trusted: see `load_trusted`.
+        trusted: packages of one's own whose encoders and poolings may be built.
         encoder_checkpoint: of its encoder, if that is not where the agent's file names it.
     """
     agent = read_agent(path)
@@ -46,7 +46,14 @@ def load_agent(
     encoder = None if checkpoint is None else load_trusted(checkpoint, trusted).to(device)
     habits = Habits.of_agent(agent, str(path))
     environments = make_token_environments(env, variation, num_envs, habits, encoder)
-    return load_policy(path, environments, encoder=checkpoint, device=device), environments
+    policy = load_policy(
+        path,
+        environments,
+        encoder=checkpoint,
+        device=device,
+        trusted=prefixes("ocrl_agents", trusted),
+    )
+    return policy, environments
 
 
 def episodes_to_play(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
+from ocrl.files import check_regular
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST
 from ocrl_studies.core.comparability import check_comparable
@@ -51,7 +54,9 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     for name in same_as_training(cfg.conditions):
         print(f"{name} plays the environments of the training: there is nothing to carry over to")
     plan = make_plan(cfg, trained)
-    results = play_all(plan, [make_agent(*run, plan.folder) for run in found.items()])
+    encoders = find_encoders(cfg.encoder_checkpoint, list(found))
+    agents = [make_agent(*run, plan.folder, encoders.get(run[0])) for run in found.items()]
+    results = play_all(plan, agents)
     report = Report(plan, results, command("evaluate_transfer"))
     path = report.write()
     print_table(*report.scores.headline(report.scores.score))
@@ -114,13 +119,42 @@ def make_plan(cfg: DictConfig, trained: DictConfig) -> Plan:
     )
 
 
-def make_agent(run_dir: Path, config: DictConfig, folder: Path) -> Agent:
+def find_encoders(checkpoints: str | Sequence[str] | None, agents: list[Path]) -> dict[Path, Path]:
+    """Return run folder -> encoder of the agents whose encoders are said to be elsewhere.
+
+    Args:
+        checkpoints: of encoders, one or several; an agent takes the one that it was trained with.
+        agents: folders of all agents.
+
+    Raises:
+        UsageError: one of them is not there, or no agent was trained with it.
+    """
+    given = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints or ())
+    trained = {path: read_agent(path / LAST).header["encoder"] for path in agents if given}
+    found = {}
+    for checkpoint in map(Path, given):
+        check_regular(checkpoint, "encoder")
+        digest = sha256(checkpoint)
+        own = {p: checkpoint for p, named in trained.items() if named and named["sha256"] == digest}
+        if not own:
+            raise UsageError(
+                f"no agent was trained with encoder_checkpoint={checkpoint} (sha256 {digest[:12]}):"
+                " leave it out, or give the encoder of one"
+            )
+        found.update(own)
+    return found
+
+
+def make_agent(
+    run_dir: Path, config: DictConfig, folder: Path, encoder_checkpoint: Path | None
+) -> Agent:
     """Return an agent whose episodes go into a folder of this evaluation.
 
     Args:
         run_dir: of its training.
         config: of its training.
         folder: of the report.
+        encoder_checkpoint: see `Agent`.
     """
     name = folder_name(config.encoder.name, f"encoder.name of {run_dir}")
     seed = int(config.seed)
@@ -130,6 +164,7 @@ def make_agent(run_dir: Path, config: DictConfig, folder: Path) -> Agent:
         config.env.train.get("num_layouts"),
         run_dir,
         folder / "episodes" / name / f"seed={seed}",
+        encoder_checkpoint,
     )
 
 
@@ -150,5 +185,5 @@ def play_all(plan: Plan, agents: list[Agent]) -> Results:
 
 def pretraining(agent: Agent) -> Path:
     """Return the folder of the encoder of an agent."""
-    encoder = read_agent(agent.checkpoint).encoder
+    encoder = agent.encoder_checkpoint or read_agent(agent.checkpoint).encoder
     return agent.run_dir if encoder is None else encoder.parent

@@ -6,7 +6,7 @@ and numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Evaluation:
         num_frames: of the picture of the first episode.
         every: decisions between two of these frames.
         device: where encoders and policies run.
+        trusted: packages of one's own whose encoders and poolings may be built.
         settings: what the agents that play it have in common, by dotted name.
     """
 
@@ -56,6 +57,7 @@ class Evaluation:
     num_frames: int
     every: int
     device: str
+    trusted: Sequence[str]
     settings: Mapping[str, Any]
 
     @classmethod
@@ -70,6 +72,7 @@ class Evaluation:
             cfg.strip.num_frames,
             cfg.strip.every,
             cfg.device,
+            tuple(cfg.trusted),
             selected(cfg, shared),
         )
 
@@ -89,6 +92,7 @@ class Agent:
         num_layouts: that it is trained in; None: all.
         run_dir: folder of its training.
         episodes_dir: folder of the episodes that it plays.
+        encoder_checkpoint: where its encoder is; None: where its file says.
     """
 
     encoder: str
@@ -96,6 +100,7 @@ class Agent:
     num_layouts: int | None
     run_dir: Path
     episodes_dir: Path
+    encoder_checkpoint: Path | None = None
 
     @classmethod
     def of(cls, encoder: str, seed: int, num_layouts: int | None, run_dir: Path) -> Agent:

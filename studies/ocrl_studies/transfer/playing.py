@@ -28,6 +28,8 @@ def play_agent(agent: Agent, evaluation: Evaluation, condition: str) -> None:
         evaluation.conditions[condition],
         evaluation.num_envs,
         evaluation.device,
+        evaluation.trusted,
+        agent.encoder_checkpoint,
     )
     print(f"playing {agent.run_dir} under condition {condition}")
     play_watched(policy, environments, evaluation, agent.episodes(condition))
