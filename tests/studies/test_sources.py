@@ -40,8 +40,8 @@ def test_rollouts_are_of_all_layouts_of_a_split(
     def watch(environments: Any, *args: Any, **kwargs: Any) -> None:
         seen.append(len(environments.unwrapped.simulation.layouts))
 
-    monkeypatch.setattr("ocrl_studies.sources.collect_rollouts", watch)
-    monkeypatch.setattr("ocrl_studies.sources.note", lambda path, settings: None)
+    monkeypatch.setattr("ocrl_studies.sources.rollouts.collect_rollouts", watch)
+    monkeypatch.setattr("ocrl_studies.sources.rollouts.note", lambda path, settings: None)
     rollouts = source("data=rollouts")
     assert isinstance(rollouts, Rollouts)
     rollouts.collect(split)

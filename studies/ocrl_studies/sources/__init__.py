@@ -1,0 +1,19 @@
+"""Where the videos of pretraining come from: one class per configuration in ``configs/data``."""
+
+from ocrl_studies.sources.base import Mixed, Source
+from ocrl_studies.sources.files import Recordings, Shards, VideoFiles
+from ocrl_studies.sources.generated import Scenes, Sprites
+from ocrl_studies.sources.published import Published
+from ocrl_studies.sources.rollouts import Rollouts
+
+__all__ = [
+    "Mixed",
+    "Published",
+    "Recordings",
+    "Rollouts",
+    "Scenes",
+    "Shards",
+    "Source",
+    "Sprites",
+    "VideoFiles",
+]

@@ -1,0 +1,155 @@
+"""Rollouts of an environment as a source of videos, collected when they are needed."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from gymnasium.vector import AutoresetMode
+from omegaconf import DictConfig, OmegaConf
+
+from ocrl.data.mapped import MappedSegments
+from ocrl.data.rollout_videos import load_rollouts
+from ocrl.data.rollouts import collect_rollouts, dataset_folder
+from ocrl.data.videos import Videos
+from ocrl.errors import UsageError
+from ocrl.files import write_text
+from ocrl_studies.env_wrappers import wrapper_settings
+from ocrl_studies.environments import make_environments, settings
+from ocrl_studies.manifest import check, note
+from ocrl_studies.rollouts import (
+    SegmentKinds,
+    ground_truth,
+    merge_stuff,
+    rollout_policy,
+    segment_kinds,
+    shrink,
+)
+from ocrl_studies.sources.base import Source
+
+
+class Rollouts(Source):
+    """Rollouts of an environment: trained on train layouts, scored on validation layouts."""
+
+    def __init__(
+        self,
+        *,
+        run_name: str,
+        env: DictConfig,
+        seed: int,
+        policy: str,
+        num_envs: int,
+        num_steps: DictConfig,
+        skip_first: int,
+        image_size: tuple[int, int] | None,
+        in_memory: bool,
+    ) -> None:
+        self.run_name = run_name
+        # encoders see frames alone, whatever their agents observe besides
+        plain = {"kwargs": {"velocity": False}} if "velocity" in env.kwargs else {}
+        self.env = cast(DictConfig, OmegaConf.merge(env, plain))
+        self.seed = seed
+        self.policy = policy
+        self.num_envs = num_envs
+        self.num_steps = num_steps
+        self.skip_first = skip_first
+        # worlds of our own are asked for frames of a size, and draw no larger ones
+        self.image_size: tuple[int, int] | None = None
+        if image_size is not None and env.simulator == "gymnasium":
+            self.image_size = image_size[0], image_size[1]
+        self.in_memory = in_memory
+
+    @property
+    def kinds(self) -> SegmentKinds:
+        """Kinds of the true segments, as the world named them when rollouts were collected.
+
+        Raises:
+            UsageError: no rollouts were collected, or by an earlier version.
+        """
+        paths = [self._kinds_path(str(split)) for split in self.num_steps]
+        path = next((path for path in paths if path.exists()), paths[0])
+        try:
+            kinds = json.loads(path.read_text())
+            return SegmentKinds(tuple(kinds["names"]), kinds["num_stuff"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UsageError(
+                f"cannot read the kinds of segments in {path}: collect these rollouts again with "
+                "scripts/collect_rollouts.py overwrite=true"
+            ) from None
+
+    def training_videos(self) -> Videos:
+        """Return rollouts on train layouts, collected first if there are none."""
+        return self._videos("train")
+
+    def scoring_videos(self) -> Videos:
+        """Return rollouts on validation layouts, collected first if there are none."""
+        return self._videos("validation")
+
+    def dataset_id(self, split: str) -> str:
+        """Return the Minari name of the rollouts of a split."""
+        return f"ocrl/{self.run_name}/{split}-v0"
+
+    def collect(self, split: str, *, overwrite: bool = False) -> None:
+        """Collect rollouts on the layouts of a split.
+
+        Raises:
+            UsageError: there are some already, and ``overwrite`` is false.
+        """
+        environments = make_environments(
+            self.env, self._variation(split), self.num_envs, AutoresetMode.NEXT_STEP
+        )
+        if self.image_size is not None:
+            environments = shrink(environments, self.image_size)
+        collect_rollouts(
+            environments,
+            rollout_policy(self.policy, environments, self.seed),
+            self.dataset_id(split),
+            self.num_steps[split],
+            seed=self.seed,
+            extras=ground_truth(environments),
+            skip_first=self.skip_first,
+            description=f"{self.policy} policy in {self.env.id}, {split} split",
+            overwrite=overwrite,
+        )
+        write_text(self._kinds_path(split), json.dumps(segment_kinds(environments)._asdict()))
+        environments.close()
+        note(self._settings_path(split), self._settings(split))
+
+    def _variation(self, split: str) -> DictConfig:
+        variation: DictConfig = self.env.rollouts if split == "train" else self.env[split]
+        return variation
+
+    def _settings(self, split: str) -> dict[str, Any]:
+        return {
+            "data.policy": self.policy,
+            "data.num_steps": self.num_steps[split],
+            **({"data.skip_first": self.skip_first} if self.skip_first else {}),
+            "env.id": self.env.id,
+            "env.kwargs": settings(self.env.kwargs),
+            "variation": settings(self._variation(split)),
+            **({"data.image_size": self.image_size} if self.image_size else {}),
+            **({"wrappers": wrapper_settings(self.env)} if wrapper_settings(self.env) else {}),
+        }
+
+    def _settings_path(self, split: str) -> Path:
+        return dataset_folder(self.dataset_id(split)) / "manifest.json"
+
+    def _kinds_path(self, split: str) -> Path:
+        return dataset_folder(self.dataset_id(split)) / "segment_kinds.json"
+
+    def _videos(self, split: str) -> Videos:
+        dataset_id = self.dataset_id(split)
+        if not dataset_folder(dataset_id).exists():
+            print(f"There are no rollouts {dataset_id} yet: collecting them.")
+            self.collect(split)
+        check(
+            self._settings_path(split),
+            self._settings(split),
+            f"the rollouts {dataset_id}",
+            "give others a name of their own with data.run_name=..., or replace these with "
+            f"scripts/collect_rollouts.py split={split} overwrite=true",
+        )
+        merge = partial(merge_stuff, num_stuff=self.num_stuff)
+        return MappedSegments(load_rollouts(dataset_id, in_memory=self.in_memory), merge)
