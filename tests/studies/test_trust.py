@@ -1,17 +1,37 @@
-"""Commands load encoders of one's own once their package is trusted."""
+"""Commands take encoders and poolings of one's own once their package is trusted."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
 
 import ocrl
 from ocrl import Encoder, EncoderOutput, UsageError
 from ocrl_studies.composition import compose
+from ocrl_studies.stages.record_video import film_agent
+from ocrl_studies.stages.train_agent import train_agent
+from ocrl_studies.transfer.evaluation import find_agents, find_encoders, make_agent
+from ocrl_studies.transfer.plan import Agent, Evaluation
+from ocrl_studies.transfer.playing import play_agent
 from ocrl_studies.trust import load_trusted
+
+OWN = [
+    "encoder=custom",
+    "encoder.name=own",
+    "encoder.image_size=[16,16]",
+    f"encoder.model._target_={__name__}.Own",
+    "+encoder.model.scale=5",
+]
 
 
 class Own(Encoder):
@@ -26,14 +46,104 @@ class Own(Encoder):
         return EncoderOutput(frames.float().mean((1, 2)).unsqueeze(1) * self.scale, None, None)
 
 
-def test_a_class_of_one_s_own_is_named_trusted_and_loaded(tmp_path):
-    own = [f"encoder.model._target_={__name__}.Own", "+encoder.model.scale=5"]
-    cfg = compose("train_agent", ["encoder=custom", *own])
-    path = tmp_path / "encoder.safetensors"
+class Pool(BaseFeaturesExtractor):
+    def __init__(self, observation_space: spaces.Box) -> None:
+        super().__init__(observation_space, features_dim=observation_space.shape[-1])
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens.amax(1)
+
+
+class Glow(gymnasium.Env[Any, Any]):
+    """A frame of one colour, three steps long."""
+
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
+        self.observation_space = spaces.Box(0, 255, (16, 16, 3), np.uint8)
+        self.action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        self.time = 0
+        return self.render(), {}
+
+    def step(self, action: int) -> Any:
+        self.time += 1
+        return self.render(), float(action), self.time == 3, False, {}
+
+    def render(self) -> Any:
+        return np.full((16, 16, 3), 60 * self.time, np.uint8)
+
+
+gymnasium.register("test/Glow-v0", Glow)
+
+
+def config(home: Path, name: str, *overrides: str, trusted: str = __name__) -> DictConfig:
+    world = ["env=custom", "env.id=test/Glow-v0", "env.vectorization=sync"]
+    return compose(name, [*world, f"runs_dir={home}", f"trusted=[{trusted}]", *overrides])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the runs of an agent with an encoder and a pooling of one's own."""
+    home = tmp_path_factory.mktemp("runs")
+    small = ["agent.num_envs=2", "agent.model.n_steps=8", "total_steps=16", "eval_every=0"]
+    pool = [f"agent.model.extractor.path={__name__}.Pool", "agent.model.extractor_kwargs=null"]
+    path = home / "encoder.safetensors"
+    cfg = config(home, "train_agent", *OWN, *small, *pool, f"checkpoint={path}")
     model = OmegaConf.to_container(cfg.encoder.model, resolve=True)
     ocrl.save_encoder(path, instantiate(cfg.encoder.model), model)
+    train_agent(cfg)
+    return home
+
+
+def the_agent(home: Path, encoder: Path | None = None) -> Agent:
+    ((run_dir, trained),) = find_agents(home / "agent/test-Glow-v0").items()
+    return make_agent(run_dir, trained, home / "report", encoder)
+
+
+def evaluation(home: Path, **kwargs: Any) -> Evaluation:
+    return Evaluation.of(config(home, "evaluate_transfer", "num_envs=1", "episodes=2", **kwargs))
+
+
+def test_a_file_is_loaded_once_its_class_is_trusted(home: Path) -> None:
+    path = home / "encoder.safetensors"
     with pytest.raises(UsageError, match="trusted="):
-        load_trusted(path, cfg.trusted)
-    loaded = load_trusted(path, compose("train_agent", [f"trusted=[{__name__}]"]).trusted)
+        load_trusted(path, ())
+    loaded = load_trusted(path, [__name__])
     assert isinstance(loaded, Own)
-    assert loaded.image_size == (64, 64)
+    assert loaded.image_size == (16, 16)
+
+
+def test_an_agent_with_it_plays(home: Path) -> None:
+    agent = the_agent(home)
+    with pytest.raises(UsageError, match="trusted="):
+        play_agent(agent, evaluation(home, trusted=""), "test")
+    play_agent(agent, evaluation(home), "test")
+    assert agent.episodes("test").exists()
+
+
+def test_an_agent_with_it_is_filmed(home: Path) -> None:
+    agent = the_agent(home)
+    video = film_agent(config(home, "record_video", f"checkpoint='{agent.checkpoint}'", "steps=3"))
+    assert len(video) == 3
+
+
+def test_an_encoder_is_found_where_it_is_said_to_be(home: Path) -> None:
+    """And nowhere else is one that agents were not trained with."""
+    elsewhere = home / "elsewhere.safetensors"
+    (home / "encoder.safetensors").rename(elsewhere)
+    with pytest.raises(UsageError, match="there is no encoder at"):
+        play_agent(the_agent(home), evaluation(home), "test")
+    run_dir = the_agent(home).run_dir
+    assert find_encoders(None, [run_dir]) == {}
+    encoders = find_encoders(str(elsewhere), [run_dir])
+    assert encoders == {run_dir: elsewhere}
+    play_agent(the_agent(home, encoders[run_dir]), evaluation(home), "train")
+    elsewhere.rename(home / "encoder.safetensors")
+    other = home / "other.safetensors"
+    ocrl.save_encoder(other, Own([16, 16], 2), {"_target_": f"{__name__}.Own", "scale": 2})
+    with pytest.raises(UsageError, match="no agent was trained with"):
+        find_encoders([str(other)], [run_dir])
