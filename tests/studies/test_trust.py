@@ -20,7 +20,7 @@ from ocrl import Encoder, EncoderOutput, UsageError
 from ocrl_studies.composition import compose
 from ocrl_studies.stages.record_video import film_agent
 from ocrl_studies.stages.train_agent import train_agent
-from ocrl_studies.transfer.evaluation import find_agents, find_encoders, make_agent
+from ocrl_studies.transfer.evaluation import PLAYED, find_agents, find_encoders, make_agent
 from ocrl_studies.transfer.plan import Agent, Evaluation
 from ocrl_studies.transfer.playing import play_agent
 from ocrl_studies.trust import load_trusted
@@ -57,7 +57,7 @@ class Pool(BaseFeaturesExtractor):
 class Glow(gymnasium.Env[Any, Any]):
     """A frame of one colour, three steps long."""
 
-    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012
 
     def __init__(self, render_mode: str | None = None) -> None:
         self.render_mode = render_mode
@@ -105,7 +105,10 @@ def the_agent(home: Path, encoder: Path | None = None) -> Agent:
 
 
 def evaluation(home: Path, **kwargs: Any) -> Evaluation:
-    return Evaluation.of(config(home, "evaluate_transfer", "num_envs=1", "episodes=2", **kwargs))
+    cfg = config(
+        home, "evaluate_transfer", "num_envs=1", "episodes=2", "conditions=custom", **kwargs
+    )
+    return Evaluation.of(cfg, PLAYED)
 
 
 def test_a_file_is_loaded_once_its_class_is_trusted(home: Path) -> None:
@@ -144,6 +147,6 @@ def test_an_encoder_is_found_where_it_is_said_to_be(home: Path) -> None:
     play_agent(the_agent(home, encoders[run_dir]), evaluation(home), "train")
     elsewhere.rename(home / "encoder.safetensors")
     other = home / "other.safetensors"
-    ocrl.save_encoder(other, Own([16, 16], 2), {"_target_": f"{__name__}.Own", "scale": 2})
+    ocrl.save_encoder(other, Own([16, 16], 2), {"_target_": f"{__name__}.Own"})
     with pytest.raises(UsageError, match="no agent was trained with"):
         find_encoders([str(other)], [run_dir])

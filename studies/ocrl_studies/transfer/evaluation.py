@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
-from ocrl.files import check_regular
+from ocrl.reading import check_regular
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST
 from ocrl_studies.core.comparability import check_comparable
