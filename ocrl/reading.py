@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pickle
 import stat
 import types
 import typing
@@ -51,6 +52,8 @@ def parsing(source: object, what: str, advice: str = ADVICE) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, pickle.UnpicklingError):  # torch's would have it run
+            reason = "it is no file of tensors alone"
         raise UsageError(f"cannot read the {what} {source} ({reason:.200}): {advice}") from error
 
 
@@ -182,7 +185,9 @@ def check_fields(
         advice: what to do about it, likewise.
     """
     for name, kind in fields.items():
-        value = content.get(name, "nothing") if isinstance(content, dict) else "nothing"
+        if not isinstance(content, dict) or name not in content:
+            raise UsageError(f"{source} has no {name}: {advice}")
+        value = content[name]
         if not fits(value, kind):
             is_plain = isinstance(kind, type) and not typing.get_args(kind)
             expected = kind.__name__ if is_plain else str(kind)

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from ocrl.errors import UsageError
 from ocrl.files import whole_file
-from ocrl.reading import check_regular
+from ocrl.reading import reading
 
 DIGEST = "sha256"
 """Where the header of a safetensors file has the hash of all the rest."""
@@ -78,17 +78,10 @@ def read_tensors(path: str | Path, kind: str, versions: Sequence[str]) -> Tensor
             or holds what is not a number.
     """
     writer = f"save_{kind}"
-    check_regular(path, kind)
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            names = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(
-            f"cannot read the {kind} {path} ({reason}): give a whole file that {writer} wrote"
-        ) from error
+    whole = f"give a whole file that {writer} wrote"
+    with reading(path, kind, whole), safe_open(path, framework="pt") as file:
+        header = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if header.get("format") != f"ocrl-{kind}":
         raise UsageError(f"{path} is no {kind}: give a file that {writer} wrote")
     if header.get("version") not in versions:

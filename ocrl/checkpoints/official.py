@@ -14,7 +14,7 @@ from ocrl.checkpoints.building import fit_weights, list_misfits
 from ocrl.checkpoints.releases import RELEASES, Release
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
-from ocrl.reading import check_regular
+from ocrl.reading import reading
 from ocrl.zoo import create_encoder
 
 # What the official code calls the parts of its model, and what they are called here. Its video
@@ -27,6 +27,7 @@ PARTS = {
     "processor.predictor.": "recurrence.predictor.",
     "decoder.": "decoder.",
 }
+ADVICE = "give a whole .ckpt, as it was released, that holds tensors and nothing to run"
 # A random initialiser's fixed noise in eval mode, which the official code draws each time.
 OURS_ALONE = "recurrence.initializer.eval_noise"
 
@@ -84,15 +85,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     Raises:
         UsageError: if the file is missing, cut short, of another kind, or asks for more.
     """
-    check_regular(path, "encoder")
-    try:
-        with safe_globals([pathlib.PosixPath]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch has one for each way in which a pickle is broken
-        raise UsageError(
-            f"cannot read {path} ({type(error).__name__}): give a whole .ckpt, as it was released, "
-            "that holds tensors and nothing to run"
-        ) from error
+    with reading(path, "encoder", ADVICE), safe_globals([pathlib.PosixPath]):
+        content = torch.load(path, map_location="cpu", weights_only=True)
     weights = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(
         isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from ocrl.data.images import UnreadableFileError
 from ocrl.data.overlapping import LEFT_OUT
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
+from ocrl.reading import parsing
+
+ADVICE = "copy the data set again, as it was published"
 
 
 class AnnotatedVideos(Videos):
@@ -87,6 +91,10 @@ class AnnotatedVideos(Videos):
         arrays["segmentations"] = ids[..., None]
         return arrays
 
+    def reading(self, video: int) -> AbstractContextManager[None]:
+        """Make one UsageError of whatever is wrong with a video or its annotations."""
+        return parsing(self.names[video], f"{type(self).__name__} video", ADVICE)
+
     def leave_out(self, video: int, error: UnreadableFileError) -> None:
         """Count a video, and print why; once.
 
@@ -113,7 +121,8 @@ class AnnotatedVideos(Videos):
             if self.lengths[candidate] < self.lengths[video]:
                 continue
             try:
-                return candidate, self.read_frames(candidate, start, stop)
+                with self.reading(candidate):
+                    return candidate, self.read_frames(candidate, start, stop)
             except UnreadableFileError as error:
                 self.leave_out(candidate, error)
         raise UsageError("no image or video can be read: copy the data set again")
@@ -121,7 +130,8 @@ class AnnotatedVideos(Videos):
     def _masks(self, video: int, start: int, stop: int, *, classes: bool) -> NDArray[np.int32]:
         video, frames = self._find(video, start, stop)
         try:
-            return self.read_segments(video, start, stop, classes=classes)
+            with self.reading(video):
+                return self.read_segments(video, start, stop, classes=classes)
         except UnreadableFileError as error:
             self.leave_out(video, error)
             return np.full(frames.shape[:3], LEFT_OUT, np.int32)

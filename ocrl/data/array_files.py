@@ -13,7 +13,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ocrl.errors import UsageError
-from ocrl.reading import check_regular
+from ocrl.reading import reading
+
+AGAIN = "record or copy it again"
 
 LARGEST = 4 * 2**30
 """Bytes that an entry of a file may unpack to."""
@@ -35,26 +37,25 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     Raises:
         UsageError: it cannot be read, holds Python objects, or would unpack to a flood.
     """
-    check_regular(path, "file of arrays")
     arrays = {}
-    try:
-        with zipfile.ZipFile(path) as file:
-            members = {member.filename: member for member in file.infolist()}
-            for name in names:
-                if (member := members.get(f"{name}.npy")) is not None:
-                    _check_ratio(path, member)
-                    with file.open(member) as entry:
-                        arrays[name] = _read_array(entry, member.file_size, path)
-    except UsageError:
-        raise
-    except Exception as error:  # zipfile, zlib and NumPy have one for each way to be broken
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UsageError(f"{path} cannot be read ({reason}): record or copy it again") from error
+    with reading(path, "file of arrays", AGAIN), zipfile.ZipFile(path) as file:
+        members = {member.filename: member for member in file.infolist()}
+        for name in names:
+            if (member := members.get(f"{name}.npy")) is not None:
+                check_ratio(path, member.file_size, member.compress_size)
+                with file.open(member) as entry:
+                    arrays[name] = _read_array(entry, member.file_size, path)
     return arrays
 
 
-def _check_ratio(path: Path, member: zipfile.ZipInfo) -> None:
-    size, packed = member.file_size, member.compress_size
+def check_ratio(path: Path, size: int, packed: int) -> None:
+    """Raise UsageError if what is in a file unpacks to a flood.
+
+    Args:
+        path: of the file.
+        size: in bytes, unpacked.
+        packed: likewise, as it is in the file.
+    """
     if size > LARGEST or size > max(SMALL, RATIO * packed):
         raise UsageError(
             f"{path} is {packed} bytes and unpacks to {size}: record shorter episodes, a file each"

@@ -22,6 +22,7 @@ from ocrl.data.transforms import interpolate
 from ocrl.data.voc import VOC
 from ocrl.data.youtube_vis import YouTubeVIS
 from ocrl.errors import UsageError, nearest
+from ocrl.reading import parsing
 
 READERS: dict[str, Callable[..., AnnotatedVideos]] = {
     "coco": COCO,
@@ -51,7 +52,8 @@ def open_published(
     """
     if name not in READERS:
         raise UsageError(f"there is no data set {name!r}: {nearest(name, READERS)}")
-    return READERS[name](folder, split, skip_bad=skip_bad)
+    with parsing(folder, f"{split} split of {name} in", "copy it as it was published"):
+        return READERS[name](folder, split, skip_bad=skip_bad)
 
 
 def convert(
@@ -131,7 +133,8 @@ def _arrays(
 ) -> Iterator[Arrays]:
     for video in range(first, total):
         try:
-            arrays = published.arrays(video)
+            with published.reading(video):
+                arrays = published.arrays(video)
         except UnreadableFileError as error:
             published.leave_out(video, error)
             continue

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 from ocrl.files import whole_file
+from ocrl.reading import reading
 
 Compute = Callable[[Tensor], dict[str, Tensor]]
 CHUNK = 32  # frames in one forward pass
@@ -72,12 +73,13 @@ class VideoFeatures:
 
     def read(self, video: int, start: int, stop: int) -> dict[str, Tensor]:
         """Return the features of frames ``start`` to ``stop`` of a video, float32 (T, ...) each."""
-        return {
-            name: torch.from_numpy(
-                np.load(self._path(video, name), mmap_mode="r")[start:stop].astype(np.float32)
-            )
-            for name in self.names
-        }
+        features = {}
+        for name in self.names:
+            path = self._path(video, name)
+            with reading(path, "features", "delete the file, it is computed again"):
+                rows = np.load(path, mmap_mode="r")[start:stop]
+                features[name] = torch.from_numpy(rows.astype(np.float32))
+        return features
 
     def _path(self, video: int, name: str) -> Path:
         return self.folder / f"{self.stems[video]}.{name}.npy"

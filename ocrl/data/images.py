@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ocrl.errors import UsageError
+from ocrl.reading import read_text, reading
+
+ADVICE = (
+    "copy it again, or leave such files out with data.skip_bad=true "
+    "(of convert_data: skip_bad=true)"
+)
 
 
 class UnreadableFileError(UsageError):
     """A file is missing, or does not decode: such files may be left out."""
+
+
+@contextmanager
+def decoding(path: Path, what: str) -> Iterator[Image.Image]:
+    """Open an image; whatever is wrong with the file comes out as one UnreadableFileError."""
+    try:
+        with reading(path, what, ADVICE), Image.open(path) as image:
+            yield image
+    except UsageError as error:
+        raise UnreadableFileError(str(error)) from error.__cause__
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -21,11 +39,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         UnreadableFileError: it is missing, or does not decode.
     """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
-        raise unreadable(path, error) from None
+    with decoding(path, "image") as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def image_shape(path: Path) -> tuple[int, int]:
@@ -34,11 +49,8 @@ def image_shape(path: Path) -> tuple[int, int]:
     Raises:
         UnreadableFileError: it is missing, or no image.
     """
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
-        raise unreadable(path, error) from None
+    with decoding(path, "image") as image:
+        return image.height, image.width
 
 
 def read_palette(path: Path) -> NDArray[np.uint8]:
@@ -48,30 +60,14 @@ def read_palette(path: Path) -> NDArray[np.uint8]:
         UnreadableFileError: it is missing, or does not decode.
         UsageError: it has no palette.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L"):
-                raise UsageError(
-                    f"{path} has colours ({image.mode}) where segments are numbers: take the "
-                    "annotations as they were published, PNG with a palette"
-                )
-            return np.asarray(image)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise unreadable(path, error) from None
-
-
-def unreadable(path: Path, error: Exception) -> UnreadableFileError:
-    """Return the error that names an image, and what to do about it."""
-    return UnreadableFileError(
-        f"{path} cannot be read ({reason(error)}): copy it again, or leave such files out with "
-        "data.skip_bad=true (of convert_data: skip_bad=true)"
-    )
-
-
-def reason(error: Exception) -> str:
-    """Say in one line why a file cannot be read."""
-    text = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
-    return " ".join(text.split())
+    with decoding(path, "mask") as image:
+        mode, ids = image.mode, np.asarray(image)
+    if mode not in ("P", "L"):
+        raise UsageError(
+            f"{path} has colours ({mode}) where segments are numbers: take the annotations as "
+            "they were published, PNG with a palette"
+        )
+    return ids
 
 
 def check_same_size(path: Path, mask: tuple[int, ...], image: tuple[int, ...]) -> None:
@@ -95,12 +91,8 @@ def read_lines(path: Path) -> list[str]:
     Raises:
         UsageError: it is missing, or has none.
     """
-    try:
-        lines = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path} cannot be read ({reason(error)}): copy the list of the published data again"
-        ) from None
+    text = read_text(path, "list of names", "copy the list of the published data again")
+    lines = [line.split()[0] for line in text.splitlines() if line.strip()]
     if not lines:
         raise UsageError(f"{path} names nothing: copy the list of the published data again")
     return lines

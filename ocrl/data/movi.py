@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from ocrl.data.tfrecords import bytes_features, numbers, read_records
 from ocrl.errors import UsageError
+from ocrl.reading import parsing
 
 PUBLISHED = "gs://kubric-public/tfds"
+ADVICE = "copy it again, or check the connection"
 NAMES = ("movi_a", "movi_b", "movi_c", "movi_d", "movi_e", "movi_f")
 
 
@@ -54,12 +56,13 @@ class MoviRecords:
                 f"{name!r} is no MOVi dataset (movi_a to movi_f): did you mean {nearest[0]}?"
             )
         self._folder = f"{source}/{name}/{size}x{size}/1.0.0"
-        with _open(f"{self._folder}/dataset_info.json") as file:
-            info = json.load(file)
-        lengths = {entry["name"]: entry["shardLengths"] for entry in info["splits"]}
+        index = f"{self._folder}/dataset_info.json"
+        with _open(index) as file, parsing(index, "list of splits", ADVICE):
+            splits = json.load(file)["splits"]
+            lengths = {entry["name"]: [int(n) for n in entry["shardLengths"]] for entry in splits}
         if split not in lengths:
             raise UsageError(f"{name} has no split {split!r}: expected one of {', '.join(lengths)}")
-        self._length = sum(int(length) for length in lengths[split])
+        self._length = sum(lengths[split])
         number = len(lengths[split])
         self._files = [
             f"{self._folder}/{name}-{split}.tfrecord-{i:05d}-of-{number:05d}" for i in range(number)
@@ -76,20 +79,24 @@ class MoviRecords:
         """
         for path in self._files:
             with _open(path) as file:
-                try:
-                    for record in read_records(file):
-                        features = bytes_features(record)
-                        arrays: dict[str, NDArray[Any]] = {
-                            "video": _frames(features["video"]),
-                            "segmentations": _frames(features["segmentations"])[..., None],
-                        }
-                        if self._flow:
-                            arrays["forward_flow"] = _forward_flow(record, arrays["video"].shape)
-                        yield arrays
-                except (EOFError, ValueError, KeyError, OSError) as error:
-                    raise UsageError(
-                        f"{path} is broken ({error}): copy it again, or check the connection"
-                    ) from None
+                records = read_records(file)
+                while True:
+                    with parsing(path, "file of videos", ADVICE):
+                        record = next(records, None)
+                        if record is None:
+                            break
+                        arrays = self._arrays(record)
+                    yield arrays
+
+    def _arrays(self, record: bytes) -> dict[str, NDArray[Any]]:
+        features = bytes_features(record)
+        arrays: dict[str, NDArray[Any]] = {
+            "video": _frames(features["video"]),
+            "segmentations": _frames(features["segmentations"])[..., None],
+        }
+        if self._flow:
+            arrays["forward_flow"] = _forward_flow(record, arrays["video"].shape)
+        return arrays
 
 
 def _frames(images: list[bytes]) -> NDArray[np.uint8]:

@@ -11,9 +11,16 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from ocrl.data.array_files import check_ratio
 from ocrl.data.rollouts import dataset_folder, is_rgb
 from ocrl.data.videos import ArrayVideos, Videos
 from ocrl.errors import UsageError
+from ocrl.reading import check_regular, parsing, read_object, reading
+
+ADVICE = "copy these rollouts again, or collect them again"
+
+FIELDS = {"observation_space": str, "action_space": str, "data_format": str}
+"""What the list of a dataset has, and of which type."""
 
 
 def load_rollouts(dataset_id: str, *, in_memory: bool = True) -> Videos:
@@ -29,11 +36,16 @@ def load_rollouts(dataset_id: str, *, in_memory: bool = True) -> Videos:
     folder = dataset_folder(dataset_id)
     if not folder.exists():
         raise UsageError(f"there is no dataset {dataset_id} in {folder.parent}: collect it first")
-    dataset = minari.load_dataset(dataset_id)
-    image_key = _image_key(dataset.observation_space, dataset_id)
-    if in_memory:
-        return _read_all(dataset, image_key)
-    return LazyRollouts(dataset, image_key)
+    # without spaces Minari would make the environment that the file names, whatever that runs
+    read_object(folder / "data/metadata.json", "list of rollouts", ADVICE, fields=FIELDS)
+    for path in (folder / "data").iterdir():
+        check_regular(path, "file of rollouts")
+    with parsing(folder, "rollouts", ADVICE):
+        dataset = minari.load_dataset(dataset_id)
+        image_key = _image_key(dataset.observation_space, dataset_id)
+        if dataset.storage.FORMAT == "hdf5":
+            check_episodes(dataset, image_key)
+        return _read_all(dataset, image_key) if in_memory else LazyRollouts(dataset, image_key)
 
 
 def _image_key(space: spaces.Space[Any], dataset_id: str) -> str | None:
@@ -52,9 +64,47 @@ def _image_key(space: spaces.Space[Any], dataset_id: str) -> str | None:
     )
 
 
+def check_episodes(dataset: minari.MinariDataset, image_key: str | None) -> None:
+    """Raise UsageError unless frames and segments of each episode are what the dataset says.
+
+    Args:
+        dataset: kept in HDF5.
+        image_key: see `LazyRollouts`.
+    """
+    space = dataset.observation_space
+    entries = {_entry(image_key): space if image_key is None else space[image_key]}
+    if _has_segments(space):
+        entries[_entry("segments")] = space["segments"]
+    jpeg = dataset.storage.metadata.get("jpeg_encoding", True)
+    path = dataset.storage.data_path / "main_data.hdf5"
+    with h5py.File(path, "r") as file:
+        for episode in dataset.episode_indices:
+            group = file[f"episode_{episode}"]
+            shapes = set()
+            for name, expected in entries.items():
+                if jpeg and is_rgb(expected):
+                    continue
+                data = group[name]
+                shapes.add(len(data))
+                check_ratio(path, data.nbytes, data.id.get_storage_size())
+                if data.shape[1:] != expected.shape or data.dtype != expected.dtype:
+                    raise ValueError(f"{data.name} is {data.dtype} {data.shape}, not {expected}")
+            if shapes - {int(group.attrs["total_steps"]) + 1}:
+                raise ValueError(f"episode {episode} has {shapes} frames")
+
+
+def _entry(key: str | None) -> str:
+    """Return the name of an entry of the observations in an episode; None: they are the entry."""
+    return "observations" if key is None else f"observations/{key}"
+
+
+def _has_segments(space: spaces.Space[Any]) -> bool:
+    return isinstance(space, spaces.Dict) and "segments" in space.spaces
+
+
 def _read_all(dataset: minari.MinariDataset, image_key: str | None) -> ArrayVideos:
     space = dataset.observation_space
-    has_segments = isinstance(space, spaces.Dict) and "segments" in space.spaces
+    has_segments = _has_segments(space)
     frame_space = space if image_key is None else space[image_key]
     num_frames = dataset.total_steps + dataset.total_episodes
     frames = np.empty((num_frames, *frame_space.shape), np.uint8)
@@ -71,6 +121,8 @@ def _read_all(dataset: minari.MinariDataset, image_key: str | None) -> ArrayVide
         if segments is not None:
             segments[start:end] = observations["segments"]
         lengths.append(len(images))
+    if end != num_frames:
+        raise ValueError(f"it has {end} frames, its list says {num_frames}")
     return ArrayVideos(frames, lengths, segments)
 
 
@@ -92,7 +144,7 @@ class LazyRollouts(Videos):
                 "piece: load it with in_memory=true, or make it with jpeg_encoding=False"
             )
         space = dataset.observation_space
-        self.has_segments = isinstance(space, spaces.Dict) and "segments" in space.spaces
+        self.has_segments = _has_segments(space)
         episodes = dataset.storage.get_episode_metadata(dataset.episode_indices)
         self.lengths = np.array([episode["total_steps"] + 1 for episode in episodes])
         self._episodes = dataset.episode_indices
@@ -103,19 +155,19 @@ class LazyRollouts(Videos):
 
     def frames(self, video: int, start: int, stop: int) -> NDArray[np.uint8]:
         """Read frames of an episode, uint8 (T, H, W, 3)."""
-        entry = "observations" if self._image_key is None else f"observations/{self._image_key}"
-        return self._read(video, entry, start, stop)
+        return self._read(video, _entry(self._image_key), start, stop)
 
     def segments(self, video: int, start: int, stop: int) -> NDArray[np.integer]:
         """Read segments of an episode, integers (T, H, W)."""
-        return self._read(video, "observations/segments", start, stop)
+        return self._read(video, _entry("segments"), start, stop)
 
     def _read(self, video: int, entry: str, start: int, stop: int) -> NDArray[Any]:
-        if self._file is None or self._process != os.getpid():
-            # An open file does not survive the fork of a loader's worker.
-            self._file = h5py.File(self._path, "r")
-            self._process = os.getpid()
-        piece: NDArray[Any] = self._file[f"episode_{self._episodes[video]}/{entry}"][start:stop]
+        with reading(self._path, "rollouts", ADVICE):
+            if self._file is None or self._process != os.getpid():
+                # An open file does not survive the fork of a loader's worker.
+                self._file = h5py.File(self._path, "r")
+                self._process = os.getpid()
+            piece: NDArray[Any] = self._file[f"episode_{self._episodes[video]}/{entry}"][start:stop]
         return piece
 
     def __getstate__(self) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrl.data.images import reason
 from ocrl.errors import UsageError
+from ocrl.reading import read_object
 
 
 def read_annotations(path: Path, entries: tuple[str, ...]) -> dict[str, Any]:
@@ -19,22 +18,9 @@ def read_annotations(path: Path, entries: tuple[str, ...]) -> dict[str, Any]:
     Raises:
         UsageError: it is missing, no JSON, or lacks one of them.
     """
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(
-            f"{path} cannot be read ({reason(error)}): copy the annotations of these images there"
-        ) from None
-    absent = [
-        entry
-        for entry in entries
-        if not (isinstance(content, dict) and isinstance(content.get(entry), list))
-    ]
-    if absent:
-        raise UsageError(
-            f"{path} has no list {absent[0]!r}: give the annotation file of instances as published"
-        )
-    return dict(content)
+    advice = "give the annotation file of instances as published"
+    fields = dict.fromkeys(entries, list[dict[str, Any]])
+    return read_object(path, "annotation file", advice, fields=fields)
 
 
 def decode_mask(segmentation: Any, size: tuple[int, int], source: Path) -> NDArray[np.bool_]:

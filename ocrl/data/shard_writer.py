@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from ocrl.errors import UsageError
 from ocrl.files import whole_file, write_text
+from ocrl.reading import read_object
 
 VIDEOS_PER_SHARD = 32
 
@@ -108,7 +109,7 @@ def _begin(partial: Path, settings: dict[str, Any]) -> list[tuple[str, int]]:
     """Return the whole shards that an interrupted run of the same settings left."""
     note = partial / "settings.json"
     text = json.dumps(settings, sort_keys=True)
-    if note.exists() and note.read_text() == text:
+    if note.is_file() and note.read_bytes() == text.encode():
         for leftover in partial.glob(".*.partial*"):
             leftover.unlink()
         return [
@@ -123,7 +124,9 @@ def _begin(partial: Path, settings: dict[str, Any]) -> list[tuple[str, int]]:
 
 def _publish(manifest: Path, folder: Path, dataset: str, split: str) -> list[Path]:
     """Move what is written to where it is read; whoever reads before the end is told so."""
-    names = list(json.loads(manifest.read_text())["shards"])
+    advice = f"remove {manifest.parent}, and run the same command again"
+    fields = {"shards": dict[str, dict[str, int | str]]}
+    names = list(read_object(manifest, "list of shards", advice, fields=fields)["shards"])
     for path in folder.glob(f"{dataset}-{split}-*.tar"):
         if path.name not in names:
             path.unlink()
@@ -145,8 +148,11 @@ def _add(shard: tarfile.TarFile, name: str, array: NDArray[Any]) -> None:
 
 
 def _num_videos(path: Path) -> int:
-    with tarfile.open(path, "r:") as shard:
-        return len({name.partition(".")[0] for name in shard.getnames()})
+    try:
+        with tarfile.open(path, "r:") as shard:
+            return len({name.partition(".")[0] for name in shard.getnames()})
+    except tarfile.TarError:
+        return 0
 
 
 def _sha256(path: Path) -> str:

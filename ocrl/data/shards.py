@@ -9,7 +9,7 @@ ids, not categories. Arrays lie in the tar as they are, so that a clip is read w
 
 from __future__ import annotations
 
-import json
+import math
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ocrl.data.overlapping import exclusive_ids
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
+from ocrl.reading import read_object, reading
 
 
 @dataclass(frozen=True)
@@ -185,13 +186,10 @@ def _check_manifest(folder: Path, split: str, paths: list[Path]) -> None:
     manifest = folder / f"{dataset}-{split}.json"
     if not manifest.exists():  # such as those of the official scripts
         return
-    try:
-        shards = json.loads(manifest.read_text())["shards"]
-        expected = {str(name): int(entry["bytes"]) for name, entry in shards.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{manifest} cannot be read ({error}): convert the split again") from None
-    for name, size in expected.items():
-        path = folder / name
+    fields = {"shards": dict[str, dict[str, int | str]]}
+    shards = read_object(manifest, "list of shards", "convert the split again", fields=fields)
+    for name, entry in shards["shards"].items():
+        path, size = folder / name, entry.get("bytes")
         if not path.exists() or path.stat().st_size != size:
             raise UsageError(
                 f"{path} is not the shard of {size} bytes that {manifest.name} lists: copy it "
@@ -202,23 +200,30 @@ def _check_manifest(folder: Path, split: str, paths: list[Path]) -> None:
 def _entries(path: Path) -> dict[str, dict[str, _Entry]]:
     """Return the arrays of each video in a shard, without reading them."""
     entries: dict[str, dict[str, _Entry]] = {}
-    size = path.stat().st_size
-    try:
-        with tarfile.open(path, "r:") as shard, path.open("rb") as raw:
-            for member in shard:
-                key, _, name = Path(member.name).name.partition(".")
-                if not name.endswith(".npy"):
-                    continue
-                if member.offset_data + member.size > size:
-                    raise tarfile.ReadError(f"{member.name} ends beyond the file")
-                raw.seek(member.offset_data)
-                shape, in_columns, dtype = _read_header(raw)
-                if in_columns or dtype.hasobject:
-                    raise ValueError(f"{member.name} holds objects or columns first")
-                entry = _Entry(path, raw.tell(), shape, dtype)
-                entries.setdefault(key, {})[name.removesuffix(".npy")] = entry
-    except (tarfile.TarError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read ({error}): copy or generate it again") from None
+    with (
+        reading(path, "shard", "copy or generate it again"),
+        tarfile.open(path, "r:") as shard,
+        path.open("rb") as raw,
+    ):
+        size = path.stat().st_size
+        for member in shard:
+            key, _, name = Path(member.name).name.partition(".")
+            if not name.endswith(".npy"):
+                continue
+            raw.seek(member.offset_data)
+            shape, in_columns, dtype = _read_header(raw)
+            if in_columns or dtype.hasobject:
+                raise ValueError(f"{member.name} holds objects or columns first")
+            entry = _Entry(path, raw.tell(), shape, dtype)
+            content = math.prod(shape) * dtype.itemsize
+            if (
+                min(shape, default=0) < 0
+                or entry.offset + content > member.offset_data + member.size
+            ):
+                raise ValueError(f"{member.name} asks for {dtype} {shape}, more than it has")
+            if member.offset_data + member.size > size:
+                raise ValueError(f"{member.name} ends beyond the file")
+            entries.setdefault(key, {})[name.removesuffix(".npy")] = entry
     return entries
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ocrl.data.clips import resize
 from ocrl.data.videos import ArrayVideos
 from ocrl.errors import UsageError
+from ocrl.reading import reading
 
 SUFFIXES = (".avi", ".gif", ".mkv", ".mov", ".mp4", ".webm")
 
@@ -40,15 +41,11 @@ def load_video_files(
         raise UsageError(f"no video file in {folder}: expected one of {' '.join(SUFFIXES)}")
     videos = []
     for path in tqdm(paths, desc=str(folder), unit="video", disable=not progress):
-        try:
+        with reading(path, "video", "re-encode it, or take it out of the folder"):
             frames = [
                 resize(torch.from_numpy(frame)[None], image_size).numpy()
                 for index, frame in enumerate(iio.imiter(path, plugin="pyav"))
                 if index % every == 0
             ]
-        except OSError as error:
-            raise UsageError(
-                f"{path} cannot be read ({error}): re-encode it or take it out of the folder"
-            ) from None
-        videos.append(np.concatenate(frames))
+            videos.append(np.concatenate(frames))
     return ArrayVideos(np.concatenate(videos), [len(video) for video in videos])

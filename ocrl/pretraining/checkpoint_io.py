@@ -9,10 +9,25 @@ from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
+from torch import Tensor
 
 from ocrl.errors import UsageError
 from ocrl.files import previous, whole_file, write_text
-from ocrl.reading import check_regular
+from ocrl.reading import check_fields, check_regular, parsing, read_text
+
+ADVICE = "remove it to begin again"
+
+FIELDS = {
+    "state_dict": dict[str, Tensor],
+    "optimizer_states": list[dict[str, Any]],
+    "lr_schedulers": list[dict[str, Any]],
+    "loops": dict[str, Any],
+    "callbacks": dict[str, Any],
+    "epoch": int,
+    "global_step": int,
+    "pytorch-lightning_version": str,
+}
+"""What a checkpoint has, and of which type."""
 
 
 class WholeCheckpoints(CheckpointIO):
@@ -51,15 +66,13 @@ class WholeCheckpoints(CheckpointIO):
             UsageError: it is not what was written, or no checkpoint.
         """
         content = read_whole(Path(path))
-        try:
+        with parsing(path, "checkpoint", ADVICE):
             checkpoint = torch.load(io.BytesIO(content), map_location, weights_only=True)
-        except Exception as error:  # torch has one for each way in which a pickle is broken
-            raise UsageError(
-                f"{path} is no checkpoint ({type(error).__name__}): remove it to begin again"
-            ) from error
-        if not isinstance(checkpoint, dict):
-            raise UsageError(f"{path} is no checkpoint: remove it to begin again")
-        return checkpoint
+        check_fields(checkpoint, FIELDS, str(path), ADVICE)
+        for name, tensor in checkpoint["state_dict"].items():
+            if tensor.is_floating_point() and bool(tensor.isnan().any()):
+                raise UsageError(f"{path} holds NaN in {name}: {ADVICE}")
+        return dict(checkpoint)
 
     def remove_checkpoint(self, path: str | Path) -> None:
         """Remove a checkpoint."""
@@ -77,8 +90,7 @@ def read_whole(path: Path) -> bytes:
     known = _hashes(path) or _hashes(path.with_name(f"last{path.suffix}"))
     if known and hashlib.sha256(content).hexdigest() not in known:
         raise UsageError(
-            f"{path} was damaged after it was written (its SHA-256 is another): remove it to begin "
-            "again"
+            f"{path} was damaged after it was written (its SHA-256 is another): {ADVICE}"
         )
     return content
 
@@ -90,4 +102,6 @@ def _sums(path: Path) -> Path:
 def _hashes(path: Path) -> list[str]:
     """Return the hash of a checkpoint, and of the one before it."""
     sums = _sums(path)
-    return [line[:64] for line in sums.read_text().splitlines()] if sums.is_file() else []
+    if not sums.exists():
+        return []
+    return [line[:64] for line in read_text(sums, "hashes of", ADVICE).splitlines()]

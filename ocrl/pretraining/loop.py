@@ -16,11 +16,13 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressB
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
+from ocrl.checkpoints.building import check_fit
 from ocrl.data.clips import batches
 from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import Batch
+from ocrl.errors import UsageError
 from ocrl.files import newest
-from ocrl.pretraining.checkpoint_io import WholeCheckpoints, read_whole
+from ocrl.pretraining.checkpoint_io import ADVICE, WholeCheckpoints, read_whole
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,20 @@ class TrainingModule(lightning.LightningModule):
     """
 
     objective: Callable[..., Any]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Raise UsageError unless the weights of a checkpoint fit."""
+        check_fit(self, checkpoint["state_dict"], "the checkpoint of the run")
+
+    def on_train_start(self) -> None:
+        """Raise UsageError unless the optimiser's state, which torch does not look at, fits."""
+        for parameter, state in self.trainer.optimizers[0].state.items():
+            moments = [state.get("exp_avg"), state.get("exp_avg_sq")]
+            if any(getattr(m, "shape", None) != parameter.shape for m in moments if state):
+                raise UsageError(
+                    "the optimiser's state in the checkpoint of the run does not fit its weights: "
+                    f"{ADVICE}"
+                )
 
 
 class RandomNumbers(Callback):

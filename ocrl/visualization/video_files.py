@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import imageio.v3 as iio
 import numpy as np
 import torch
@@ -18,8 +17,11 @@ from ocrl.encoder import Encoder, EncoderOutput
 from ocrl.errors import UsageError
 from ocrl.files import whole_file
 from ocrl.metrics.base import hard_segments
+from ocrl.reading import reading
 from ocrl.visualization.images import Image
 from ocrl.visualization.segmentation import overlay_segments
+
+ADVICE = "give a video file, or re-encode it"
 
 
 class SegmentedVideo(NamedTuple):
@@ -54,18 +56,14 @@ def stream(
     Raises:
         UsageError: the file is missing or no video.
     """
-    _check_exists(video)
     given = state is not None
     state = state if given else encoder.initial_state(1)
-    try:
-        for index, frame in enumerate(iio.imiter(video, plugin="pyav", format="rgb24")):
-            pixels = resize(torch.from_numpy(frame)[None], encoder.image_size)
-            is_first = torch.tensor([index == 0 and not given], device=encoder.device)
-            output = encoder.segment_step(pixels.to(encoder.device), state, is_first)
-            state = output.state
-            yield frame, output
-    except (OSError, av.error.FFmpegError) as error:
-        raise UsageError(f"{video} cannot be read as a video ({error}): re-encode it") from None
+    for index, frame in enumerate(_frames(video)):
+        pixels = resize(torch.from_numpy(frame)[None], encoder.image_size)
+        is_first = torch.tensor([index == 0 and not given], device=encoder.device)
+        output = encoder.segment_step(pixels.to(encoder.device), state, is_first)
+        state = output.state
+        yield frame, output
 
 
 def segment_video(
@@ -122,13 +120,16 @@ def segment_video(
 
 def _frames_per_second(video: Path) -> int:
     """Return the rate of a video, 12 where it does not say."""
-    _check_exists(video)
-    try:
+    with reading(video, "video", ADVICE):
         return round(iio.immeta(video, plugin="pyav").get("fps", 12)) or 12
-    except (OSError, av.error.FFmpegError) as error:
-        raise UsageError(f"{video} cannot be read as a video ({error}): re-encode it") from None
 
 
-def _check_exists(video: str | Path) -> None:
-    if not Path(video).exists():
-        raise UsageError(f"there is no video {video}: give the path of a video file")
+def _frames(video: str | Path) -> Iterator[Image]:
+    frames = None
+    while True:
+        with reading(video, "video", ADVICE):
+            frames = frames or iter(iio.imiter(video, plugin="pyav", format="rgb24"))
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame

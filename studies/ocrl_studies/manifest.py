@@ -9,6 +9,7 @@ from typing import Any
 
 from ocrl.errors import UsageError
 from ocrl.files import write_text
+from ocrl.reading import read_object
 
 
 def note(path: Path, settings: Mapping[str, Any]) -> None:
@@ -32,7 +33,7 @@ def check(path: Path, settings: Mapping[str, Any], data: str, advice: str) -> No
     """
     if not path.exists():
         return
-    before = json.loads(path.read_text())
+    before = read_object(path, f"settings that {data} were made with,", advice)
     now = json.loads(json.dumps(settings))
     for key in sorted(now.keys() | before.keys()):
         if before.get(key) != now.get(key):

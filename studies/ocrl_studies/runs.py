@@ -11,9 +11,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from ocrl.errors import UsageError
 from ocrl.files import remove_leftovers, write_text
-from ocrl_studies.environments import selected
+from ocrl.reading import parsing, read_text
+from ocrl_studies.environments import selected, settings
 
 CONFIG = "config.yaml"
+
+ADVICE = "copy the run again, or start another with another seed, runs_dir or run_dir"
+
+LONGEST = 2**20
+"""Characters of a configuration."""
 
 LOCK = ".lock"
 """File that the process locks which writes to a run's folder."""
@@ -90,14 +96,15 @@ def check_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) 
             started with other settings.
     """
     run_dir = Path(cfg.run_dir)
-    before = [DictConfig(OmegaConf.load(path)) for path in starts(run_dir)]
-    if not before:
+    paths = starts(run_dir)
+    if not paths:
         return run_dir
     if not cfg.resume:
         raise UsageError(
             f"{run_dir} already holds a run: continue it with resume=true, or start another with "
             "another seed, runs_dir or run_dir"
         )
+    before = [read_config(path, same) for path in paths]
     old, new = selected(before[0], same), selected(cfg, same)
     for key in sorted((old.keys() | new.keys()) - FREE - {grows}):
         if old.get(key) != new.get(key):
@@ -106,7 +113,8 @@ def check_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) 
                 "with the same, or start another run with another seed, runs_dir or run_dir"
             )
     if grows is not None:
-        largest = max(OmegaConf.select(each, grows) for each in before)
+        with parsing(run_dir, f"{grows} of the starts of", ADVICE):
+            largest = max(int(OmegaConf.select(each, grows)) for each in before)
         if OmegaConf.select(cfg, grows) < largest:
             raise UsageError(
                 f"{run_dir} was started with {grows}={largest}, now it is "
@@ -118,9 +126,37 @@ def check_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) 
 def starts(run_dir: Path) -> list[Path]:
     """Return the configuration of each start of a run, in order."""
     first = run_dir / CONFIG
-    resumes = run_dir.glob("config.resume-*.yaml")
-    by_number = sorted(resumes, key=lambda path: int(path.stem.partition("-")[2]))
+    resumes = [path for path in run_dir.glob("config.resume-*.yaml") if _number(path).isdecimal()]
+    by_number = sorted(resumes, key=lambda path: int(_number(path)))
     return [first, *by_number] if first.exists() else []
+
+
+def read_config(path: Path, parts: tuple[str, ...] = ()) -> DictConfig:
+    """Return the configuration that a run was started with.
+
+    Args:
+        path: one of `starts`.
+        parts: that it has.
+
+    Raises:
+        UsageError: the file is no configuration of a run, or lacks a part.
+    """
+    text = read_text(path, "configuration", ADVICE)
+    with parsing(path, "configuration", ADVICE):
+        if len(text) > LONGEST:
+            raise ValueError(f"it has {len(text)} characters, one of a run has up to {LONGEST}")
+        cfg = OmegaConf.create(text)
+        if not isinstance(cfg, DictConfig):
+            raise TypeError("it is no mapping")
+        settings(cfg)  # resolves, or raises
+        for part in parts:
+            if OmegaConf.select(cfg, part) is None:
+                raise ValueError(f"it has no {part}")
+    return cfg
+
+
+def _number(path: Path) -> str:
+    return path.stem.partition("-")[2]
 
 
 def find_checkpoint(cfg: DictConfig) -> Path:

@@ -19,7 +19,18 @@ from hydra.errors import InstantiationException
 
 from ocrl.errors import UsageError
 from ocrl.files import write_text
+from ocrl.reading import read_object
 from ocrl_studies.command_line import USAGE_ERRORS
+
+FIELDS = {
+    "name": str,
+    "settings": dict[str, Any],
+    "places": dict[str, str],
+    "machine": dict[str, str],
+    "stages": dict[str, dict[str, float]],
+    "error": str | None,
+}
+"""What the file of a record has, and of which type."""
 
 PACKAGES = ("ocrl", "torch", "stable-baselines3", "gymnasium", "lightning", "numpy", "numba")
 
@@ -93,10 +104,8 @@ class Record:
         Raises:
             UsageError: the file holds something else.
         """
-        try:
-            return cls(path, **json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
-            raise UsageError(f"{path} is no record of a cell ({error}): delete it") from error
+        content = read_object(path, "record of a cell", "delete it", fields=FIELDS)
+        return cls(path, **{name: content[name] for name in FIELDS})
 
 
 def open_record(path: Path, name: str, settings: Mapping[str, Any], device: str) -> Record:

@@ -18,6 +18,7 @@ from ocrl.errors import UsageError
 from ocrl.files import write_text
 from ocrl.metrics import SlotIdentity
 from ocrl.metrics.scoring import score
+from ocrl.reading import read_object
 from ocrl.visualization import Image, image_grid, segmentation_strip, spread
 from ocrl_studies.segmentation.plan import Scoring
 
@@ -94,8 +95,21 @@ class Scored:
 
     @classmethod
     def load(cls, folder: Path) -> Scored:
-        """Read ``scores.json``."""
-        return cls(**json.loads((folder / SCORES).read_text()))
+        """Read ``scores.json``.
+
+        Raises:
+            UsageError: the file holds something else.
+        """
+        advice = "delete it, and the same command scores again"
+        fields = {
+            "values": dict[str, float],
+            "counts": dict[str, int],
+            "num_slots": int,
+            "num_parameters": int,
+            "frozen_backbone": bool,
+        }
+        content = read_object(folder / SCORES, "scores", advice, fields=fields)
+        return cls(**{name: content[name] for name in fields})
 
 
 class AsSeen(Dataset[Clip]):

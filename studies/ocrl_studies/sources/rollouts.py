@@ -16,6 +16,7 @@ from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 from ocrl.files import write_text
+from ocrl.reading import read_object
 from ocrl_studies.env_wrappers import wrapper_settings
 from ocrl_studies.environments import make_environments, settings
 from ocrl_studies.manifest import check, note
@@ -70,14 +71,10 @@ class Rollouts(Source):
         """
         paths = [self._kinds_path(str(split)) for split in self.num_steps]
         path = next((path for path in paths if path.exists()), paths[0])
-        try:
-            kinds = json.loads(path.read_text())
-            return SegmentKinds(tuple(kinds["names"]), kinds["num_stuff"])
-        except (OSError, ValueError, KeyError, TypeError):
-            raise UsageError(
-                f"cannot read the kinds of segments in {path}: collect these rollouts again with "
-                "scripts/collect_rollouts.py overwrite=true"
-            ) from None
+        advice = "collect these rollouts again with scripts/collect_rollouts.py overwrite=true"
+        fields = {"names": list[str], "num_stuff": int}
+        kinds = read_object(path, "kinds of segments", advice, fields=fields)
+        return SegmentKinds(tuple(kinds["names"]), kinds["num_stuff"])
 
     def training_videos(self) -> Videos:
         """Return rollouts on train layouts, collected first if there are none."""

@@ -8,9 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ocrl.errors import UsageError
 from ocrl.files import write_text
+from ocrl.reading import check_fields, read_json
 from ocrl_agents.evaluation import Episode
+
+FIELDS = {
+    "seed": int,
+    "options": dict[str, Any],
+    "return": float,
+    "length": int,
+    "scalars": dict[str, float | None],
+}
+"""What is kept of an episode, and of which type."""
 
 
 def save_episodes(path: str | Path, episodes: Sequence[Episode]) -> None:
@@ -46,13 +55,12 @@ def load_episodes(path: str | Path) -> list[Episode]:
     >>> load_episodes(path) == episodes
     True
     """
-    try:
-        return [_episode(row) for row in json.loads(Path(path).read_text())]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"cannot read episodes from {path} ({type(error).__name__}: {error}): delete the file, "
-            "and play them again"
-        ) from error
+    advice = "delete the file, and play them again"
+    rows = read_json(path, "episodes", advice)
+    check_fields({"episodes": rows}, {"episodes": list[dict[str, Any]]}, str(path), advice)
+    for row in rows:
+        check_fields(row, FIELDS, str(path), advice)
+    return [_episode(row) for row in rows]
 
 
 def _episode(row: Mapping[str, Any]) -> Episode:

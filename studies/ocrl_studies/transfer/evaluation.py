@@ -19,7 +19,7 @@ from ocrl_studies.core.study import command
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import selected, settings
 from ocrl_studies.habits import folder_name
-from ocrl_studies.runs import starts
+from ocrl_studies.runs import CONFIG, read_config, starts
 from ocrl_studies.transfer.comparison import TRAIN
 from ocrl_studies.transfer.conditions import check_conditions
 from ocrl_studies.transfer.plan import Agent, Evaluation, Plan
@@ -77,7 +77,8 @@ def find_agents(folder: Path) -> dict[Path, DictConfig]:
     """Return run folder -> configuration of the agents in ``<folder>/<encoder>/seed=<n>``."""
     agents = {}
     for path in sorted(folder.glob(f"*/seed=*/{LAST}")):
-        agents[path.parent] = DictConfig(OmegaConf.load(starts(path.parent)[-1]))
+        config = (starts(path.parent) or [path.parent / CONFIG])[-1]
+        agents[path.parent] = read_config(config, ("encoder.name", "env.train", "total_steps"))
     if not agents:
         raise UsageError(
             f"there are no agents in {folder}: train some with  python scripts/train_agent.py "

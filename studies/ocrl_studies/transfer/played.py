@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,12 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from ocrl.errors import UsageError
+from ocrl.reading import parsing, read_rows
 from ocrl_agents.evaluation import Episode, mean_scores
 from ocrl_studies.core.statistics import iqm, stratified_bootstrap
 from ocrl_studies.core.tables import write_rows
+
+ADVICE = "move it away: the report leaves out the curve"
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,9 @@ def _draw_bar(
 
 def read_curve(path: str | Path, score: str) -> tuple[list[float], list[float]]:
     """Return (environment steps, values) of a score in a run's ``progress.csv``."""
-    with Path(path).open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.get(score)]
-    return [float(row["step"]) for row in rows], [float(row[score]) for row in rows]
+    rows = [row for row in read_rows(path, "learning curve", ADVICE) if row.get(score)]
+    with parsing(path, "learning curve", ADVICE):
+        return [float(row["step"]) for row in rows], [float(row[score]) for row in rows]
 
 
 def plot_learning(curves: Mapping[str, Sequence[tuple[list[float], list[float]]]]) -> Figure:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ocrl.reading import read_object
 from ocrl_studies.core.comparability import check_records
 from ocrl_studies.core.record import Record
 from ocrl_studies.transfer.episodes import load_episodes
@@ -124,5 +124,6 @@ def read_agent_result(agent: Agent, evaluation: Evaluation, pretraining: Path) -
 def slot_quality(result: AgentResult) -> dict[str, dict[str, float]]:
     """Return how well an encoder and its baselines segment unseen videos; empty without masks."""
     path = result.pretraining / "scores.json"
-    scores: dict[str, dict[str, float]] = json.loads(path.read_text()) if path.exists() else {}
-    return scores
+    if not path.exists():
+        return {}
+    return read_object(path, "scores of the encoder", "delete it, and its row is left out")

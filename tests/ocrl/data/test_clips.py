@@ -164,7 +164,7 @@ def test_bad_recordings_name_the_file(tmp_path: Path) -> None:
         load_recordings(tmp_path)
     whole = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "b.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UsageError, match=r"b.npz cannot be read"):
+    with pytest.raises(UsageError, match=r"cannot read .*b.npz"):
         load_recordings(tmp_path)
 
 

@@ -16,7 +16,14 @@ from ocrl.pretraining.checkpoint_io import WholeCheckpoints, read_whole
 
 
 def checkpoint(step: int) -> dict[str, Any]:
-    return {"global_step": step, "state_dict": {"w": torch.arange(8.0) + step}}
+    return {
+        "global_step": step,
+        "state_dict": {"w": torch.arange(8.0) + step},
+        "epoch": 0,
+        "pytorch-lightning_version": "2.5",
+        **{name: {} for name in ("loops", "callbacks")},
+        **{name: [{}] for name in ("optimizer_states", "lr_schedulers")},
+    }
 
 
 @pytest.fixture
@@ -86,5 +93,5 @@ def test_a_kill_at_any_moment_leaves_a_whole_one(
 def test_what_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "last.ckpt"
     path.write_text("nothing")
-    with pytest.raises(UsageError, match="is no checkpoint"):
+    with pytest.raises(UsageError, match="it is no file of tensors alone"):
         WholeCheckpoints().load_checkpoint(path)

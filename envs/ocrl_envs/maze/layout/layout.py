@@ -86,10 +86,13 @@ class Layout:
             UsageError: the file is absent, or what ``from_text`` objects to, with the path.
         """
         try:
-            text = Path(path).read_text()
-        except OSError as error:
+            if Path(path).exists() and not Path(path).is_file():
+                raise OSError("it is no regular file")
+            text = Path(path).read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            reason = (isinstance(error, OSError) and error.strerror) or error
             raise UsageError(
-                f"cannot read the layout {path}: {error.strerror}; give the path of a text file"
+                f"cannot read the layout {path}: {reason}; give the path of a text file in UTF-8"
             ) from error
         try:
             return cls.from_text(text)
