@@ -79,6 +79,8 @@ def newest(path: Path, read: Callable[[Path], object]) -> Path | None:
         try:
             read(each)
         except UsageError as error:
+            if not each.is_file():  # nothing can take its place
+                raise
             refusal = refusal or error
             continue
         if each != path:

@@ -130,6 +130,8 @@ def read_object(
 def read_rows(path: str | Path, what: str, advice: str = ADVICE) -> list[dict[str, str]]:
     """Return the rows of a CSV file with a line of names.
 
+    A last line without an end was cut short, by a kill, and is left out.
+
     Args:
         path: of the file.
         what: it is to be, for the message.
@@ -140,7 +142,8 @@ def read_rows(path: str | Path, what: str, advice: str = ADVICE) -> list[dict[st
     """
     text = read_text(path, what, advice)
     with parsing(path, what, advice):
-        rows = list(csv.DictReader(text.splitlines(), strict=True))
+        whole = text[: text.rfind("\n") + 1]
+        rows = list(csv.DictReader(whole.splitlines(), strict=True))
         for number, row in enumerate(rows):
             if None in row or None in row.values():
                 raise ValueError(f"row {number + 1} has another length than the names")

@@ -9,6 +9,9 @@ from typing import Any
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 
 from ocrl.files import whole_file
+from ocrl.reading import parsing, read_rows
+
+ADVICE = "move it away, and the run goes on without the rows before"
 
 
 def make_logger(run_dir: Path, resume_step: int = 0) -> Logger:
@@ -37,9 +40,9 @@ class CsvWriter(KVWriter):
         self._rows: list[dict[str, Any]] = []
         self._row: dict[str, Any] = {}
         if path.exists():
-            with path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
-            self._rows = [row for row in rows if int(row["step"]) <= resume_step]
+            rows = read_rows(path, "learning curve", ADVICE)
+            with parsing(path, "learning curve", ADVICE):
+                self._rows = [row for row in rows if int(row["step"]) <= resume_step]
             self._columns = list(rows[0]) if rows else self._columns
         self._rewrite()
 

@@ -53,6 +53,8 @@ class VideoFeatures:
         self.folder = folder
         sample = compute(torch.from_numpy(videos.frames(0, 0, 1)))
         self.names = list(sample)
+        self._shapes = {name: tuple(feature.shape[1:]) for name, feature in sample.items()}
+        self._lengths = [int(length) for length in videos.lengths]
         self.stems = [
             _sha256(network, videos.frames(video, 0, int(length)))
             for video, length in enumerate(videos.lengths)
@@ -77,8 +79,11 @@ class VideoFeatures:
         for name in self.names:
             path = self._path(video, name)
             with reading(path, "features", "delete the file, it is computed again"):
-                rows = np.load(path, mmap_mode="r")[start:stop]
-                features[name] = torch.from_numpy(rows.astype(np.float32))
+                rows = np.load(path, mmap_mode="r")
+                expected = (self._lengths[video], *self._shapes[name])
+                if rows.dtype != np.float16 or rows.shape != expected:
+                    raise ValueError(f"it has {rows.dtype} {rows.shape}, not float16 {expected}")
+                features[name] = torch.from_numpy(rows[start:stop].astype(np.float32))
         return features
 
     def _path(self, video: int, name: str) -> Path:

@@ -37,7 +37,7 @@ def test_a_value_fits_its_type_all_the_way_down(value: Any, kind: Any, expected:
 
 @pytest.mark.parametrize("read", [read_json, read_object, read_rows])
 @pytest.mark.parametrize(
-    "content", [b"\xff\xfe{\x00", b'a,"b\n1', b"a,b\n1\n", b"[" * 9999 + b"\n1,2"]
+    "content", [b"\xff\xfe{\x00", b'a,"b\n1', b"a,b\n1\n", b"[" * 9999 + b"\n1,2\n"]
 )
 def test_whatever_is_in_a_file_comes_out_as_one_line(
     tmp_path: Path, read: Any, content: bytes
@@ -71,3 +71,9 @@ def test_fields_are_named_with_what_they_are() -> None:
         UsageError, match=r"it has a=\{'b': None\}, expected dict\[str, int\]: redo"
     ):
         check_fields({"a": {"b": None}}, {"a": dict[str, int]}, "it", "redo")
+
+
+def test_a_row_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("step,return\n8,1.5\n16,2")
+    assert read_rows(path, "learning curve") == [{"step": "8", "return": "1.5"}]

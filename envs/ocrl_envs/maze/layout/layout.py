@@ -17,6 +17,9 @@ Cell = tuple[int, int]
 
 WALL = "*"
 OPEN = " "
+LARGEST_FILE = 2**24
+"""Bytes that a file of a layout may have: 2,000 x 2,000 cells in UTF-8."""
+
 MARKS = {"P": "starts", "G": "goals", "A": "apples"}
 
 
@@ -88,6 +91,8 @@ class Layout:
         try:
             if Path(path).exists() and not Path(path).is_file():
                 raise OSError("it is no regular file")
+            if (size := Path(path).stat().st_size) > LARGEST_FILE:
+                raise OSError(f"it has {size} bytes, a layout has up to {LARGEST_FILE}")
             text = Path(path).read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:
             reason = (isinstance(error, OSError) and error.strerror) or error
