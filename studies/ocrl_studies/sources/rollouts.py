@@ -14,7 +14,6 @@ from ocrl.data.mapped import MappedSegments
 from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from ocrl.data.videos import Videos
-from ocrl.errors import UsageError
 from ocrl.files import write_text
 from ocrl.reading import read_object
 from ocrl_studies.env_wrappers import wrapper_settings
