@@ -161,7 +161,7 @@ def fit(
 
     Raises:
         KeyboardInterrupt: Ctrl-C; the last checkpoint is whole.
-        UsageError: the checkpoints to continue from are damaged.
+        UsageError: the checkpoints to continue from are damaged, or clips cannot be read.
     """
     _silence()
     checkpoint = newest(run_dir / "last.ckpt", read_whole) if resume else None
@@ -223,6 +223,10 @@ def fit(
         if trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
+    except UsageError as error:
+        # one that a loader process raised comes with that process's traceback; its line is the last
+        *traceback, line = str(error).strip().splitlines()
+        raise (UsageError(line.partition(": ")[2]) if traceback else error) from None
 
 
 def _silence() -> None:

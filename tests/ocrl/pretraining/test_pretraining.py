@@ -79,12 +79,12 @@ class CountSteps(Callback):
         self.count += 1
 
 
-def run(folder, callbacks=(), resume=False, encoder=None, settings=SETTINGS):
+def run(folder, callbacks=(), resume=False, encoder=None, settings=SETTINGS, clips=None):
     torch.manual_seed(0)
     encoder = encoder or Noisy()
     pretrain(
         encoder,
-        Clips(),
+        clips or Clips(),
         Clips(),
         settings,
         folder,
@@ -106,6 +106,18 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, error):
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)
     assert not torch.equal(whole.linear.weight, Noisy().linear.weight)
+
+
+class Unreadable(Clips):
+    def __getitem__(self, index):
+        raise UsageError("photograph.jpg: cannot be read: copy it again")
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_clip_that_cannot_be_read_is_one_line_whoever_loads_it(tmp_path, num_workers):
+    settings = dataclasses.replace(SETTINGS, num_workers=num_workers)
+    with pytest.raises(UsageError, match=r"^photograph\.jpg: cannot be read: copy it again$"):
+        run(tmp_path, settings=settings, clips=Unreadable())
 
 
 def test_losses_and_scores_are_logged(tmp_path):
