@@ -6,6 +6,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import requires
 
 import yaml
@@ -31,17 +32,24 @@ VERBS = {
 }
 """Verb -> its function, of the configuration ``configs/<verb>.yaml``. Imported once it is run."""
 
+HELP = {"--help", "-h"}
+COMPLETION = {"-sc", "--shell-completion"}
+
 
 def main() -> None:
     """Run the verb that the command line begins with; without one, list them."""
     word = (sys.argv[1:] or ["--help"])[0]
     verb = word.replace("-", "_")
-    if verb in VERBS:
+    if word in COMPLETION:
+        from ocrl_studies.completion import complete
+
+        complete(VERBS)
+    elif verb in VERBS:
         sys.argv = [f"ocrl {word}", *sys.argv[2:]]
         run(verb)
     elif word == "--version":
         print(f"ocrl {ocrl.__version__}")
-    elif word in ("--help", "-h"):
+    elif word in HELP:
         print(usage())
     else:
         print(f"error: there is no verb {word!r}: choose one of\n\n{usage()}", file=sys.stderr)
@@ -54,6 +62,8 @@ def run(verb: str) -> None:
     Args:
         verb: as in `VERBS`.
     """
+    if HELP.intersection(sys.argv[1:]):
+        print_help(verb)
     module, _, name = VERBS[verb].partition(":")
     try:
         command_line = importlib.import_module("ocrl_studies.command_line")
@@ -70,6 +80,21 @@ def run(verb: str) -> None:
         sys.exit(2)
     function: Callable[..., object] = getattr(stage, name)
     command_line.script(verb)(function)()
+
+
+def print_help(verb: str) -> None:
+    """Print the help of a verb, and exit; do nothing if it is asked about what does not exist.
+
+    What a verb works with is not imported: help is there at once.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from ocrl_studies.help_page import help_page
+
+    with suppress(HydraException, OmegaConfBaseException):
+        print(help_page(verb, [word for word in sys.argv[1:] if word not in HELP]))
+        sys.exit()
 
 
 def extra_of(module: str) -> str | None:
