@@ -75,6 +75,7 @@ class Evaluate(Every):
         seeds: of the episodes.
         interval: environment steps of training between two evaluations.
         on_scores: called with all scores, by name of the environments.
+        progress: show a bar.
     """
 
     def __init__(
@@ -83,17 +84,21 @@ class Evaluate(Every):
         seeds: Sequence[int],
         interval: int,
         on_scores: Callable[[dict[str, dict[str, float]]], None],
+        progress: bool = True,
     ) -> None:
         super().__init__(interval)
         self._environments = environments
         self._seeds = seeds
         self._on_scores = on_scores
+        self._progress = progress
 
     def act(self) -> None:
         """Evaluate on all environments."""
         scores = {}
         for name, envs in self._environments.items():
-            scores[name] = mean_scores(evaluate(self.model.policy, envs, self._seeds))
+            title = f"evaluation, {name}" if self._progress else None
+            played = evaluate(self.model.policy, envs, self._seeds, title=title)
+            scores[name] = mean_scores(played)
             for key, value in scores[name].items():
                 self.logger.record(f"eval_{name}/{key}", value)
         self.logger.dump(self.num_timesteps)
@@ -137,7 +142,9 @@ class Progress(BaseCallback):
 
     def _on_step(self) -> bool:
         if self._bar is not None:
-            self._bar.update(self.training_env.num_envs)
+            # the last rollout is played to its end, beyond the steps asked for
+            left = self._total - int(self._bar.n)
+            self._bar.update(min(self.training_env.num_envs, left))
         return True
 
     def _on_rollout_end(self) -> None:

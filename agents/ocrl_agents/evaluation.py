@@ -13,6 +13,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
+from tqdm.auto import tqdm
 
 from ocrl.errors import UsageError
 from ocrl_agents.vec_env import GymnasiumVecEnv, set_seeds
@@ -63,6 +64,7 @@ def evaluate(
     options: Sequence[Mapping[str, Any]] | None = None,
     deterministic: bool = False,
     action_seed: int = 0,
+    title: str | None = None,
 ) -> list[Episode]:
     """Play one episode for each seed, in batches of as many as there are environments.
 
@@ -78,6 +80,7 @@ def evaluate(
         options: reset options for each episode, such as `{"layout": ...}`.
         deterministic: take the likeliest action instead of drawing one.
         action_seed: of the draws.
+        title: of a bar that shows how many episodes have ended; None: no bar.
 
     Returns:
         One record for each seed, in order.
@@ -90,11 +93,21 @@ def evaluate(
     venv = envs if isinstance(envs, VecEnv) else GymnasiumVecEnv(envs)
     chosen = [{} for _ in seeds] if options is None else [dict(option) for option in options]
     episodes: list[Episode] = []
-    with undisturbed(agent, action_seed):
+    with (
+        undisturbed(agent, action_seed),
+        tqdm(
+            desc=title,
+            total=len(seeds),
+            unit="episode",
+            miniters=0,
+            disable=title is None,
+            leave=False,
+        ) as bar,
+    ):
         for start in range(0, len(seeds), venv.num_envs):
             batch = slice(start, start + venv.num_envs)
             act = actor_of(agent, venv.num_envs, deterministic)
-            episodes += _play(act, venv, list(seeds[batch]), chosen[batch])
+            episodes += _play(act, venv, list(seeds[batch]), chosen[batch], bar)
     return episodes
 
 
@@ -119,6 +132,7 @@ def _play(
     venv: VecEnv,
     seeds: list[int],
     options: list[dict[str, Any]],
+    bar: tqdm[Any],
 ) -> list[Episode]:
     """Play a batch of episodes until the last one ends; what ended before runs on uncounted."""
     num_idle = venv.num_envs - len(seeds)
@@ -136,6 +150,9 @@ def _play(
         lengths += running
         for i in np.flatnonzero(running & episode_start[: len(seeds)]):
             scalars[i] = scalars_of(infos[i])
+            bar.update()
+        bar.set_postfix(step=int(lengths.max()), refresh=False)
+        bar.update(0)
         running &= ~episode_start[: len(seeds)]
     return [
         Episode(seeds[i], options[i], float(returns[i]), int(lengths[i]), scalars[i])

@@ -13,6 +13,8 @@ from ocrl.reading import parsing, read_rows
 
 ADVICE = "move it away, and the run goes on without the rows before"
 
+NOT_MEASURED = {"train/n_updates", "train/clip_range"}
+
 
 def make_logger(run_dir: Path, resume_step: int = 0) -> Logger:
     """Log to `run_dir/progress.csv` and, for TensorBoard, to `run_dir/tensorboard`.
@@ -22,9 +24,23 @@ def make_logger(run_dir: Path, resume_step: int = 0) -> Logger:
         resume_step: the step at which the run goes on. Rows after it, which are about to be made
             again, are dropped.
     """
-    tensorboard = TensorBoardOutputFormat(str(run_dir / "tensorboard"))
+    tensorboard = Scalars(str(run_dir / "tensorboard"))
     table = CsvWriter(run_dir / "progress.csv", resume_step)
     return Logger(folder=str(run_dir), output_formats=[tensorboard, table])
+
+
+class Scalars(TensorBoardOutputFormat):
+    """TensorBoard events of what is measured: no counts of updates, no constants."""
+
+    def write(
+        self,
+        key_values: dict[str, Any],
+        key_excluded: dict[str, tuple[str, ...]],
+        step: int = 0,
+    ) -> None:
+        """Write events."""
+        kept = {name: value for name, value in key_values.items() if name not in NOT_MEASURED}
+        super().write(kept, {name: key_excluded[name] for name in kept}, step)
 
 
 class CsvWriter(KVWriter):

@@ -235,7 +235,7 @@ def train(
     callbacks: list[BaseCallback] = [EpisodeScores()]
     if evaluations:
         seeds = environment_seeds(EVALUATION_SEED, eval_episodes)
-        callbacks.append(Evaluate(evaluations, seeds, eval_every, on_scores))
+        callbacks.append(Evaluate(evaluations, seeds, eval_every, on_scores, progress))
     callbacks.append(Checkpoint(checkpoint_every, lambda: save(last, previous(last))))
     if progress:
         callbacks.append(Progress(total_timesteps))

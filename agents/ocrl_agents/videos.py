@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ocrl.errors import UsageError
 from ocrl.visualization import Image, enlarge, image_grid, segmentation_video
+from ocrl.visualization.titles import with_title
 from ocrl.wrappers.token_stream import TokenStream
 from ocrl_agents.evaluation import actor_of, undisturbed
 from ocrl_agents.extractors import TransformerExtractor
@@ -48,7 +49,7 @@ def film(
         height: of each picture, in pixels.
 
     Returns:
-        uint8 (T, height, width, 3), to be saved with `ocrl.visualization.save_video`.
+        uint8 (T, height', width, 3), titles included: for `ocrl.visualization.save_video`.
 
     Raises:
         UsageError: if no encoder is wrapped around the environments.
@@ -104,16 +105,17 @@ def _side_by_side(
     frames: list[Any], masks: list[Any], attention: list[Any], views: list[Any], height: int
 ) -> Image:
     video = np.stack(frames)
+    tall = enlarge(video, height)
     if not masks:
-        panels = [enlarge(video, height)]
+        panels = [with_title(tall, "frame")]
     else:
         places = torch.from_numpy(np.stack(masks))
         panels = [segmentation_video(torch.from_numpy(video), places, height=height)]
         if attention[0] is not None:
             looks = torch.from_numpy(np.stack(attention))
-            panels.append(light_up(enlarge(video, height), places, looks))
+            panels.append(with_title(light_up(tall, places, looks), "what the policy reads"))
     if views:
-        panels.append(_fit(np.stack(views), panels[0].shape[1]))
+        panels.append(with_title(_fit(np.stack(views), tall.shape[1]), "map"))
     return np.stack([image_grid([pictures]) for pictures in zip(*panels, strict=True)])
 
 

@@ -4,16 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import numba
+from numba.core import event
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # numba gives its settings no types
 config: Any = numba.config
+
+
+COMPILATION = "numba:compile"
+"""What numba calls it among the events that it tells of."""
+
+
+class Notice(event.Listener):  # type: ignore[misc]
+    """A line before the first compilation of a package, which takes a while and is silent.
+
+    Args:
+        package: its folder.
+    """
+
+    def __init__(self, package: Path) -> None:
+        self._package = package
+        self._is_said = False
+
+    def on_start(self, event_: Any) -> None:
+        """Say that a function of the package is about to be compiled, once."""
+        source = Path(event_.data["dispatcher"].py_func.__code__.co_filename)
+        if self._package in source.parents and not self._is_said:
+            self._is_said = True
+            name = self._package.name
+            print(f"compiling the {name}, once: about 20 s on a free core", file=sys.stderr)
+
+    def on_end(self, event_: Any) -> None:
+        """Nothing to say."""
 
 
 class Compile(Protocol):
@@ -37,6 +66,7 @@ def compiler(package: Path, **options: Any) -> Compile:
     sources = b"".join(source.read_bytes() for source in sorted(package.rglob("*.py")))
     base = os.environ.get("NUMBA_CACHE_DIR") or str(package / "__pycache__")
     folder = os.path.join(base, f"{package.name}-{hashlib.sha256(sources).hexdigest()[:16]}")
+    event.register(COMPILATION, Notice(package))
     jit = numba.njit(cache=True, nogil=True, error_model="numpy", **options)
 
     def compile_function(function: Function) -> Function:

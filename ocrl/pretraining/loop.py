@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -134,6 +134,19 @@ class Progress(TQDMProgressBar):
         return {name: value for name, value in metrics.items() if name != "v_num"}
 
 
+class Scalars(TensorBoardLogger):
+    """TensorBoard events of what is measured: no number of the epoch, no file that says nothing."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write events."""
+        kept = {name: value for name, value in metrics.items() if name != "epoch"}
+        super().log_metrics(kept, step)
+
+    def save(self) -> None:
+        """Write what is left, and no hyperparameters: ``config.yaml`` has all settings."""
+        self.experiment.flush()
+
+
 def fit(
     module: TrainingModule,
     clips: Dataset[Batch],
@@ -180,7 +193,7 @@ def fit(
         default_root_dir=run_dir,
         plugins=[WholeCheckpoints()],
         logger=[
-            TensorBoardLogger(run_dir, name=None, version=""),
+            Scalars(run_dir, name=None, version=""),
             CSVLogger(run_dir, name="csv"),
         ],
         callbacks=[

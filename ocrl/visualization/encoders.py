@@ -11,6 +11,10 @@ from torch.utils.data import Subset
 from ocrl.encoder import Encoder
 from ocrl.visualization.images import Image, enlarge, image_grid
 from ocrl.visualization.segmentation import segmentation_strip
+from ocrl.visualization.titles import row_title
+
+HEIGHT = 64
+"""Of what is painted, in pixels."""
 
 
 def spread(clips: Subset[dict[str, Tensor]], num: int) -> list[dict[str, Tensor]]:
@@ -39,10 +43,11 @@ def draw_reconstructions(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -
     if decoded is None:
         return None
     pictures = [encoder.to_images(values) for values in (decoded.target, decoded.reconstruction)]
+    names = ("target", "painted")
     rows = [
-        list(enlarge(images[clip].cpu().numpy(), height=64))
+        [*row_title(name, HEIGHT), *enlarge(images[clip].cpu().numpy(), HEIGHT)]
         for clip in range(len(clips))
-        for images in pictures
+        for name, images in zip(names, pictures, strict=True)
         if images is not None
     ]
     return image_grid(rows) if rows else None

@@ -21,7 +21,7 @@ from ocrl.errors import UsageError
 from ocrl.files import whole_file, write_text
 from ocrl.metrics.base import hard_segments
 from ocrl.visualization.images import Image, save_image
-from ocrl.visualization.segmentation import overlay_segments, segment_colours
+from ocrl.visualization.segmentation import draw_slots, segment_colours
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -100,7 +100,7 @@ def segment_images(
     for path in tqdm(paths, unit="image", disable=not progress):
         image = read_image(path)
         ids = segment_image(encoder, image)
-        save_image(folder / f"{path.stem}.overlay.png", overlay_segments(image, ids + 1))
+        save_image(folder / f"{path.stem}.overlay.png", draw_slots(image[None], ids[None])[0])
         with whole_file(folder / f"{path.stem}.masks.png") as part:
             masks = PillowImage.fromarray(ids).convert("P")
             masks.putpalette(segment_colours(np.arange(1, 257)).tobytes())

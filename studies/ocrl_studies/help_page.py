@@ -87,14 +87,14 @@ def explained(text: str) -> Iterator[tuple[str, str]]:
     above: list[str] = []
     path: list[tuple[int, str]] = []
     notes: dict[str, str] = {}
-    last = None
+    last = ""
     for line in text.splitlines():
         stripped = line.strip()
         if stripped.startswith("# @package"):
             continue
         if stripped.startswith("#"):
             words = stripped.lstrip("# ")
-            is_aligned = last is not None and len(line) - len(line.lstrip()) > path[-1][0] + 4
+            is_aligned = last and len(line) - len(line.lstrip()) > path[-1][0] + 4
             if is_aligned and last in notes:
                 notes[last] += f" {words}"
             else:

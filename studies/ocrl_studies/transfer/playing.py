@@ -79,7 +79,7 @@ def play_watched(
     seeds, options = episodes_to_play(
         environments, evaluation.num_episodes, evaluation.episode_seed
     )
-    episodes = evaluate(player, watched, seeds, options=options)
+    episodes = evaluate(player, watched, seeds, options=options, title=path.stem)
     environments.close()
     picture = watched.picture()
     if picture is not None:

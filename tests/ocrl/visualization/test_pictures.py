@@ -16,6 +16,9 @@ from ocrl.pretraining.callbacks import MaskPictures
 from ocrl.visualization import draw_reconstructions
 from ocrl_studies.composition import find_configs
 
+MARGIN = 18
+"""Pixels at the left that have titles."""
+
 
 def build(name: str) -> Encoder:
     with initialize_config_dir(str(find_configs()), version_base="1.3"):
@@ -35,18 +38,18 @@ def test_the_upper_row_of_reconstructions_is_the_target() -> None:
     encoder, clips = build("slotcontrast"), some_clips()
     picture = draw_reconstructions(encoder, [clips[0]])
     assert picture is not None
-    assert picture.shape == (2 * 64 + 2, 3 * 64 + 2 * 2, 3)
+    assert picture.shape == (2 * 64 + 2, MARGIN + 3 * 64 + 2 * 2, 3)
     target = encoder.target(clips[0]["video"][None], torch.empty(0))
     first = encoder.target.to_images(target)[0, 0].numpy()
-    assert (picture[:64:4, :64:4] == first).all()
-    assert not (picture[66::4, :64:4] == first).all()
+    assert (picture[:64:4, MARGIN : MARGIN + 64 : 4] == first).all()
+    assert not (picture[66::4, MARGIN : MARGIN + 64 : 4] == first).all()
 
 
 def test_any_encoder_that_paints_colours_is_drawn() -> None:
     for name in ("vector", "vae", "grid"):
         picture = draw_reconstructions(build(name), some_clips())
         assert picture is not None
-        assert picture.shape == (4 * 64 + 3 * 2, 3 * 64 + 2 * 2, 3)
+        assert picture.shape == (4 * 64 + 3 * 2, MARGIN + 3 * 64 + 2 * 2, 3)
 
 
 def test_encoders_that_paint_no_colours_draw_none() -> None:
@@ -54,11 +57,11 @@ def test_encoders_that_paint_no_colours_draw_none() -> None:
     assert draw_reconstructions(build("cnn"), [some_clips()[0]]) is None
 
 
-def test_tensorboard_has_masks_reconstructions_and_slot_usage(tmp_path) -> None:
+def test_tensorboard_has_pictures_and_what_is_measured_alone(tmp_path) -> None:
     clips = some_clips()
     settings = PretrainingSettings(
-        max_steps=2,
-        steps_per_epoch=1,
+        max_steps=5,
+        steps_per_epoch=2,
         batch_size=2,
         learning_rate=1e-3,
         warmup_steps=0,
@@ -78,4 +81,10 @@ def test_tensorboard_has_masks_reconstructions_and_slot_usage(tmp_path) -> None:
     assert {"masks", "reconstructions"} <= set(events.Tags()["images"])
     (first, second) = events.Scalars("validation/slots_used")
     assert 1 <= first.value <= 7
-    assert (first.step, second.step) == (0, 1)
+    assert (first.step, second.step) == (1, 3)
+    drawn = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert drawn == ["step=000002.png", "step=000004.png", "step=000005.png"], (
+        "the last weights too"
+    )
+    assert not {"epoch", "hp_metric"} & set(events.Tags()["scalars"])
+    assert not list(tmp_path.rglob("hparams.yaml"))

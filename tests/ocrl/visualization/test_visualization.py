@@ -18,6 +18,8 @@ from ocrl.visualization import (
     segmentation_strip,
     segmentation_video,
 )
+from ocrl.visualization.segmentation import truth_colours
+from ocrl.visualization.titles import number_segments
 
 
 def test_colours_are_distinct_and_depend_on_the_id_alone() -> None:
@@ -29,6 +31,35 @@ def test_colours_are_distinct_and_depend_on_the_id_alone() -> None:
     assert (segment_colours(mixed)[0, 1] == alone[0]).all()
     assert (segment_colours(mixed)[0, 0] == segment_colours(mixed)[1, 1]).all()
     assert segment_colours(mixed)[1, 0].tolist() == [64, 64, 64]
+
+
+def test_no_colour_of_the_truth_could_be_taken_for_one_of_a_slot() -> None:
+    ids = np.arange(1, 17)
+    slots, truth = (colours(ids).astype(float) for colours in (segment_colours, truth_colours))
+    distances = np.linalg.norm(slots[:, None] - truth[None], axis=-1)
+    assert distances.min() > 60
+
+
+def test_segments_have_their_number_inside() -> None:
+    slots = np.zeros((1, 64, 64), int)
+    slots[0, :, 32:] = 1
+    slots[0, 0, 0] = 2
+    pictures = np.full((1, 64, 64, 3), 90, np.uint8)
+    written = number_segments(pictures, slots) != pictures
+    assert written[0, :, :32].any()
+    assert written[0, :, 32:].any()
+    assert not written[0, :6].any(), "where a segment is widest; not at all where it is tiny"
+    one_more = slots.copy()
+    one_more[0, 40:, :32] = 2
+    assert (number_segments(pictures, one_more) != pictures).sum() > written.sum()
+
+
+def test_large_pictures_have_titles() -> None:
+    video, masks = torch.zeros(2, 64, 64, 3, dtype=torch.uint8), torch.rand(2, 3, 8, 8)
+    strip = segmentation_strip(video, masks, num_frames=2, height=64)
+    assert strip.shape == (2 * 64 + 2, 16 + 2 * 64 + 2 * 2, 3)
+    assert 0 < (strip[:64, :16] < 128).sum() < (strip[:64, 18:] < 128).sum()
+    assert not (strip[:64, :16] == strip[66:, :16]).all(), "frames and slots are called the same"
 
 
 def test_overlay_tints_inside_and_whitens_borders() -> None:
