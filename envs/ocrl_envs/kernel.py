@@ -16,13 +16,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # numba gives its settings no types
 config: Any = numba.config
+register: Any = event.register
 
 
 COMPILATION = "numba:compile"
 """What numba calls it among the events that it tells of."""
 
 
-class Notice(event.Listener):  # type: ignore[misc]
+class Notice(event.Listener):
     """A line before the first compilation of a package, which takes a while and is silent.
 
     Args:
@@ -66,7 +67,7 @@ def compiler(package: Path, **options: Any) -> Compile:
     sources = b"".join(source.read_bytes() for source in sorted(package.rglob("*.py")))
     base = os.environ.get("NUMBA_CACHE_DIR") or str(package / "__pycache__")
     folder = os.path.join(base, f"{package.name}-{hashlib.sha256(sources).hexdigest()[:16]}")
-    event.register(COMPILATION, Notice(package))
+    register(COMPILATION, Notice(package))
     jit = numba.njit(cache=True, nogil=True, error_model="numpy", **options)
 
     def compile_function(function: Function) -> Function:

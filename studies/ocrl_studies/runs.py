@@ -13,6 +13,7 @@ from ocrl.errors import UsageError
 from ocrl.files import remove_leftovers, write_text
 from ocrl.reading import parsing, read_text
 from ocrl_studies.environments import selected, settings
+from ocrl_studies.invocation import invocation
 
 CONFIG = "config.yaml"
 
@@ -168,21 +169,7 @@ def find_checkpoint(cfg: DictConfig) -> Path:
     path = Path(cfg.checkpoint)
     if not path.exists():
         raise UsageError(
-            f"there is no encoder at {path}: make it with  python scripts/pretrain_slots.py "
-            f"{overrides(cfg)}  or name another with checkpoint=..."
+            f"there is no encoder at {path}: make it with  {invocation('pretrain_slots', cfg)}  "
+            "or name another with checkpoint=..."
         )
     return path
-
-
-def overrides(cfg: DictConfig) -> str:
-    """Return the arguments that name a pretraining: env, encoder, seed and where runs are kept."""
-    words = [f"env={cfg.env.name}", f"encoder={cfg.encoder.pretrained_as}"]
-    if cfg.env.simulator == "gymnasium":
-        words.append(f"env.id={cfg.env.id}")
-    elif cfg.env.simulator != "maze":
-        words.append(f"simulator={cfg.env.simulator}")
-    if cfg.seed:
-        words.append(f"seed={cfg.seed}")
-    if cfg.runs_dir != "runs":
-        words.append(f"runs_dir={cfg.runs_dir}")
-    return " ".join(words)

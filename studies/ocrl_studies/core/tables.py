@@ -12,6 +12,9 @@ from rich import box, table
 from rich.console import Console
 
 from ocrl.files import whole_file
+from ocrl.reading import parsing, read_rows
+
+ADVICE = "move it away: the report leaves out the curve"
 
 
 class Table(NamedTuple):
@@ -39,3 +42,10 @@ def write_rows(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def read_curve(path: str | Path, score: str) -> tuple[list[float], list[float]]:
+    """Return (environment steps, values) of a score in a run's ``progress.csv``."""
+    rows = [row for row in read_rows(path, "learning curve", ADVICE) if row.get(score)]
+    with parsing(path, "learning curve", ADVICE):
+        return [float(row["step"]) for row in rows], [float(row[score]) for row in rows]

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from ocrl.errors import UsageError
 from ocrl_envs.maze.play import Player
 from ocrl_studies.environments import settings
+from ocrl_studies.invocation import call
 
 
 def play(cfg: DictConfig) -> None:
@@ -17,7 +18,8 @@ def play(cfg: DictConfig) -> None:
     if matplotlib.get_backend().lower() == "agg":
         raise UsageError(
             "there is no window to play in: start it on a screen, with tkinter or "
-            "pip install pyqt6; without one, film a policy with  python scripts/record_video.py"
+            "pip install pyqt6; without one, film a policy with  "
+            f"{call('record_video')} env={cfg.env.name}"
         )
     score = Player(gymnasium.make(cfg.env.id, render_mode="rgb_array", **kwargs), cfg.seed).run()
     print(f"score of the last episode: {score:g}")

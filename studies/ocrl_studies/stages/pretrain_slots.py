@@ -22,6 +22,7 @@ from ocrl.visualization import draw_masks
 from ocrl_studies.core.scoreboard import baselines, make_scoreboard
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import settings
+from ocrl_studies.invocation import call, invocation
 from ocrl_studies.runs import check_run, open_run
 from ocrl_studies.sources import Source
 
@@ -44,7 +45,7 @@ def pretrain_slots(cfg: DictConfig) -> Path:
     if cfg.encoder.pretrained_as is None:
         raise UsageError(
             f"encoder={cfg.encoder.name} has nothing to pretrain: train an agent with it at once, "
-            f"python scripts/train_agent.py encoder={cfg.encoder.name}"
+            f"{invocation('train_agent', cfg)}"
         )
     if cfg.encoder.pretrained_as != cfg.encoder.name:
         raise UsageError(
@@ -90,4 +91,8 @@ def pretrain_slots(cfg: DictConfig) -> Path:
         model = settings(cfg.encoder.model)
         save_encoder(path, encoder, model, {"seed": cfg.seed, "scores": scores})
     print(f"encoder: {path}\nmasks:   {run_dir / 'pictures'}")
+    if cfg.data.run_name == cfg.env.run_name:
+        print(f"next:    {invocation('train_agent', cfg)}")
+    else:
+        print(f"next:    {call('segment')} checkpoint={path} path=VIDEO")
     return path

@@ -11,8 +11,10 @@ from omegaconf import DictConfig
 
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST, train
+from ocrl_studies.core.tables import read_curve
 from ocrl_studies.environments import settings
 from ocrl_studies.habits import Habits
+from ocrl_studies.invocation import invocation
 from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
 from ocrl_studies.runs import check_run, open_run
 
@@ -58,5 +60,11 @@ def train_agent(cfg: DictConfig) -> Path:
         )
     for name, scores in read_agent(run_dir / LAST).header["scores"].items():
         print(f"return, {name}: {scores['return']:.2f}")
+    _, returns = read_curve(run_dir / "progress.csv", "rollout/ep_rew_mean")
+    if returns:
+        print(f"return, the last episodes of the training: {returns[-1]:.2f}")
+    else:
+        print("no episode has ended: train for longer, with total_steps=...")
     print(f"agent: {run_dir / LAST}")
+    print(f"next:  {invocation('evaluate_transfer', cfg)}")
     return run_dir / LAST

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
+from ocrl.files import whole_file
 from ocrl.reading import check_regular
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST
@@ -19,6 +21,7 @@ from ocrl_studies.core.study import command
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import selected, settings
 from ocrl_studies.habits import folder_name
+from ocrl_studies.invocation import call
 from ocrl_studies.runs import CONFIG, read_config, starts
 from ocrl_studies.transfer.comparison import TRAIN
 from ocrl_studies.transfer.conditions import check_conditions
@@ -45,14 +48,20 @@ def evaluate_transfer(cfg: DictConfig) -> None:
         cfg: as ``configs/evaluate_transfer.yaml``.
     """
     torch.set_num_threads(cfg.num_threads)
-    found = find_agents(Path(cfg.runs_dir) / "agent" / cfg.env.run_name)
-    check_comparable({str(path): training_settings(path, own) for path, own in found.items()})
+    found = find_agents(Path(cfg.runs_dir) / "agent" / cfg.env.run_name, cfg.agents)
+    try:
+        check_comparable({str(path): training_settings(path, own) for path, own in found.items()})
+    except UsageError as error:
+        raise UsageError(f"{error}, with agents=[slotcontrast/*,vector/seed=0]") from None
     trained = next(iter(found.values()))
     if trained.env.simulator == cfg.env.simulator:
         cfg.env.train = trained.env.train
     check_conditions(cfg.env, cfg.conditions)
     for name in same_as_training(cfg.conditions):
-        print(f"{name} plays the environments of the training: there is nothing to carry over to")
+        print(
+            f"{name} plays the environments of the training, and is not played again: there is "
+            "nothing to carry over to"
+        )
     plan = make_plan(cfg, trained)
     encoders = find_encoders(cfg.encoder_checkpoint, list(found))
     agents = [make_agent(*run, plan.folder, encoders.get(run[0])) for run in found.items()]
@@ -61,9 +70,11 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     path = report.write()
     print_table(*report.scores.headline(report.scores.score))
     print(f"report: {path}")
+    agent = next(iter(found)) / LAST
+    print(f"next:   {call('record_video')} env={cfg.env.name} checkpoint={agent}")
 
 
-def same_as_training(conditions: DictConfig) -> list[str]:
+def same_as_training(conditions: Mapping[Any, DictConfig] | DictConfig) -> list[str]:
     """Return the conditions that are those of the training under another name.
 
     >>> same_as_training(OmegaConf.create({"train": {}, "layout": {}, "hard": {"level": 2}}))
@@ -73,16 +84,24 @@ def same_as_training(conditions: DictConfig) -> list[str]:
     return [str(n) for n in conditions if n != TRAIN and settings(conditions[n]) == trained]
 
 
-def find_agents(folder: Path) -> dict[Path, DictConfig]:
-    """Return run folder -> configuration of the agents in ``<folder>/<encoder>/seed=<n>``."""
+def find_agents(folder: Path, patterns: Sequence[str] = ("*/seed=*",)) -> dict[Path, DictConfig]:
+    """Return run folder -> configuration of agents.
+
+    Args:
+        folder: of all agents of an environment.
+        patterns: of the folders of agents in it: ``["slotcontrast/seed=0", "vector/*"]``.
+
+    Raises:
+        UsageError: there are none.
+    """
     agents = {}
-    for path in sorted(folder.glob(f"*/seed=*/{LAST}")):
+    for path in sorted({path for each in patterns for path in folder.glob(f"{each}/{LAST}")}):
         config = (starts(path.parent) or [path.parent / CONFIG])[-1]
         agents[path.parent] = read_config(config, ("encoder.name", "env.train", "total_steps"))
     if not agents:
         raise UsageError(
-            f"there are no agents in {folder}: train some with  python scripts/train_agent.py "
-            f"env={folder.name} encoder=slotcontrast"
+            f"there are no agents in {folder} of agents=[{','.join(patterns)}]: train some with  "
+            f"{call('train_agent')} env={folder.name} encoder=slotcontrast"
         )
     return agents
 
@@ -173,15 +192,30 @@ def play_all(plan: Plan, agents: list[Agent]) -> Results:
     """Let all agents and the policies without learning play, whatever was played before."""
     (number,) = plan.numbers
     evaluation, folder = plan.evaluation, references_folder(plan, number)
+    again = same_as_training(evaluation.conditions)
     for condition in evaluation.conditions:
         for agent in agents:
-            play_agent(agent, evaluation, condition)
+            if condition in again:
+                copy_episodes(agent.episodes(TRAIN), agent.episodes(condition))
+            else:
+                play_agent(agent, evaluation, condition)
         for policy in evaluation.references:
             path = reference_episodes(folder, policy, condition)
-            play_reference(policy, evaluation, condition, path)
+            if condition in again:
+                copy_episodes(reference_episodes(folder, policy, TRAIN), path)
+            else:
+                play_reference(policy, evaluation, condition, path)
     agents.sort(key=lambda agent: (agent.encoder != plan.compare, agent.encoder, agent.seed))
     results = [read_agent_result(agent, evaluation, pretraining(agent)) for agent in agents]
     return Results({number: results}, {number: read_references(folder, evaluation)}, [], [])
+
+
+def copy_episodes(played: Path, path: Path) -> None:
+    """Take episodes, and the picture of the first, for those of another condition."""
+    for suffix in (path.suffix, ".png"):
+        if played.with_suffix(suffix).exists():
+            with whole_file(path.with_suffix(suffix)) as part:
+                shutil.copyfile(played.with_suffix(suffix), part)
 
 
 def pretraining(agent: Agent) -> Path:

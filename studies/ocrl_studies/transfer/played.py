@@ -14,12 +14,9 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from ocrl.errors import UsageError
-from ocrl.reading import parsing, read_rows
 from ocrl_agents.evaluation import Episode, mean_scores
 from ocrl_studies.core.statistics import iqm, stratified_bootstrap
 from ocrl_studies.core.tables import write_rows
-
-ADVICE = "move it away: the report leaves out the curve"
 
 
 @dataclass(frozen=True)
@@ -137,13 +134,6 @@ def _draw_bar(
     axes.bar(x, estimate.value, width, color=colour, alpha=0.75, label=name)
     axes.plot([x, x], estimate[1:], color="black", linewidth=1)
     axes.plot([x] * len(seeds), seeds, "o", color="black", markersize=2.5)
-
-
-def read_curve(path: str | Path, score: str) -> tuple[list[float], list[float]]:
-    """Return (environment steps, values) of a score in a run's ``progress.csv``."""
-    rows = [row for row in read_rows(path, "learning curve", ADVICE) if row.get(score)]
-    with parsing(path, "learning curve", ADVICE):
-        return [float(row["step"]) for row in rows], [float(row[score]) for row in rows]
 
 
 def plot_learning(curves: Mapping[str, Sequence[tuple[list[float], list[float]]]]) -> Figure:

@@ -14,13 +14,12 @@ from ocrl_agents.checkpoints import read_agent
 from ocrl_studies.core.page import Page
 from ocrl_studies.core.record import Record, machines
 from ocrl_studies.core.statistics import Array
-from ocrl_studies.core.tables import Table, write_rows
+from ocrl_studies.core.tables import Table, read_curve, write_rows
 from ocrl_studies.transfer.comparison import ORACLE, TRAIN, estimates, generalisation_gaps
 from ocrl_studies.transfer.plan import Plan
 from ocrl_studies.transfer.played import (
     plot_learning,
     plot_transfer,
-    read_curve,
     score_matrix,
 )
 from ocrl_studies.transfer.plots import (
@@ -125,15 +124,18 @@ class Report:
     def _plot(self) -> None:
         scores, page = self.scores, self.page
         page.heading("Plots")
-        shown = [p for p in scores.played if p.encoder in scores.encoders]
-        of_conditions = [p for p in shown if p.condition != UNSEEN]
-        caption = "Bars: interquartile mean over seeds; dots: seeds; whiskers: 95 % interval."
+        of_conditions = [p for p in scores.played if p.condition != UNSEEN]
+        caption = (
+            "Bars: interquartile mean over seeds; dots: seeds; whiskers: 95 % interval; without "
+            "dots: policies that learn nothing."
+        )
         if scores.has_goal():
             figure = plot_transfer(of_conditions, "success", "success rate")
             page.figure(figure, "success", f"Success rate. {caption}")
         figure = plot_transfer(of_conditions, scores.score, scores.score)
         page.figure(figure, "score", f"{scores.score.capitalize()}. {caption}")
-        gaps = generalisation_gaps(of_conditions, scores.score)
+        agents = [p for p in of_conditions if p.encoder in scores.encoders]
+        gaps = generalisation_gaps(agents, scores.score)
         figure = plot_estimates(gaps, f"{TRAIN} - condition, {scores.score}")
         page.figure(figure, "gaps", "Generalisation gap: what agents lose, with 95 % intervals.")
         if ORACLE in scores.references:
@@ -176,7 +178,11 @@ class Report:
         curves: dict[str, list[tuple[list[float], list[float]]]] = {}
         for result in self.agents:
             curve = read_curve(result.agent.run_dir / "progress.csv", "rollout/ep_rew_mean")
-            curves.setdefault(result.encoder, []).append(curve)
+            if curve[0]:
+                curves.setdefault(result.encoder, []).append(curve)
+        if not curves:
+            self.page.text("No episode ended while training: the runs are too short for a curve.")
+            return
         caption = "Return while training, on training layouts; a line for each seed."
         self.page.figure(plot_learning(curves), "learning", caption)
 

@@ -7,12 +7,12 @@ import pytest
 
 from ocrl.errors import UsageError
 from ocrl_agents.evaluation import Episode
+from ocrl_studies.core.tables import read_curve
 from ocrl_studies.transfer.played import (
     Played,
     episode_score,
     plot_learning,
     plot_transfer,
-    read_curve,
     score_matrix,
     summary_rows,
     write_episodes,

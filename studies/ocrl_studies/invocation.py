@@ -1,0 +1,83 @@
+"""Commands that a person can copy: the next one to try, or the one that makes what is missing."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from ocrl_studies.composition import compose, find_configs
+from ocrl_studies.environments import flatten
+
+CARRIED = ("env", "encoder", "seed", "runs_dir", "data_dir", "trusted")
+"""Settings that one stage hands to the next."""
+
+OF_AGENTS = ("name", "pretrained_as", "finetune", "positions", "wrapper")
+"""Settings of an encoder that an agent has made of another's weights."""
+
+
+def invocation(verb: str, cfg: DictConfig) -> str:
+    """Return the command that runs a verb with the world, the encoder and the seed of another.
+
+    It says what was chosen, and what differs from what these choices say by themselves.
+
+    Args:
+        verb: as in `ocrl_studies.main.VERBS`.
+        cfg: of the other, not resolved.
+    """
+    words = [f"env={cfg.env.name}"]
+    if cfg.env.simulator not in ("maze", "gymnasium"):
+        words.append(f"simulator={cfg.env.simulator}")
+    if HydraConfig.initialized() and HydraConfig.get().runtime.choices.get("experiment"):
+        words.append(f"experiment={HydraConfig.get().runtime.choices['experiment']}")
+    default = compose(verb, words)
+    of_agents: tuple[str, ...] = ()
+    if "encoder" in default and "encoder" in cfg:
+        name = cfg.encoder.name
+        if verb == "pretrain_slots" and cfg.encoder.pretrained_as != name:
+            name, of_agents = cfg.encoder.pretrained_as, OF_AGENTS
+        known = (find_configs() / "encoder" / f"{name}.yaml").exists()
+        words.append(f"encoder={name if known else 'custom'}")
+        default = compose(verb, words)
+    before, now = _unresolved(default), _unresolved(cfg)
+    for key, value in now.items():
+        part, _, name = key.partition(".")
+        is_own = part == "encoder" and name.split(".")[0] in of_agents
+        if part in default and not is_own and before.get(key, ...) != value:
+            words.append(f"{'' if key in before else '+'}{key}={_written(value)}")
+    return f"{call(verb)} {shlex.join(words)}"
+
+
+def call(verb: str) -> str:
+    """Return how a verb is called, as this process was: ``ocrl`` or a script of the repository."""
+    program = Path(sys.argv[0])
+    if sys.argv[0].startswith("ocrl "):
+        return f"ocrl {verb.replace('_', '-')}"
+    is_script = program.suffix == ".py" and (find_configs() / f"{program.stem}.yaml").exists()
+    return f"python {(program.parent if is_script else Path('scripts')) / verb}.py"
+
+
+def _unresolved(cfg: DictConfig) -> dict[str, Any]:
+    """Return the settings that are carried, by dotted names, as they were said."""
+    plain = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(plain, dict)
+    return flatten({key: plain[key] for key in CARRIED if key in plain})
+
+
+def _written(value: Any) -> str:
+    """Return a value as a command line has it.
+
+    >>> _written([{"a.B": {"p": 0.25}}, None, True, "word"])
+    '[{a.B:{p:0.25}},null,true,word]'
+    """
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    if value is None or isinstance(value, bool):
+        return str({None: "null", True: "true", False: "false"}[value])
+    return str(value)

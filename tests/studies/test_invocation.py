@@ -1,0 +1,68 @@
+"""Commands that are printed to be copied say all that they need."""
+
+import shlex
+import sys
+
+import pytest
+
+from ocrl_studies.composition import compose
+from ocrl_studies.invocation import call, invocation
+
+
+def words(command):
+    return shlex.split(command)[2:]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["env=nav_maze_2", "encoder=vector", "seed=3"],
+        ["env=custom", "encoder=slotcontrast", "env.id=ALE/Breakout-v5", "env.import=ale_py"],
+        ["env=custom", "encoder=vector", "env.id=a/B-v0", "env.wrappers=[{a.B:{p:0.25}},c.D]"],
+        ["env=custom", "encoder=vector", "env.id=CarRacing-v3", "+env.kwargs.continuous=false"],
+        ["env=nav_maze_1", "encoder=vector", "trusted=[mypackage]", "runs_dir=else where"],
+        [
+            "env=nav_maze_1",
+            "encoder=custom",
+            "encoder.name=mine",
+            "encoder.model._target_=mypackage.Mine",
+            "+encoder.model.num_slots=5",
+        ],
+    ],
+    ids=lambda given: given[-1],
+)
+@pytest.mark.parametrize("verb", ["train_agent", "pretrain_slots"])
+def test_another_stage_gets_the_same_world_and_encoder(verb, given):
+    before = compose("pretrain_slots", given)
+    after = compose(verb, words(invocation(verb, before)))
+    for part in ("env", "encoder", "seed", "runs_dir", "trusted"):
+        assert after[part] == before[part]
+
+
+def test_an_agent_names_the_pretraining_of_its_encoder():
+    cfg = compose("train_agent", ["encoder=shuffled", "env.train.num_layouts=10"])
+    command = words(invocation("pretrain_slots", cfg))
+    assert command == ["env=nav_maze_1", "encoder=slotcontrast", "env.train.num_layouts=10"]
+    own = ["encoder=vector", "encoder.finetune=true", "encoder.name=tuned"]
+    cfg = compose("train_agent", [*own, "encoder.pretrained_as=vector"])
+    assert words(invocation("pretrain_slots", cfg)) == ["env=nav_maze_1", "encoder=vector"]
+
+
+def test_a_simulator_is_said_and_what_follows_from_it_is_not():
+    cfg = compose("train_agent", ["simulator=dmlab", "encoder=vector"])
+    command = words(invocation("evaluate_transfer", cfg))
+    assert command == ["env=nav_maze_1", "simulator=dmlab"]
+
+
+@pytest.mark.parametrize(
+    ("started_as", "expected"),
+    [
+        ("ocrl train-agent", "ocrl evaluate-slots"),
+        ("scripts/train_agent.py", "python scripts/evaluate_slots.py"),
+        ("../clone/scripts/play.py", "python ../clone/scripts/evaluate_slots.py"),
+        ("/usr/bin/pytest", "python scripts/evaluate_slots.py"),
+    ],
+)
+def test_a_command_is_called_as_this_process_was(started_as, expected, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [started_as])
+    assert call("evaluate_slots") == expected
