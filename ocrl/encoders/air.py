@@ -22,6 +22,7 @@ from ocrl.errors import UsageError
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.mlp import MLP
 from ocrl.modules.noise import Noise, NoNoise, gaussian, stack
+from ocrl.modules.pixels import grey
 from ocrl.modules.score_function import downstream, score_function
 from ocrl.modules.spatial_transformer import crop, place
 from ocrl.zoo import register_encoder
@@ -240,11 +241,6 @@ class Air(FrameBoxEncoder):
         placed = self.draw(self.infer(grey(images), NoNoise(), with_baseline=False))
         drawn = placed.sum(1, keepdim=True).expand_as(images)
         return Painting(drawn, layer_masks(placed.clamp(0, 1)))
-
-
-def grey(images: Tensor) -> Tensor:
-    """Map images (B, 3, H, W) to (B, 1, H, W)."""
-    return images.mean(dim=1, keepdim=True)
 
 
 def boxes_of(where: Tensor) -> Tensor:

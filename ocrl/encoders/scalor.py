@@ -8,31 +8,26 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 from torch.optim import RMSprop
 
-from ocrl.encoder import Batch, EncoderOutput, ParameterGroup, Reconstruction
-from ocrl.encoders.boxes import BoxEncoder, box_masks, check_probabilities, object_tokens
+from ocrl.encoder import Batch, EncoderOutput, ParameterGroup
+from ocrl.encoders.box_trackers import BoxTracker
+from ocrl.encoders.boxes import box_masks, check_probabilities, object_tokens
+from ocrl.encoders.images import Painting
 from ocrl.errors import UsageError
-from ocrl.modules.convolutions import conv_block, narrow, upsampling_block
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.glimpses import SCALOR_LAYERS, GlimpseDecoder, GlimpseEncoder, glimpse_layers
-from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence, gaussian
-from ocrl.modules.scalor_cells import (
-    Anchor,
-    Discovery,
-    Found,
-    Memory,
-    Propagation,
-    Sizes,
-    Tracks,
-)
+from ocrl.modules.latent_background import LatentBackground
+from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence
+from ocrl.modules.object_layers import blend, is_explained, strongest, within_bounds
+from ocrl.modules.scalor_discovery import Discovery, Memory
+from ocrl.modules.scalor_objects import Anchor, Found, Sizes, Tracks, fill_free_slots
+from ocrl.modules.scalor_propagation import Propagation
 from ocrl.modules.schedules import Linear
 from ocrl.modules.spatial_transformer import place
 from ocrl.zoo import register_encoder
-
-TINY = 1e-15
 
 
 class Frame(NamedTuple):
@@ -59,7 +54,7 @@ class Frame(NamedTuple):
     memory: Tensor
 
 
-class Scalor(BoxEncoder):
+class Scalor(BoxTracker[Frame]):
     """Scalable object-oriented sequential representations (SCALOR, arXiv 1910.02384).
 
         last objects -> propagation -> what they cover -> discovery -> rejection of what is covered
@@ -84,8 +79,6 @@ class Scalor(BoxEncoder):
         detached_steps: training steps in which no gradient flows from frame to frame.
     """
 
-    has_decoder_masks = True
-
     def __init__(
         self,
         image_size: tuple[int, int],
@@ -105,12 +98,10 @@ class Scalor(BoxEncoder):
         check_probabilities("presence_prior", presence_prior.first, presence_prior.last)
         if num_slots < 1:
             raise UsageError(f"SCALOR follows 1 object or more, not {num_slots}: try 16 slots")
-        if image_size[0] != image_size[1] or image_size[0] % 64:
-            raise UsageError(
-                f"SCALOR's background is square, with sides that are multiples of 64, not "
-                f"{image_size[0]}x{image_size[1]}: choose an image_size such as [64, 64]"
-            )
         super().__init__(image_size, num_slots, 6 + what_dim)
+        self.background = LatentBackground(
+            (image_size[0], image_size[1]), background_dim, background_hidden_dim, width
+        )
         self.sizes = sizes
         self.what_dim = what_dim
         self.memory = Memory(image_size, sizes.feature_dim, width)
@@ -120,10 +111,6 @@ class Scalor(BoxEncoder):
         grid_size = self.memory.grid_size
         self.propagation = Propagation(grid_size, what_dim, sizes, anchor, width)
         self.discovery = Discovery(grid_size, sizes, anchor, width)
-        self.background_encoder = _background_encoder(image_size, background_dim, width)
-        self.decoder = _background_decoder(image_size, background_dim, width)
-        self.background_prior = nn.GRUCell(background_dim, background_hidden_dim)
-        self.to_background_prior = nn.Linear(background_hidden_dim, 2 * background_dim)
         self.presence_prior = presence_prior
         self.sigma = sigma
         self.detached_steps = detached_steps
@@ -136,21 +123,25 @@ class Scalor(BoxEncoder):
         remembered = -(-4 * self.sizes.feature_dim * self._num_cells() // self.num_tokens)
         return torch.zeros(batch_size, self.num_tokens, widths + remembered, device=self.device)
 
-    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode one frame of each of B running videos, see `ocrl.Encoder.step`."""
-        frame = self._advance(frames, state, is_first)
-        masks = box_masks(frame.tracks.presence, frame.tracks.boxes, self.mask_size)
-        return EncoderOutput(self.tokens(frame.tracks), masks, self.pack(frame))
+    def advance(self, frames: Tensor, state: Tensor) -> Frame:
+        """Go on by one frame (B, H, W, 3), without noise."""
+        return self.frame(self.read(frames), *self.unpack(state), NoNoise(), temperature=0.5)
 
-    def _advance(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> Frame:
-        images = self.read(frames)
-        state = self.initial_state(len(frames)) if state is None else state
-        state = state.masked_fill(is_first[:, None, None], 0.0)
-        return self.frame(images, *self.unpack(state), NoNoise(), temperature=0.5)
-
-    def tokens(self, tracks: Tracks) -> Tensor:
+    def output(self, frame: Frame) -> EncoderOutput:
         """Return [presence, box, depth, what] of each slot, zeros where it is free."""
-        return object_tokens(tracks.presence, tracks.boxes, tracks.depth, tracks.what)
+        tracks = frame.tracks
+        tokens = object_tokens(tracks.presence, tracks.boxes, tracks.depth, tracks.what)
+        masks = box_masks(tracks.presence, tracks.boxes, self.mask_size)
+        return EncoderOutput(tokens, masks, self.pack(frame))
+
+    def paint(self, frames: Tensor, frame: Frame) -> Painting:
+        """Draw what is followed in front of the background, as a first frame has it."""
+        layers = self.draw(frame.tracks) * frame.tracks.presence[..., None, None]
+        shares, alpha = blend(layers)
+        scenery = self.background(self.read(frames), alpha, None, NoNoise())
+        image = (shares * layers[:, :, :3]).sum(1) + (1 - alpha) * scenery.image
+        masks = torch.cat([shares * alpha.unsqueeze(1), 1 - alpha.unsqueeze(1)], dim=1).squeeze(2)
+        return Painting(image, masks / masks.sum(1, keepdim=True))
 
     def pack(self, frame: Frame) -> Tensor:
         """Return tracks and memory as one state (B, K, S)."""
@@ -200,14 +191,14 @@ class Scalor(BoxEncoder):
         doubt = tracks.doubt + (1 - moved.presence) * kept
         moved = moved._replace(presence=moved.presence * (doubt < 0.6) * kept)
         followed = self.draw(moved) * moved.presence[..., None, None]
-        covered = _within_bounds(followed[:, :, 3:4].sum(1)).detach()
+        covered = within_bounds(followed[:, :, 3:4].sum(1)).detach()
         found = self.discovery(images, features, covered, *arguments)
         proposed = found.presence
         cells = self.draw(found)
-        explained = self.is_explained(cells[:, :, 3:4], covered)
+        explained = is_explained(cells[:, :, 3:4], covered)
         presence = proposed * (1 - explained)
         if self.training:
-            presence = _strongest(presence, self.num_tokens - kept.sum((1, 2)).long())
+            presence = strongest(presence, self.num_tokens - kept.sum((1, 2)).long())
         found = found._replace(presence=presence)
         layers = torch.cat([followed, cells * presence[..., None, None]], dim=1)
         # `fill_free_slots` empties the slots of objects that are no longer there.
@@ -226,13 +217,6 @@ class Scalor(BoxEncoder):
         layers = torch.cat([alpha * colour, alpha, alpha * nearness], dim=2)
         return place(layers, found.boxes, self.image_size)
 
-    def is_explained(self, alphas: Tensor, covered: Tensor) -> Tensor:
-        """Return 1 for cells whose object what is followed covers by 30 % or more, (B, N, 1)."""
-        proposed = (alphas > 0.3).float()
-        shared = (proposed * (covered > 0.1).float().unsqueeze(1)).sum((2, 3, 4))
-        share = shared / (proposed.sum((2, 3, 4)) + TINY)
-        return (share >= 0.3).float().unsqueeze(-1)
-
     def objective(self, videos: Tensor, noise: Noise, step: int) -> dict[str, Tensor]:
         """Return each term of the negative evidence lower bound of videos (B, T, 3, H, W), (B,).
 
@@ -242,21 +226,20 @@ class Scalor(BoxEncoder):
         tracks, memory = self.unpack(self.initial_state(batch_size))
         temperature = max(0.5 ** ((step - 1) / 20_000), 0.5)
         prior_presence = self.presence_prior.at(step)
-        background = None
+        before = None
         sums: dict[str, Tensor] = {}
         for t in range(num_frames):
             priors, prior_probability, prior_state = self.propagation.expect(tracks)
             frame = self.frame(videos[:, t], tracks, memory, noise, temperature, t)
             shares, alpha = blend(frame.layers)
-            picture, kl, background = self.explain_background(
-                videos[:, t], alpha, background, noise, t
-            )
-            drawn = (shares * frame.layers[:, :, :3]).sum(1) + (1 - alpha) * picture
+            scenery = self.background(videos[:, t], alpha, before, noise, t)
+            drawn = (shares * frame.layers[:, :, :3]).sum(1) + (1 - alpha) * scenery.image
             likelihood = gaussian_log_density(videos[:, t], drawn, self.sigma)
-            terms = {"reconstruction": -likelihood.sum((1, 2, 3)), "kl_background": kl}
+            terms = {"reconstruction": -likelihood.sum((1, 2, 3)), "kl_background": scenery.kl}
             terms |= self.divergences(frame, priors, prior_probability, prior_presence)
             sums = {name: sums.get(name, 0.0) + term for name, term in terms.items()}
             tracks, memory = self.with_prior_state(frame, prior_state), frame.memory
+            before = scenery.state
             if step < self.detached_steps:
                 tracks = Tracks(*(part.detach() for part in tracks))
         return {name: total / num_frames for name, total in sums.items()}
@@ -282,37 +265,6 @@ class Scalor(BoxEncoder):
             terms[f"kl_{name}"] = followed.sum((1, 2)) + discovered.sum((1, 2))
         return terms
 
-    def explain_background(
-        self,
-        images: Tensor,
-        alpha: Tensor,
-        before: tuple[Tensor, Tensor] | None,
-        noise: Noise,
-        t: int,
-    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
-        """Return a background (B, 3, H, W), its divergence (B,), and what the next one needs.
-
-        Args:
-            images: (B, 3, H, W).
-            alpha: (B, 1, H, W), what objects cover.
-            before: latent and the prior's hidden state of the frame before, if there was one.
-            noise: by ``background_<t>``.
-            t: number of the frame.
-        """
-        seen = torch.cat([images, 1 - alpha], dim=1)
-        posterior = gaussian(self.background_encoder(seen).flatten(1))
-        if before is None:
-            hidden = images.new_zeros(len(images), self.background_prior.hidden_size)
-            prior = Normal(torch.zeros_like(posterior.mean), 1.0)
-        else:
-            latent, hidden = before
-            hidden = self.background_prior(latent, hidden)
-            change = gaussian(self.to_background_prior(hidden))
-            prior = Normal(latent + change.mean, change.stddev, validate_args=False)
-        latent = noise.normal(f"background_{t}", posterior)
-        picture = self.decoder(latent[..., None, None])
-        return picture, kl_divergence(posterior, prior).sum(1), (latent, hidden)
-
     def with_prior_state(self, frame: Frame, state: tuple[Tensor, Tensor]) -> Tracks:
         """Return the tracks of a frame with the prior's state, which new objects start at zero."""
         old = (frame.tracks.hidden != 0).any(-1, keepdim=True)
@@ -329,116 +281,6 @@ class Scalor(BoxEncoder):
     def parameter_groups(self) -> list[ParameterGroup]:
         """Return everything, which RMSprop trains."""
         return [group._replace(optimizer=RMSprop) for group in super().parameter_groups()]
-
-    def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode one frame of each of B running videos, with masks of what is drawn."""
-        frame = self._advance(frames, state, is_first)
-        masks, _, _ = self.draw_tracks(frame.tracks)
-        return EncoderOutput(self.tokens(frame.tracks), masks, self.pack(frame))
-
-    def draw_tracks(self, tracks: Tracks) -> tuple[Tensor, Tensor, Tensor]:
-        """Return masks (B, K + 1, H, W), the drawing (B, 3, H, W) and alpha (B, 1, H, W)."""
-        layers = self.draw(tracks) * tracks.presence[..., None, None]
-        shares, alpha = blend(layers)
-        masks = torch.cat([shares * alpha.unsqueeze(1), 1 - alpha.unsqueeze(1)], dim=1).squeeze(2)
-        masks = masks / masks.sum(1, keepdim=True)
-        return masks, (shares * layers[:, :, :3]).sum(1), alpha
-
-    def segment(self, batch: Batch) -> Tensor:
-        """Return masks of what is drawn, (B, T, K + 1, H, W); the last is the background."""
-        return self._decode(batch["video"])[0]
-
-    def reconstruct(self, batch: Batch) -> Reconstruction:
-        """Draw what is followed in front of the background."""
-        masks, drawn = self._decode(batch["video"])
-        target = torch.unflatten(self.read(batch["video"]), 0, masks.shape[:2])
-        return Reconstruction(drawn.flatten(3).mT, target.flatten(3).mT, masks)
-
-    def _decode(self, videos: Tensor) -> tuple[Tensor, Tensor]:
-        state = self.initial_state(len(videos))
-        masks, pictures = [], []
-        for t, frames in enumerate(videos.unbind(1)):
-            frame = self._advance(frames, state, torch.full((len(videos),), t == 0))
-            mask, drawn, alpha = self.draw_tracks(frame.tracks)
-            picture, _, _ = self.explain_background(self.read(frames), alpha, None, NoNoise(), t)
-            masks.append(mask)
-            pictures.append(drawn + (1 - alpha) * picture)
-            state = self.pack(frame)
-        return torch.stack(masks, dim=1), torch.stack(pictures, dim=1)
-
-
-def fill_free_slots(tracks: Tracks, found: Found, threshold: float = 0.7) -> Tracks:
-    """Put newly found objects, in the order of their cells, into the slots that are free.
-
-    Args:
-        tracks: slots; those with a presence of 0 are free, and are emptied.
-        found: of all cells; objects with a presence above ``threshold`` are followed.
-        threshold: see there.
-    """
-    free = tracks.presence.squeeze(-1) <= 0
-    accepted = found.presence.squeeze(-1) > threshold
-    slots = (~free).int().argsort(dim=1, stable=True)
-    cells = (~accepted).int().argsort(dim=1, stable=True)
-    number = min(slots.shape[1], cells.shape[1])
-    slots, cells = slots[:, :number], cells[:, :number]
-    fits = (free.gather(1, slots) & accepted.gather(1, cells)).unsqueeze(-1)
-    new = (found.presence, found.boxes, found.box_noise, found.what, found.depth)
-    parts = []
-    for i, part in enumerate(tracks):
-        emptied = torch.where(free.unsqueeze(-1), 0.0, part)
-        index = slots.unsqueeze(-1).expand(-1, -1, part.shape[-1])
-        coming = emptied.gather(1, index)
-        if i < len(new):
-            from_cells = new[i].gather(1, cells.unsqueeze(-1).expand(-1, -1, part.shape[-1]))
-            coming = torch.where(fits, from_cells, coming)
-        parts.append(emptied.scatter(1, index, coming))
-    return Tracks(*parts)
-
-
-def blend(layers: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each object's share (B, N, 1, H, W), and what all cover together (B, 1, H, W)."""
-    importance = layers[:, :, 4:]
-    shares = importance / (importance.sum(dim=1, keepdim=True) + TINY)
-    return shares, _within_bounds(layers[:, :, 3:4].sum(dim=1))
-
-
-def _within_bounds(alpha: Tensor) -> Tensor:
-    """Clamp to (0, 1); the gradient is that of what is clamped."""
-    return alpha + (alpha.clamp(TINY, 1 - TINY) - alpha).detach()
-
-
-def _strongest(presence: Tensor, limits: Tensor) -> Tensor:
-    """Keep the presences (B, N, 1) above the one after ``limits`` (B,) of them, and no other."""
-    ordered = F.pad(presence.squeeze(-1).sort(dim=1, descending=True).values, (0, 1), value=-1.0)
-    threshold = ordered.gather(1, limits.clamp_max(presence.shape[1]).unsqueeze(1))
-    return presence * (presence > threshold.unsqueeze(-1))
-
-
-def _background_encoder(image_size: tuple[int, int], dim: int, width: float) -> nn.Sequential:
-    dims, groups = [16, 32, 64, 64], [4, 8, 8, 8]
-    if image_size[0] > 64:
-        dims, groups = [*dims, 64], [*groups, 8]
-    layers: list[nn.Module] = []
-    before = 4
-    for after, group in zip(narrow(dims, width), narrow(groups, width), strict=True):
-        layers += conv_block(before, after, 4, 2, padding=1, groups=group)
-        before = after
-    return nn.Sequential(*layers, nn.Conv2d(before, 2 * dim, 4))
-
-
-def _background_decoder(image_size: tuple[int, int], dim: int, width: float) -> nn.Sequential:
-    dims, groups, factors = [128, 64, 16], [16, 8, 4], [4, 4, 4]
-    if image_size[0] > 64:
-        dims, groups, factors = [256, *dims], [16, *groups], [4, 4, 2, 4]
-    before, first_groups = narrow([256, 16], width)
-    layers = conv_block(dim, before, 1, groups=first_groups)
-    dims, groups = narrow(dims, width), narrow(groups, width)
-    for after, group, factor in zip(dims, groups, factors, strict=True):
-        layers += upsampling_block(before, after, factor, group)
-        layers += conv_block(after, after, 3, padding=1, groups=group)
-        before = after
-    layers += conv_block(before, before, 3, padding=1, groups=narrow([4], width)[0])
-    return nn.Sequential(*layers, nn.Conv2d(before, 3, 3, padding=1), nn.Sigmoid())
 
 
 @register_encoder

@@ -9,24 +9,20 @@ import torch.nn.functional as F
 from timm.optim.rmsprop_tf import RMSpropTF
 from torch import Tensor, nn
 
-from ocrl.encoder import Batch, EncoderOutput, ParameterGroup, Reconstruction
-from ocrl.encoders.boxes import BoxEncoder, box_masks, layer_masks, object_tokens
+from ocrl.encoder import Batch, EncoderOutput, ParameterGroup
+from ocrl.encoders.box_trackers import BoxTracker
+from ocrl.encoders.boxes import box_masks, layer_masks, object_tokens
+from ocrl.encoders.images import Painting
 from ocrl.errors import UsageError
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.noise import Noise, NoNoise
+from ocrl.modules.pixels import grey
 from ocrl.modules.score_function import importance_weighted_bound, score_function, vimco_signal
 from ocrl.modules.spatial_transformer import place
-from ocrl.modules.sqair_cells import (
-    Discovery,
-    GlimpseCoder,
-    Objects,
-    Prior,
-    Propagation,
-    PropagationPrior,
-    boxes_of,
-    elu_mlp,
-    log_posterior_number,
-)
+from ocrl.modules.sqair_discovery import Discovery, log_posterior_number
+from ocrl.modules.sqair_objects import GlimpseCoder, Objects, assign_slots, boxes_of, log_density
+from ocrl.modules.sqair_propagation import Prior, Propagation, PropagationPrior
+from ocrl.modules.sqair_recurrence import elu_mlp
 from ocrl.zoo import register_encoder
 
 
@@ -54,7 +50,7 @@ class Frame(NamedTuple):
     code: Tensor
 
 
-class Sqair(BoxEncoder):
+class Sqair(BoxTracker[Frame]):
     """Sequential attend, infer, repeat (SQAIR, arXiv 1806.01794).
 
         objects of the last frame -> propagation, one after the other -> those that stay
@@ -83,8 +79,6 @@ class Sqair(BoxEncoder):
         background_sigma: of the others.
         prior_presence_bias: of the prior logit that an object stays.
     """
-
-    has_decoder_masks = True
 
     def __init__(
         self,
@@ -167,30 +161,23 @@ class Sqair(BoxEncoder):
         objects = Objects(what, where, presence, nothing, nothing, nothing, temporal)
         return objects, slots.squeeze(-1).round().long()
 
-    def step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode one frame of each of B running videos, see `ocrl.Encoder.step`."""
-        frame = self._advance(frames, state, is_first)
-        objects = self.in_slots(frame)
-        masks = box_masks(objects.presence, boxes_of(objects.where), self.mask_size)
-        return EncoderOutput(self.tokens(objects), masks, self.pack(frame.objects, frame.slots))
+    def advance(self, frames: Tensor, state: Tensor) -> Frame:
+        """Go on by one frame (B, H, W, 3), without noise."""
+        return self.frame(grey(self.read(frames)), *self.unpack(state), None, NoNoise())
 
-    def _advance(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> Frame:
-        first = self.initial_state(len(frames))
-        state = first if state is None else torch.where(is_first[:, None, None], first, state)
-        images = self.read(frames).mean(dim=1, keepdim=True)
-        return self.frame(images, *self.unpack(state), None, NoNoise())
-
-    def tokens(self, objects: Objects) -> Tensor:
+    def output(self, frame: Frame) -> EncoderOutput:
         """Return [presence, box, what] of each slot, zeros where it is free."""
+        objects, boxes = in_slots(frame), boxes_of(in_slots(frame).where)
         probability = objects.presence * objects.presence_logit.sigmoid()
-        return object_tokens(probability, boxes_of(objects.where), objects.what)
+        tokens = object_tokens(probability, boxes, objects.what)
+        masks = box_masks(objects.presence, boxes, self.mask_size)
+        return EncoderOutput(tokens, masks, self.pack(frame.objects, frame.slots))
 
-    def in_slots(self, frame: Frame) -> Objects:
-        """Return a frame's objects in the order of their slots."""
-        order = frame.slots.argsort(dim=1).unsqueeze(-1)
-        return Objects(
-            *(part.gather(1, order.expand(-1, -1, part.shape[-1])) for part in frame.objects)
-        )
+    def paint(self, frames: Tensor, frame: Frame) -> Painting:
+        """Draw the objects, in grey."""
+        placed, _, canvas = self.draw(in_slots(frame))
+        image = canvas.unsqueeze(1).expand(-1, 3, -1, -1)
+        return Painting(image, layer_masks(placed.clamp(0, 1)))
 
     def frame(
         self,
@@ -250,7 +237,7 @@ class Sqair(BoxEncoder):
         log_likelihood = gaussian_log_density(images[:, 0], canvas, deviation).sum((1, 2))
         moved, found, prior = frame.propagated, frame.discovered, frame.prior
         stayed = before.presence * moved.presence
-        log_p = _log_density(moved.what, prior.what) + _log_density(moved.where, prior.where)
+        log_p = log_density(moved.what, prior.what) + log_density(moved.where, prior.where)
         log_ratio = ((log_p - moved.log_q_what - moved.log_q_where) * stayed).sum((1, 2))
         log_p = _bernoulli_log(moved.presence, prior.presence_logit)
         log_ratio = (
@@ -290,8 +277,7 @@ class Sqair(BoxEncoder):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the negative bound per frame, and what trains presences (of value zero)."""
         video = batch["video"]
-        images = self.read(video).mean(dim=1, keepdim=True)
-        videos = torch.unflatten(images, 0, video.shape[:2])
+        videos = torch.unflatten(grey(self.read(video)), 0, video.shape[:2])
         log_weights, log_q = self.particles(videos, Noise())
         bound = importance_weighted_bound(log_weights)
         score = score_function(log_q, learning_signal(log_weights))
@@ -303,54 +289,13 @@ class Sqair(BoxEncoder):
         groups = super().parameter_groups()
         return [group._replace(optimizer=RMSpropTF, options=options) for group in groups]
 
-    def segment_step(self, frames: Tensor, state: Tensor | None, is_first: Tensor) -> EncoderOutput:
-        """Encode one frame of each of B running videos, with masks of what is drawn."""
-        frame = self._advance(frames, state, is_first)
-        objects = self.in_slots(frame)
-        masks = layer_masks(self.draw(objects)[0].clamp(0, 1))
-        return EncoderOutput(self.tokens(objects), masks, self.pack(frame.objects, frame.slots))
 
-    def segment(self, batch: Batch) -> Tensor:
-        """Return masks of what is drawn, (B, T, K + 1, H, W); the last is the background."""
-        return self._decode(batch["video"])[0]
-
-    def reconstruct(self, batch: Batch) -> Reconstruction:
-        """Draw the objects, in grey."""
-        video = batch["video"]
-        masks, drawn = self._decode(video)
-        grey = self.read(video).mean(dim=1)
-        target = torch.unflatten(grey, 0, video.shape[:2])
-        pixels = (x.flatten(2).unsqueeze(-1).expand(-1, -1, -1, 3) for x in (drawn, target))
-        return Reconstruction(*(*pixels, masks))
-
-    def _decode(self, videos: Tensor) -> tuple[Tensor, Tensor]:
-        state, masks, pictures = self.initial_state(len(videos)), [], []
-        for t, frames in enumerate(videos.unbind(1)):
-            is_first = torch.full((len(videos),), t == 0, device=videos.device)
-            frame = self._advance(frames, state, is_first)
-            placed, _, canvas = self.draw(self.in_slots(frame))
-            masks.append(layer_masks(placed.clamp(0, 1)))
-            pictures.append(canvas)
-            state = self.pack(frame.objects, frame.slots)
-        return torch.stack(masks, dim=1), torch.stack(pictures, dim=1)
-
-
-def assign_slots(presence: Tensor, slots: Tensor, order: Tensor) -> Tensor:
-    """Return a slot for each object, (N, K): its old one, or the first that is free.
-
-    Args:
-        presence: (N, K), 1 or 0; those present come first.
-        slots: (N, K), of the objects of the frame before.
-        order: (N, K), which of those each object is; K or more for new ones.
-    """
-    num_slots = slots.shape[1]
-    old = (order < num_slots) & (presence > 0)
-    kept = torch.where(old, slots.gather(1, order.clamp_max(num_slots - 1)), -1)
-    numbers = torch.arange(num_slots, device=slots.device)
-    taken = (kept.unsqueeze(-1) == numbers).any(dim=1)
-    free = taken.int().argsort(dim=1, stable=True)
-    rank = (~old).int().cumsum(dim=1) - 1
-    return torch.where(old, kept, free.gather(1, rank.clamp_min(0)))
+def in_slots(frame: Frame) -> Objects:
+    """Return a frame's objects in the order of their slots."""
+    order = frame.slots.argsort(dim=1).unsqueeze(-1)
+    return Objects(
+        *(part.gather(1, order.expand(-1, -1, part.shape[-1])) for part in frame.objects)
+    )
 
 
 def learning_signal(log_weights: Tensor) -> Tensor:
@@ -365,10 +310,6 @@ def learning_signal(log_weights: Tensor) -> Tensor:
 
 def _pick(part: Tensor, order: Tensor) -> Tensor:
     return part.gather(1, order.unsqueeze(-1).expand(-1, -1, part.shape[-1]))
-
-
-def _log_density(sample: Tensor, normal: torch.distributions.Normal) -> Tensor:
-    return gaussian_log_density(sample, normal.mean, normal.stddev).sum(-1, keepdim=True)
 
 
 def _bernoulli_log(presence: Tensor, logit: Tensor) -> Tensor:

@@ -15,6 +15,11 @@ def images_of(frames: Tensor) -> Tensor:
     return frames.movedim(-1, 1).float() / 255
 
 
+def grey(images: Tensor) -> Tensor:
+    """Map images (B, C, H, W) to (B, 1, H, W), the mean of their channels."""
+    return images.mean(dim=1, keepdim=True)
+
+
 def pixels_of(images: Tensor) -> Tensor:
     """Map images (..., C, H, W) to rows of pixels (..., H * W, C)."""
     return images.flatten(-2).transpose(-1, -2)

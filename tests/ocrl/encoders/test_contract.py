@@ -212,10 +212,13 @@ def test_frames_and_state_go_in_unchanged_and_the_same_come_out(encoder):
 
 
 @torch.inference_mode()
-def test_step_needs_no_decoder(encoder, name):
+def test_step_needs_no_decoder_and_no_background(encoder, name):
     if name in DECODING:
         pytest.skip("it refines what it finds by decoding it")
-    del encoder.decoder
+    unused = [part for part in ("decoder", "background") if hasattr(encoder, part)]
+    assert unused
+    for part in unused:
+        delattr(encoder, part)
     encoder.encode_video(clips(encoder, 1, 2))
     with pytest.raises(AttributeError):
         encoder.losses({"video": clips(encoder, 1, 2)})

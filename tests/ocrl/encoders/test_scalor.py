@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from ocrl import UsageError
-from ocrl.encoders.scalor import blend, fill_free_slots, scalor
-from ocrl.modules.scalor_cells import Anchor, Found, Tracks
+from ocrl.encoders.scalor import scalor
+from ocrl.modules.object_layers import blend
+from ocrl.modules.scalor_objects import Anchor, Found, Tracks, fill_free_slots
 
 
 def tracks(presences: list[float]) -> Tracks:

@@ -15,7 +15,7 @@ from recorded import check, check_gradients, load_recorded, pair_names
 
 from ocrl.encoders.scalor import Scalor
 from ocrl.modules.noise import GivenNoise
-from ocrl.modules.scalor_cells import Anchor, Sizes, Tracks
+from ocrl.modules.scalor_objects import Anchor, Sizes, Tracks
 from ocrl.modules.schedules import Linear
 from ocrl.pretraining.optimizers import make_optimizer
 
@@ -63,10 +63,10 @@ PREFIXES = {
     "propagation.to_prior_box": f"{PRIOR}.prior_where_bias_net",
     "propagation.to_prior_depth": f"{PRIOR}.prior_depth_net",
     "propagation.to_prior_presence": f"{PRIOR}.prior_pres_net",
-    "background_encoder": "bg_enc.enc",
-    "decoder": "bg_dec",
-    "background_prior": "bg_prior_rnn",
-    "to_background_prior": "bg_prior_net",
+    "background.encoder": "bg_enc.enc",
+    "background.decoder": "bg_dec",
+    "background.prior": "bg_prior_rnn",
+    "background.to_prior": "bg_prior_net",
 }
 TERMS = {
     "reconstruction": "log_like",
