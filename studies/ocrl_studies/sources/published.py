@@ -13,6 +13,7 @@ from ocrl.data.shards import ShardVideos
 from ocrl.data.transforms import Crop, Fitting, Interpolation
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
+from ocrl_studies.invocation import call
 from ocrl_studies.sources.base import Source
 
 
@@ -71,7 +72,7 @@ class Published(Source):
         if self.name in MOVI:
             raise UsageError(
                 f"there are no {split} shards of {self.name} in {self.path}: make them with  "
-                f"python scripts/convert_data.py name={self.name} split={split} "
+                f"{call('convert_data')} name={self.name} split={split} "
                 f"folder={self.path}  or give another data.path"
             )
         return open_published(self.name, self.path, split, skip_bad=self.skip_bad)
