@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ocrl.extras import check_module
+
 if TYPE_CHECKING:
     from ocrl_agents.player import Agent, load_agent
 
 __all__ = ["Agent", "load_agent"]
+
+check_module("stable_baselines3")
 
 if not TYPE_CHECKING:  # so that a name that does not exist is found by type checkers
 

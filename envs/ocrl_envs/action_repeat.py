@@ -21,7 +21,7 @@ class ActionRepeat(gymnasium.Wrapper[Any, Any, Any, Any]):
     Raises:
         UsageError: an action is held for no step.
 
-    Examples:
+    Example:
         >>> env = ActionRepeat(gymnasium.make("CartPole-v1"), repeat=2)
         >>> _ = env.reset(seed=0)
         >>> env.step(0)[1]

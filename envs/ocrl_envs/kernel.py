@@ -9,8 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
-import numba
-from numba.core import event
+try:
+    import numba
+    from numba.core import event
+except ModuleNotFoundError as error:
+    advice = "numba is not installed: pip install 'ocrl[maze]'"
+    raise ModuleNotFoundError(advice, name=error.name) from error
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -42,7 +42,7 @@ class ClipDataset(Dataset[Clip]):
     Raises:
         UsageError: no video is long enough, or there are no segments.
 
-    Examples:
+    Example:
         >>> from ocrl.data.videos import ArrayVideos
         >>> videos = ArrayVideos(np.zeros((10, 8, 8, 3), np.uint8), lengths=[4, 6])
         >>> clips = ClipDataset(videos, clip_length=3)
@@ -136,7 +136,7 @@ class ClipDataset(Dataset[Clip]):
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize frames uint8 (T, H, W, 3), or segments (T, H, W), which take the nearest pixel.
 
-    Examples:
+    Example:
         >>> resize(torch.zeros(2, 64, 64, 3, dtype=torch.uint8), (32, 48)).shape
         torch.Size([2, 32, 48, 3])
     """
@@ -155,7 +155,7 @@ class MixedClips(Dataset[Clip]):
     Args:
         datasets: their clips must have the same shapes and entries.
 
-    Examples:
+    Example:
         >>> from ocrl.data.videos import ArrayVideos
         >>> short = ArrayVideos(np.zeros((2, 8, 8, 3), np.uint8), lengths=[2])
         >>> long = ArrayVideos(np.ones((9, 8, 8, 3), np.uint8), lengths=[9])
@@ -199,7 +199,7 @@ def evaluation_clips(
     Raises:
         UsageError: no video is long enough.
 
-    Examples:
+    Example:
         >>> from ocrl.data.videos import ArrayVideos
         >>> videos = ArrayVideos(np.zeros((90, 8, 8, 3), np.uint8), lengths=[90])
         >>> evaluation_clips(videos, clip_length=10, num_clips=3).indices

@@ -10,18 +10,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import minari
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
-from minari.data_collector import EpisodeBuffer
-from minari.dataset.minari_dataset import parse_dataset_id
-from minari.dataset.minari_storage import MinariStorage
-from minari.storage.datasets_root_dir import get_dataset_path
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ocrl.errors import UsageError
+from ocrl.extras import name_extras
+
+with name_extras():
+    import minari
+    from minari.data_collector import EpisodeBuffer
+    from minari.dataset.minari_dataset import parse_dataset_id
+    from minari.dataset.minari_storage import MinariStorage
+    from minari.storage.datasets_root_dir import get_dataset_path
 
 Policy = Callable[[NDArray[Any]], NDArray[Any]]
 Extras = Callable[[], Mapping[str, NDArray[Any]]]

@@ -61,7 +61,7 @@ class ArrayVideos(Videos):
     Raises:
         UsageError: arrays that do not fit together.
 
-    Examples:
+    Example:
         >>> videos = ArrayVideos(np.zeros((10, 8, 8, 3), np.uint8), lengths=[4, 6])
         >>> videos.frames(1, 0, 6).shape
         (6, 8, 8, 3)

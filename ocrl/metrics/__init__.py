@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from torchmetrics import MetricCollection
+from ocrl.extras import name_extras
 
-from ocrl.metrics.base import SegmentationMetric, hard_segments
-from ocrl.metrics.boundary import JAndF
-from ocrl.metrics.identity import SlotIdentity
-from ocrl.metrics.overlap import MeanBestOverlap, MeanIoU
-from ocrl.metrics.rand_index import AdjustedRandIndex
-from ocrl.metrics.tracking import CountingAccuracy, TrackingAccuracy
+with name_extras():
+    from torchmetrics import MetricCollection
+
+    from ocrl.metrics.base import SegmentationMetric, hard_segments
+    from ocrl.metrics.boundary import JAndF
+    from ocrl.metrics.identity import SlotIdentity
+    from ocrl.metrics.overlap import MeanBestOverlap, MeanIoU
+    from ocrl.metrics.rand_index import AdjustedRandIndex
+    from ocrl.metrics.tracking import CountingAccuracy, TrackingAccuracy
 
 __all__ = [
     "AdjustedRandIndex",

@@ -24,7 +24,7 @@ class SegmentationScores(nn.Module):
     FG-ARI alone misleads: on small images even block masks score high. Judge by all of them, and
     beside the baselines.
 
-    Examples:
+    Example:
         >>> scores = SegmentationScores(num_stuff=2)
         >>> truth = torch.tensor([0, 1, 2, 2]).view(1, 1, 2, 2)        # sky, floor, an apple
         >>> scores.update(truth, truth)
@@ -113,7 +113,7 @@ def score(
 ) -> SegmentationScores:
     """Score the masks of an encoder on clips with ``video``, ``segments`` and what it asks for.
 
-    Examples:
+    Example:
         >>> from ocrl.encoders.block_masks import BlockMasks
         >>> video = torch.zeros(3, 64, 64, 3, dtype=torch.uint8)
         >>> clip = {"video": video, "segments": torch.zeros(3, 64, 64, dtype=torch.int32)}

@@ -117,7 +117,7 @@ def slots_used(masks: Tensor, min_area: float = 0.01) -> Tensor:
         masks: (B, T, K, h, w).
         min_area: share of the frame that counts.
 
-    Examples:
+    Example:
         >>> slots_used(torch.tensor([0.5, 0.3, 0.2]).view(1, 1, 3, 1, 1).expand(-1, -1, -1, 4, 4))
         tensor(1.)
     """

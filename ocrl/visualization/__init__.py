@@ -1,20 +1,23 @@
 """Pictures and videos of segmentations, reconstructions and features."""
 
-from ocrl.visualization.encoders import draw_masks, draw_reconstructions, spread
-from ocrl.visualization.images import (
-    Image,
-    enlarge,
-    image_grid,
-    save_image,
-    save_video,
-)
-from ocrl.visualization.photographs import segment_image
-from ocrl.visualization.segmentation import (
-    overlay_segments,
-    segment_colours,
-    segmentation_strip,
-    segmentation_video,
-)
+from ocrl.extras import name_extras
+
+with name_extras():
+    from ocrl.visualization.encoders import draw_masks, draw_reconstructions, spread
+    from ocrl.visualization.images import (
+        Image,
+        enlarge,
+        image_grid,
+        save_image,
+        save_video,
+    )
+    from ocrl.visualization.photographs import segment_image
+    from ocrl.visualization.segmentation import (
+        overlay_segments,
+        segment_colours,
+        segmentation_strip,
+        segmentation_video,
+    )
 
 __all__ = [
     "Image",

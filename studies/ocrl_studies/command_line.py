@@ -74,6 +74,7 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
 
         def run() -> None:
             store_defaults()
+            sys.path.append(os.getcwd())  # where modules of one's own may be, as for python -m
             # Hydra would print its own many lines and swallow the exception otherwise.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
             sys.argv[1:] = [escape_path(argument) for argument in sys.argv[1:]]

@@ -7,11 +7,11 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.metadata import requires
 
 import yaml
 
 import ocrl
+from ocrl.extras import extra_of
 from ocrl_studies.composition import find_configs
 
 VERBS = {
@@ -95,20 +95,6 @@ def print_help(verb: str) -> None:
     with suppress(HydraException, OmegaConfBaseException):
         print(help_page(verb, [word for word in sys.argv[1:] if word not in HELP]))
         sys.exit()
-
-
-def extra_of(module: str) -> str | None:
-    """Return the extra of the package that brings a module; None if none does.
-
-    >>> extra_of("json") is None
-    True
-    """
-    package = module.partition(".")[0]
-    for requirement in requires("ocrl") or ():
-        match = re.match(r"([\w-]+).*; extra == ['\"](\w+)['\"]", requirement)
-        if match and match[1].replace("-", "_") == package and match[2] not in ("dev", "lab"):
-            return match[2]
-    return None
 
 
 def usage() -> str:

@@ -23,6 +23,7 @@ from ocrl_agents.ground_truth import GroundTruthObservation
 from ocrl_agents.previous_step import VecPreviousStep
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from ocrl_envs.protocols import HasTokens
+from ocrl_studies.encoders import make_encoder
 from ocrl_studies.environments import make_environments, settings
 from ocrl_studies.habits import Habits
 from ocrl_studies.runs import find_checkpoint
@@ -111,7 +112,7 @@ def open_encoder(cfg: DictConfig) -> Encoder | None:
         return load_trusted(own, cfg.trusted).to(cfg.device)
     if cfg.encoder.pretrained_as is None:
         torch.manual_seed(cfg.seed)
-        encoder: Encoder = instantiate(cfg.encoder.model)
+        encoder = make_encoder(cfg.encoder.model)
     else:
         encoder = load_trusted(find_checkpoint(cfg), cfg.trusted)
         check_encoder(encoder, cfg)

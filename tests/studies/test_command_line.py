@@ -37,6 +37,14 @@ def test_settings_reach_main(run, tmp_path):
     assert seen[0].run_dir == f"{tmp_path}/pretrain/nav_maze_1/slotcontrast/seed=3"
 
 
+@pytest.mark.parametrize("word", ["clip_length=0", "nope=1", "encoder=nope"])
+def test_what_is_refused_leaves_no_folder(run, tmp_path, monkeypatch, word):
+    monkeypatch.chdir(tmp_path)
+    _, code, _ = run(f"runs_dir={tmp_path}/runs", word)
+    assert code == 2
+    assert not list(tmp_path.iterdir())
+
+
 def test_paths_of_runs_need_no_quotes(run):
     seen, code, _ = run("run_dir=runs/x/seed=0", "hydra.run.dir=.")
     assert code == 0

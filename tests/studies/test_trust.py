@@ -18,6 +18,7 @@ from torch import Tensor
 import ocrl
 from ocrl import Encoder, EncoderOutput, UsageError
 from ocrl_studies.composition import compose
+from ocrl_studies.encoders import make_encoder
 from ocrl_studies.stages.record_video import film_agent
 from ocrl_studies.stages.train_agent import train_agent
 from ocrl_studies.transfer.evaluation import PLAYED, find_agents, find_encoders, make_agent
@@ -118,6 +119,31 @@ def test_a_file_is_loaded_once_its_class_is_trusted(home: Path) -> None:
     loaded = load_trusted(path, [__name__])
     assert isinstance(loaded, Own)
     assert loaded.image_size == (16, 16)
+
+
+def make_own(image_size: list[int], scale: int) -> Own:
+    return Own(image_size, scale)
+
+
+Alias = type("Alias", (Own,), {"__module__": "elsewhere"})
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("make_own", {"scale": 1}, "is no class of encoders: name the class itself"),
+        ("Alias", {"scale": 1}, "is defined elsewhere: name it elsewhere.Alias"),
+        ("Nothing", {}, "cannot be imported"),
+        ("Own", {"size": 1}, "unexpected keyword argument 'size'"),
+    ],
+)
+def test_what_no_file_could_name_is_refused_in_one_line(
+    name: str, arguments: dict[str, int], message: str
+) -> None:
+    model = {"_target_": f"{__name__}.{name}", "image_size": [16, 16], **arguments}
+    with pytest.raises(UsageError, match=message) as error:
+        make_encoder(DictConfig(model))
+    assert "\n" not in str(error.value)
 
 
 def test_an_agent_with_it_plays(home: Path) -> None:

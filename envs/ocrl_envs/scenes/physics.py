@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
 from ocrl_envs.scenes.rays import BOX, CAPSULE, CYLINDER, ELLIPSOID
 from ocrl_envs.scenes.shapes import Shape
+
+try:
+    import mujoco
+except ModuleNotFoundError as error:
+    advice = "mujoco is not installed: pip install 'ocrl[maze]'"
+    raise ModuleNotFoundError(advice, name=error.name) from error
 
 SUBSTEPS = 10
 FRICTION = [0.6, 0.02, 0.01]  # sliding, spinning, rolling

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from ocrl.encoder import BOXES, FLOW, Encoder, TrainableEncoder
@@ -15,6 +14,7 @@ from ocrl.encoders.attention_masks import AttentionMasks
 from ocrl.errors import UsageError
 from ocrl.visualization import save_image
 from ocrl_studies.core.cell import Cell, Step, run_cell
+from ocrl_studies.encoders import make_encoder
 from ocrl_studies.environments import selected
 from ocrl_studies.runs import check_run
 from ocrl_studies.segmentation.plan import TRUTH, Plan, plan_comparison
@@ -68,7 +68,7 @@ def steps(cfg: DictConfig, plan: Plan, folder: Path, checkpoint: Path) -> Iterat
         UsageError: before anything is trained, of an encoder that was trained with other settings,
             or has no masks.
     """
-    untrained = instantiate(cfg.encoder.model)
+    untrained = make_encoder(cfg.encoder.model)
     missing = [name for name in views(untrained) if not (folder / name / SCORES).exists()]
     if not missing:
         return

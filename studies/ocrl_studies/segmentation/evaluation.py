@@ -24,6 +24,7 @@ from ocrl_studies.core.scoreboard import (
     truthless_table,
 )
 from ocrl_studies.core.tables import print_table
+from ocrl_studies.encoders import make_encoder
 from ocrl_studies.sources import Source
 from ocrl_studies.trust import load_trusted
 
@@ -34,7 +35,7 @@ def evaluate_slots(cfg: DictConfig) -> None:
     source: Source = instantiate(cfg.data)
     if cfg.checkpoint is None:
         # for its slots, its size and its backbone
-        encoder: Encoder = instantiate(cfg.encoder.model).eval().to(cfg.device)
+        encoder: Encoder = make_encoder(cfg.encoder.model).eval().to(cfg.device)
     else:
         encoder = load_trusted(cfg.checkpoint, cfg.trusted).to(cfg.device)
     scoring, size = cfg.scoring, encoder.image_size

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from ocrl.checkpoints import save_encoder
 from ocrl.data.annotations import annotated
+from ocrl.encoder import TrainableEncoder
 from ocrl.errors import UsageError
 from ocrl.files import write_text
 from ocrl.metrics.scoring import SegmentationScores
@@ -21,6 +22,7 @@ from ocrl.pretraining.callbacks import MaskPictures
 from ocrl.visualization import draw_masks
 from ocrl_studies.core.scoreboard import baselines, make_scoreboard
 from ocrl_studies.core.tables import print_table
+from ocrl_studies.encoders import check_target, make_encoder
 from ocrl_studies.environments import settings
 from ocrl_studies.invocation import call, invocation
 from ocrl_studies.runs import check_run, open_run
@@ -57,13 +59,19 @@ def pretrain_slots(cfg: DictConfig) -> Path:
     if path.exists():
         print(f"{path} is trained already")
         return path
+    check_target(cfg.encoder.model._target_)
     source: Source = instantiate(cfg.data)
     height, width = cfg.encoder.image_size
     size = (height, width)
     training = source.training_clips(cfg.clip_length, size)
     scored = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, size)
     torch.manual_seed(cfg.seed)
-    encoder = instantiate(cfg.encoder.model)
+    encoder = make_encoder(cfg.encoder.model)
+    if not isinstance(encoder, TrainableEncoder):
+        raise UsageError(
+            f"encoder={cfg.encoder.name} has no losses to pretrain by: make its class a "
+            "TrainableEncoder, or train an agent with it at once, encoder.pretrained_as=null"
+        )
     clips = annotated(training, encoder, source.num_stuff)
     validation = annotated(scored, encoder, source.num_stuff)
     number = len(cast(Sized, clips))
