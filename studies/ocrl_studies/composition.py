@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-PLAIN = (bool, int, float, str, tuple, type(None))
-"""Types of the values that YAML can hold."""
+from ocrl_studies.signatures import Signature
 
-GIVEN = ("device", "extractor", "extractor_kwargs")
+PPO = "make_ppo"
+GIVEN = ("device", "extractor_kwargs")
 """Arguments of PPO that have settings of their own."""
 
 
@@ -57,31 +56,21 @@ def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
 
 
 def store_defaults() -> None:
-    """Let YAML begin with the defaults of a function, which are written in its signature alone.
+    """Let YAML begin with the defaults of PPO, which are written in its signature alone.
 
-    ``configs/agent/ppo.yaml`` has those of `ocrl_agents.training.make_ppo` under that name.
+    ``configs/agent/ppo.yaml`` has them under the name ``make_ppo``.
     """
     from hydra.core.config_store import ConfigStore
 
-    from ocrl_agents.training import make_ppo
+    signature = ppo_signature()
+    chosen = {name: v for name, v in signature.defaults.items() if name not in GIVEN}
+    ConfigStore.instance().store(PPO, {"_target_": signature.path, **chosen})
 
-    ConfigStore.instance().store("make_ppo", defaults(make_ppo, leave_out=GIVEN))
 
-
-def defaults(function: Callable[..., Any], leave_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a configuration calls a function with, where nothing else is said.
-
-    >>> defaults(folder_name)
-    {'_target_': 'ocrl_studies.composition.folder_name'}
-
-    Args:
-        function: what is called.
-        leave_out: arguments that it is given otherwise.
-    """
-    parameters = inspect.signature(function).parameters
-    values = {name: parameter.default for name, parameter in parameters.items()}
-    chosen = {k: v for k, v in values.items() if isinstance(v, PLAIN) and k not in leave_out}
-    return {"_target_": f"{function.__module__}.{function.__qualname__}", **chosen}
+@cache
+def ppo_signature() -> Signature:
+    """Return the signature of what makes PPO."""
+    return Signature.read("ocrl_agents", "training", PPO)
 
 
 OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)

@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ocrl_studies.composition import find_configs
+from ocrl_studies.composition import PPO, find_configs, ppo_signature, store_defaults
 
 WIDTH = 100
 COLUMN = 34
@@ -36,6 +36,7 @@ def help_page(verb: str, overrides: list[str]) -> str:
     Raises:
         hydra.errors.HydraException: there is no such choice or setting.
     """
+    store_defaults()
     with initialize_config_dir(str(find_configs()), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         cfg = loader.load_configuration(verb, overrides, RunMode.RUN)
@@ -64,6 +65,8 @@ def comments(defaults: list[ResultDefault]) -> dict[str, str]:
     """
     notes: dict[str, str] = {}
     for default in defaults:
+        if default.config_path == PPO:
+            notes |= {f"{default.package}.{k}": v for k, v in ppo_signature().notes.items()}
         path = find_configs() / f"{default.config_path}.yaml"
         if default.config_path and path.is_file():
             for key, note in explained(path.read_text()):
