@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
@@ -83,6 +85,32 @@ def test_no_bad_thing_keeps_the_oracle_from_a_good_one() -> None:
     for _ in range(envs.simulation.level.num_steps):
         envs.simulation.step(policy(frames), np.ones(12, np.bool_))
     np.testing.assert_array_equal(envs.simulation.state.apples, envs.simulation.rules.num_good)
+
+
+def test_oracle_takes_bad_things_that_pay_and_slides_into_no_other(tmp_path: Path) -> None:
+    corridor = tmp_path / "corridor.txt"
+    corridor.write_text("*****************\n*               *\n*****************\n")
+    # cells of good things, of bad ones, and how many of each are to be taken
+    cases = [((5,), (3,), 1, 1), ((6,), (3, 4), 0, 0), ((5, 6), (3, 4), 2, 2), ((2,), (3,), 1, 0)]
+    envs = MazeVectorEnv(len(cases), level="collect_good_objects", layouts=[corridor], image_size=8)
+    frames, _ = envs.reset(seed=0)
+    state, rules = envs.simulation.state, envs.simulation.rules
+    state.kind[:], state.present[:] = -1, False
+    state.position[:] = 0.5
+    for i, (good, bad, _, _) in enumerate(cases):
+        for first, cells, kinds in (
+            (0, good, rules.good_kinds),
+            (rules.num_good, bad, rules.bad_kinds),
+        ):
+            things = slice(first, first + len(cells))
+            state.kind[i, things], state.present[i, things] = kinds[0], True
+            state.place[i, things, 0], state.place[i, things, 1] = np.array(cells) + 0.5, 0.5
+    policy = make_policy("oracle", envs)
+    total = np.zeros(len(cases))
+    for _ in range(120):
+        total += envs.simulation.step(policy(frames), np.ones(len(cases), np.bool_))
+    np.testing.assert_array_equal(state.apples, [case[2] for case in cases])
+    np.testing.assert_array_equal(total, [case[2] - case[3] for case in cases])
 
 
 @pytest.mark.parametrize("repeat", [2, 3])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ocrl_envs.maze.dynamics.state import State
 from ocrl_envs.maze.dynamics.stepping import REACH_ACROSS, REACH_EAST, REACH_WEST
 from ocrl_envs.maze.kernel import kernel
+from ocrl_envs.maze.layout.maps import Maps
+from ocrl_envs.maze.task.rules import Rules
 
 # nodes per side of a cell: the outermost are those that a wall's clearance covers
 NODES = 8
-# what it costs more to come into the reach of a bad thing, in cells
-AVOIDANCE = 12.0
+# what it costs more to come into the reach of a bad thing, in cells: no way around is as long
+AVOIDANCE = 60.0
 _SIDE, _DIAGONAL = 1 / NODES, 2**0.5 / NODES
 
 
@@ -74,6 +77,69 @@ def mark_avoided(
 
 
 @kernel
+def mark_nodes(
+    maps: Maps,
+    rules: Rules,
+    state: State,
+    i: int,
+    wanted: npt.NDArray[np.bool_],
+    blocked: npt.NDArray[np.bool_],
+    avoided: npt.NDArray[np.int16],
+) -> None:
+    """Mark the nodes of a maze that walls cover, and those that it is better not to enter.
+
+    Args:
+        maps: all layouts.
+        rules: of the level.
+        state: of all mazes.
+        i: which maze.
+        wanted: bool (K,), things to take.
+        blocked: bool (R, C), written: nodes at which the agent cannot be.
+        avoided: int16 (R, C), written: number of the bad thing, none of those to take, that is
+            within reach of a node, -1: none.
+    """
+    mark_blocked(maps.horizontal[state.layout[i]], maps.vertical[state.layout[i]], blocked)
+    avoided[:] = -1
+    for thing in range(rules.has_goal + rules.num_good, len(wanted)):
+        if state.present[i, thing] and not wanted[thing]:
+            x, y = state.place[i, thing]
+            mark_avoided(blocked, thing, x, y, avoided)
+
+
+@kernel
+def step_length(
+    blocked: npt.NDArray[np.bool_],
+    avoided: npt.NDArray[np.int16],
+    row: int,
+    col: int,
+    down: int,
+    right: int,
+) -> float:
+    """Return what it costs to come to a node from one of its eight neighbours, in cells.
+
+    Args:
+        blocked: bool (R, C), nodes at which the agent cannot be.
+        avoided: int16 (R, C), number of the bad thing that is within reach of a node, -1: none.
+        row: of the node.
+        col: of the node.
+        down: where the neighbour is, -1, 0 or 1.
+        right: likewise.
+
+    Returns:
+        The length of the step, and ``AVOIDANCE`` if it leads into the reach of a bad thing; inf
+        around the end of a wall.
+    """
+    length = _SIDE
+    if down != 0 and right != 0:
+        if blocked[row, col + right] or blocked[row + down, col]:
+            return np.inf
+        length = _DIAGONAL
+    if avoided[row, col] >= 0 and avoided[row, col] != avoided[row + down, col + right]:
+        length += AVOIDANCE
+    return length
+
+
+@kernel
 def fill_field(
     blocked: npt.NDArray[np.bool_],
     avoided: npt.NDArray[np.int16],
@@ -110,12 +176,7 @@ def fill_field(
                 to_row, to_col = row + down, col + right
                 if not (0 <= to_row < rows and 0 <= to_col < cols) or blocked[to_row, to_col]:
                     continue
-                across = down != 0 and right != 0
-                if across and (blocked[row, to_col] or blocked[to_row, col]):
-                    continue
-                length = field[row, col] + (_DIAGONAL if across else _SIDE)
-                if avoided[row, col] >= 0 and avoided[row, col] != avoided[to_row, to_col]:
-                    length += AVOIDANCE
+                length = field[row, col] + step_length(blocked, avoided, row, col, down, right)
                 if length < field[to_row, to_col] - 1e-6:
                     field[to_row, to_col] = length
                     if not waits[to_row, to_col]:

@@ -17,9 +17,15 @@ from ocrl_envs.maze.dynamics.motion import (
 from ocrl_envs.maze.dynamics.state import State
 from ocrl_envs.maze.kernel import kernel
 from ocrl_envs.maze.layout.maps import Maps
-from ocrl_envs.maze.planning.fields import NODES, fill_field, mark_avoided, mark_blocked
-from ocrl_envs.maze.planning.routes import plan_route
+from ocrl_envs.maze.planning.fields import (
+    AVOIDANCE,
+    NODES,
+    fill_field,
+    mark_nodes,
+)
+from ocrl_envs.maze.planning.routes import PACE, plan_route
 from ocrl_envs.maze.planning.search import DEPTH, KEPT, search_actions
+from ocrl_envs.maze.planning.tolls import choose_things
 from ocrl_envs.maze.task.rules import Rules
 
 # decisions of a plan that are carried out before the next is made
@@ -28,7 +34,7 @@ COMMITTED = 4
 NEARBY = 4.5
 # what things that the route does not visit next are worth, in decisions: those that it visits
 # later, those that it leaves where time is worth nothing, and bad ones
-LATER_WORTH, LEFT_WORTH, BAD_WORTH = 2.0, 4.0, -55.0
+LATER_WORTH, LEFT_WORTH, BAD_WORTH = 2.0, 4.0, -PACE * AVOIDANCE
 # look left, where there is nothing to do
 IDLE = 0
 # an agent that is further from where it should be, in cells, has been put there
@@ -46,6 +52,7 @@ class Plans(NamedTuple):
         route: int64 (N, K + 1), things to visit, in order.
         visits: int64 (N,), how many.
         present: bool (N, K), things that there were when the route was made.
+        wanted: bool (N, K), things to take.
         worth: float64 (N,), reward that a decision is worth.
         fields: float32 (N, 2, R, C), distances to the next two things of the route.
         shown: int64 (N, 2), which things the fields lead to, -1: none.
@@ -59,6 +66,7 @@ class Plans(NamedTuple):
     route: npt.NDArray[np.int64]
     visits: npt.NDArray[np.int64]
     present: npt.NDArray[np.bool_]
+    wanted: npt.NDArray[np.bool_]
     worth: npt.NDArray[np.float64]
     fields: npt.NDArray[np.float32]
     shown: npt.NDArray[np.int64]
@@ -77,6 +85,7 @@ def empty_plans(state: State) -> Plans:
         route=np.zeros((num_envs, num_things + 1), np.int64),
         visits=np.zeros(num_envs, np.int64),
         present=np.zeros((num_envs, num_things), np.bool_),
+        wanted=np.zeros((num_envs, num_things), np.bool_),
         worth=np.zeros(num_envs, np.float64),
         fields=np.zeros((num_envs, 2, rows * NODES, cols * NODES), np.float32),
         shown=np.full((num_envs, 2), -1, np.int64),
@@ -114,10 +123,11 @@ def decide(
         if is_lost or changed.any():
             if is_lost or changed[first_bad:].any():
                 plans.shown[i] = -1
+                choose_things(maps, rules, state, i, plans.wanted[i])
             plans.present[i] = state.present[i]
             remaining = num_steps - state.steps[i]
             plans.visits[i], plans.worth[i] = plan_route(
-                maps, rules, state, i, remaining, plans.route[i]
+                maps, rules, state, i, remaining, plans.wanted[i], plans.route[i]
             )
             _show_next(maps, rules, state, plans, i)
             plans.done[i] = plans.planned[i]
@@ -125,7 +135,7 @@ def decide(
             actions[i] = IDLE
         else:
             if plans.done[i] >= plans.planned[i]:
-                length = _think(maps, rules, state, plans, i, kept)
+                length = _think(maps, rules, state, plans, i, kept, repeat)
                 plans.planned[i] = min(length * kept, max(COMMITTED, kept)) // repeat
                 plans.done[i] = 0
             actions[i] = plans.actions[i, plans.done[i] * repeat // kept]
@@ -136,16 +146,9 @@ def decide(
 @kernel
 def _show_next(maps: Maps, rules: Rules, state: State, plans: Plans, i: int) -> None:
     """Fill the fields of the next two things, where they are not there already."""
-    layout = state.layout[i]
-    fields, shown = plans.fields[i], plans.shown[i]
-    blocked = np.zeros(fields.shape[1:], np.bool_)
-    avoided = plans.avoided[i]
-    avoided[:] = -1
-    mark_blocked(maps.horizontal[layout], maps.vertical[layout], blocked)
-    for thing in range(rules.has_goal + rules.num_good, state.kind.shape[1]):
-        if state.present[i, thing]:
-            x, y = state.place[i, thing]
-            mark_avoided(blocked, thing, x, y, avoided)
+    fields, shown, avoided = plans.fields[i], plans.shown[i], plans.avoided[i]
+    blocked = np.empty(avoided.shape, np.bool_)
+    mark_nodes(maps, rules, state, i, plans.wanted[i], blocked, avoided)
     if plans.visits[i] > 0 and shown[1] == plans.route[i, 0]:
         fields[0] = fields[1]
         shown[0], shown[1] = shown[1], -1
@@ -158,7 +161,9 @@ def _show_next(maps: Maps, rules: Rules, state: State, plans: Plans, i: int) -> 
 
 
 @kernel
-def _think(maps: Maps, rules: Rules, state: State, plans: Plans, i: int, kept: int) -> int:
+def _think(
+    maps: Maps, rules: Rules, state: State, plans: Plans, i: int, kept: int, repeat: int
+) -> int:
     """Search for the next actions, each kept for some decisions; return how many there are."""
     layout = state.layout[i]
     x, y = state.position[i]
@@ -173,7 +178,7 @@ def _think(maps: Maps, rules: Rules, state: State, plans: Plans, i: int, kept: i
         is_near = max(abs(place[0] - x), abs(place[1] - y)) < NEARBY
         if not is_near or not state.present[i, thing]:
             continue
-        worth = BAD_WORTH
+        worth = 0.0 if plans.wanted[i, thing] else BAD_WORTH
         if thing < rules.has_goal + rules.num_good:
             worth = 1.0 / plans.worth[i] if plans.worth[i] > 0 else LEFT_WORTH
             for k in range(plans.visits[i]):
@@ -195,6 +200,7 @@ def _think(maps: Maps, rules: Rules, state: State, plans: Plans, i: int, kept: i
         plans.fields[i],
         plans.avoided[i],
         others[:num_others],
+        0 if rules.has_goal or plans.visits[i] > count else repeat,
         plans.actions[i],
     )
 

@@ -61,6 +61,7 @@ def plan_route(
     state: State,
     i: int,
     remaining: int,
+    wanted: npt.NDArray[np.bool_],
     route: npt.NDArray[np.int64],
 ) -> tuple[int, float]:
     """Write the things to visit, in order.
@@ -76,6 +77,7 @@ def plan_route(
         state: of all mazes.
         i: which maze.
         remaining: decisions left.
+        wanted: bool (K,), things to take.
         route: int64 (K + 1,), written: numbers of things.
 
     Returns:
@@ -85,7 +87,7 @@ def plan_route(
     things = state.kind.shape[1]
     blocked = np.zeros((rows, cols), np.bool_)
     for thing in range(rules.has_goal + rules.num_good, things):
-        if state.present[i, thing]:
+        if state.present[i, thing] and not wanted[thing]:
             blocked[int(state.place[i, thing, 1]), int(state.place[i, thing, 0])] = True
     # from each thing to each other one, and, in the last column, from the agent
     ways = np.full((things, things + 1), np.inf)
@@ -104,7 +106,7 @@ def plan_route(
     while True:
         best, best_gain, best_at, best_length = -1, 0.0, 0, 0.0
         for thing in range(int(rules.has_goal), rules.has_goal + rules.num_good):
-            if used[thing] or not state.present[i, thing]:
+            if used[thing] or not state.present[i, thing] or not wanted[thing]:
                 continue
             for at in range(count + 1 - fixed):
                 before = ways[thing, things] if at == 0 else ways[thing, route[at - 1]]

@@ -24,6 +24,8 @@ from ocrl_envs.maze.planning.routes import PACE
 KEPT, DEPTH, BEAM = 2, 8, 24
 # seconds for which speed is worth what it would bring
 MOMENTUM = 0.055
+# frames after which an agent that nothing drives stands still
+REST = 32
 # places and headings closer than that, in cells and in turns, are one
 GRAIN = 12.0
 
@@ -42,6 +44,7 @@ def search_actions(
     fields: npt.NDArray[np.float32],
     avoided: npt.NDArray[np.int16],
     others: npt.NDArray[np.float64],
+    rest: int,
     actions: npt.NDArray[np.int64],
 ) -> int:
     """Write the best actions found by a beam search.
@@ -59,6 +62,8 @@ def search_actions(
         fields: (T, R, C), distances to them in cells.
         avoided: int16 (R, C), number of the bad thing that is within reach of a node, -1: none.
         others: (M, 4), other things: place, worth in decisions, and number, below 62.
+        rest: decisions that the environment holds an action for, where there is nothing left to do
+            after the last target and the agent comes to rest; 0: it goes on.
         actions: int64 (DEPTH,), written.
 
     Returns:
@@ -80,7 +85,7 @@ def search_actions(
                 child = offspring[count]
                 child[:] = nodes[parent]
                 now = step + depth * kept
-                _try_action(horizontal, vertical, child, now, kept, action, targets, others)
+                _try_action(horizontal, vertical, child, now, kept, action, targets, others, rest)
                 new_ways[count] = ways[parent]
                 new_ways[count, depth] = action
                 if child[_STAGE] >= len(targets):
@@ -117,6 +122,7 @@ def _try_action(
     action: int,
     targets: npt.NDArray[np.float64],
     others: npt.NDArray[np.float64],
+    rest: int,
 ) -> None:
     """Advance a node by an action, kept until the last target is taken."""
     turn, ahead, right = ACTION_TABLE[action]
@@ -129,17 +135,55 @@ def _try_action(
                 node[_STAGE] += 1.0
                 if node[_STAGE] >= len(targets):
                     node[_TIME] += decision + frame / FRAMES_PER_STEP
+                    if rest > 0:
+                        node[_X], node[_Y], node[_HEADING] = x, y, heading
+                        node[_VX], node[_VY] = vx, vy
+                        done = (decision * FRAMES_PER_STEP + frame) % (rest * FRAMES_PER_STEP)
+                        driven = rest * FRAMES_PER_STEP - done
+                        _come_to_rest(horizontal, vertical, node, seconds, action, driven, others)
                     return
-            for other in others:
-                taken, bit = int(node[_TAKEN]), 1 << int(other[3])
-                if taken & bit == 0 and is_within_reach(x - other[0], y - other[1]):
-                    node[_TAKEN] = taken | bit
-                    node[_BONUS] += other[2]
+            _take_others(node, x, y, others)
             heading += turn * TURN_PER_FRAME
             x, y, vx, vy = glide(horizontal, vertical, x, y, vx, vy, heading, ahead, right, seconds)
     node[_X], node[_Y], node[_VX], node[_VY], node[_HEADING] = x, y, vx, vy, heading
     node[_TURNS] += kept * turn
     node[_TIME] += kept
+
+
+@kernel
+def _come_to_rest(
+    horizontal: npt.NDArray[np.int16],
+    vertical: npt.NDArray[np.int16],
+    node: npt.NDArray[np.float64],
+    seconds: float,
+    action: int,
+    driven: int,
+    others: npt.NDArray[np.float64],
+) -> None:
+    """Let a node take what lies where the agent slides when nothing is left to do.
+
+    An action goes on for ``driven`` frames, then friction alone is left.
+    """
+    turn, ahead, right = ACTION_TABLE[action]
+    x, y, vx, vy, heading = node[_X], node[_Y], node[_VX], node[_VY], node[_HEADING]
+    for frame in range(driven + REST):
+        _take_others(node, x, y, others)
+        if frame == driven:
+            turn, ahead, right = 0.0, 0.0, 0.0
+        heading += turn * TURN_PER_FRAME
+        x, y, vx, vy = glide(horizontal, vertical, x, y, vx, vy, heading, ahead, right, seconds)
+
+
+@kernel
+def _take_others(
+    node: npt.NDArray[np.float64], x: float, y: float, others: npt.NDArray[np.float64]
+) -> None:
+    """Let a node take the other things that are within reach of a place."""
+    for other in others:
+        taken, bit = int(node[_TAKEN]), 1 << int(other[3])
+        if taken & bit == 0 and is_within_reach(x - other[0], y - other[1]):
+            node[_TAKEN] = taken | bit
+            node[_BONUS] += other[2]
 
 
 @kernel
