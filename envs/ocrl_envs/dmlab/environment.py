@@ -169,7 +169,8 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         self._unpaid = self._lab.step(NO_ACTION, num_steps=1)
         self._goals = self._apples = 0
         self._seen = self._lab.observations()
-        return observation(self.observations, self._seen), {}
+        self._look = 0
+        return self._observe(), {}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Hold an action for ``action_repeat`` decisions.
@@ -185,6 +186,7 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         held = engine_action(self.actions, action)
         reward = self._unpaid + self._lab.step(held, num_steps=self.num_frames)
         self._unpaid = 0.0
+        self._look = int(held[0])
         goals, apples = divmod(int(max(reward, 0)), GOAL_REWARD)
         self._goals += goals
         self._apples += apples
@@ -199,7 +201,7 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
             }
         else:
             self._seen = self._lab.observations()
-        return observation(self.observations, self._seen), float(reward), False, truncated, info
+        return self._observe(), float(reward), False, truncated, info
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """Return the current frame, uint8 (height, width, 3), in render mode ``rgb_array``."""
@@ -223,6 +225,10 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
     def speed(self) -> float:
         """Return how fast the agent is on the ground, in units a second."""
         return float(np.hypot(*self._seen["VEL.TRANS"][:2]))
+
+    def _observe(self) -> Observation:
+        """Return what the agent sees now."""
+        return observation(self.observations, self._seen, self._look)
 
     def _draw_seed(self) -> int:
         """Return a seed for the engine: any, or one of the few of the maze text."""

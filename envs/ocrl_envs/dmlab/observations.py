@@ -17,6 +17,10 @@ EngineObservation = Mapping[str, Any]
 Observation = npt.NDArray[np.uint8] | dict[str, Any]
 
 NAMES = ("rgb", "depth", "velocity", "instruction")
+TOP_SPEED = 320.0
+"""Units a second."""
+TOP_LOOK = 20
+"""Pixels a frame, of the actions ``navigation8``."""
 
 
 def observation_names(asked_for: str | Sequence[str]) -> tuple[str, ...]:
@@ -42,11 +46,11 @@ def engine_names(names: tuple[str, ...]) -> list[str]:
 
     Example:
         >>> engine_names(("rgb",)), engine_names(("rgb", "depth", "velocity"))
-        (['RGB_INTERLEAVED'], ['RGBD_INTERLEAVED', 'VEL.TRANS', 'VEL.ROT'])
+        (['RGB_INTERLEAVED'], ['RGBD_INTERLEAVED', 'VEL.TRANS'])
     """
     engine = ["RGBD_INTERLEAVED" if "depth" in names else "RGB_INTERLEAVED"]
     if "velocity" in names:
-        engine += ["VEL.TRANS", "VEL.ROT"]
+        engine += ["VEL.TRANS"]
     if "instruction" in names:
         engine += ["INSTR"]
     return engine
@@ -56,12 +60,12 @@ def observation_space(names: tuple[str, ...], height: int, width: int) -> spaces
     """Return the space of a frame alone, or of a dictionary of all that was asked for.
 
     ``rgb`` is uint8 (height, width, 3), ``depth`` uint8 (height, width, 1), ``velocity`` float32
-    (6,), three numbers along the agent's axes and three around them, ``instruction`` a text.
+    (3,) as in the embedded maze, see ``own_velocity``, ``instruction`` a text.
     """
     every: dict[str, spaces.Space[Any]] = {
         "rgb": spaces.Box(0, 255, (height, width, 3), np.uint8),
         "depth": spaces.Box(0, 255, (height, width, 1), np.uint8),
-        "velocity": spaces.Box(-np.inf, np.inf, (6,), np.float32),
+        "velocity": spaces.Box(-1, 1, (3,), np.float32),
         "instruction": spaces.Text(1024, min_length=0, charset=string.printable),
     }
     return every["rgb"] if names == ("rgb",) else spaces.Dict({name: every[name] for name in names})
@@ -72,15 +76,37 @@ def frame(engine: EngineObservation) -> npt.NDArray[np.uint8]:
     return np.array(engine.get("RGB_INTERLEAVED", engine.get("RGBD_INTERLEAVED"))[..., :3])
 
 
-def observation(names: tuple[str, ...], engine: EngineObservation) -> Observation:
-    """Turn an engine observation into an element of ``observation_space``, sharing no memory."""
+def own_velocity(engine: EngineObservation, look: int) -> npt.NDArray[np.float32]:
+    """Return the velocity ahead, to the right and turning right, float32 (3,) in [-1, 1].
+
+    These are fractions of ``TOP_SPEED`` and ``TOP_LOOK``, as the embedded maze tells them. The
+    engine turns by what the action says, and its own ``VEL.ROT`` was zero in all frames recorded.
+
+    Args:
+        engine: an engine observation with ``VEL.TRANS``: ahead, to the left and up.
+        look: pixels a frame by which the agent was turned to the right.
+
+    Example:
+        >>> own_velocity({"VEL.TRANS": np.array([160.0, 80.0, 0.0])}, look=-20).tolist()
+        [0.5, -0.25, -1.0]
+    """
+    ahead, left, _ = engine["VEL.TRANS"]
+    velocity = np.array([ahead / TOP_SPEED, -left / TOP_SPEED, look / TOP_LOOK], np.float32)
+    return velocity.clip(-1, 1)
+
+
+def observation(names: tuple[str, ...], engine: EngineObservation, look: int) -> Observation:
+    """Turn an engine observation into an element of ``observation_space``, sharing no memory.
+
+    ``look`` is that of ``own_velocity``.
+    """
     if names == ("rgb",):
         return frame(engine)
     seen: dict[str, Any] = {"rgb": frame(engine)}
     if "depth" in names:
         seen["depth"] = np.array(engine["RGBD_INTERLEAVED"][..., 3:])
     if "velocity" in names:
-        seen["velocity"] = np.array([*engine["VEL.TRANS"], *engine["VEL.ROT"]], np.float32)
+        seen["velocity"] = own_velocity(engine, look)
     if "instruction" in names:
         seen["instruction"] = engine["INSTR"]
     return seen

@@ -6,8 +6,8 @@ recorded episodes where there are recordings, made-up ones elsewhere. Actions ch
 What it has learned from the real one besides: generated maps depend on text and seed, so that each
 seed compiles anew; a ring is drawn where an episode starts, whose phase follows the time of the
 engine, not of the episode; compiler and engine print at each reset, past Python; a setting that is
-no number ends the process; held-out levels want to be asked for; and a build without graphics card
-does not connect.
+no number ends the process; held-out levels want to be asked for; a build without graphics card
+does not connect; and ``VEL.ROT`` stays zero while the agent turns.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ class Lab:
             "RGB_INTERLEAVED": rgb,
             "RGBD_INTERLEAVED": np.concatenate([rgb, rgb[..., :1] // 2], axis=-1),
             "VEL.TRANS": episode["velocity"][t].astype(np.float64),
-            "VEL.ROT": episode["angular_velocity"][t].astype(np.float64),
+            "VEL.ROT": np.zeros(3),
             "INSTR": "",
             "DEBUG.POS.TRANS": episode["position"][t].astype(np.float64),
             "DEBUG.POS.ROT": episode["rotation"][t].astype(np.float64),
@@ -261,8 +261,5 @@ def _episode(level: str, seed: int) -> dict[str, np.ndarray]:
     return {
         "frames": rng.integers(0, 256, (64, 64, 64, 3), np.uint8),
         "rewards": rewards,
-        **{
-            name: rng.normal(size=(64, 3))
-            for name in ("position", "rotation", "velocity", "angular_velocity")
-        },
+        **{name: rng.normal(size=(64, 3)) for name in ("position", "rotation", "velocity")},
     }

@@ -11,13 +11,18 @@ import pytest
 from fake_deepmind_lab import RING_ROWS
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
+from recordings import FOLDER, needs_recordings
 
 from ocrl_envs.dmlab import LEVELS, DeepMindLabEnv, LevelCache
 from ocrl_envs.dmlab.named_mazes import maze_texts
+from ocrl_envs.dmlab.observations import TOP_SPEED
+from ocrl_envs.dmlab.observations import own_velocity as own_velocity_of_engine
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.appearance.objects import KIND_NUMBERS
+from ocrl_envs.maze.dynamics.motion import ACTION_TABLE
 from ocrl_envs.maze.env import MazeEnv
 from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.observations import own_velocity
 from ocrl_envs.maze.task.levels import LEVELS as EMBEDDED_LEVELS
 
 SHORT = {"episodeLengthSeconds": 2}  # 120 frames: 30 decisions of 4
@@ -196,7 +201,7 @@ def test_raw_actions_cover_the_specification(fake_lab, make_env):
 def test_action_is_held(fake_lab, make_env):
     env = make_env(decision_frames=7, action_repeat=3, velocity=True)
     observation, _ = env.reset(seed=0)
-    assert observation["velocity"].shape == (6,)
+    assert observation["velocity"].shape == (3,)
     env.step(0)
     assert env._lab.num_steps() == 1 + 7 * 3
     assert env.metadata["render_fps"] == pytest.approx(60 / 21)
@@ -218,10 +223,47 @@ def test_observations(fake_lab, make_env):
     assert set(observation) == set(ALL)
     np.testing.assert_array_equal(observation["rgb"], engine["RGB_INTERLEAVED"])
     np.testing.assert_array_equal(observation["depth"], engine["RGBD_INTERLEAVED"][..., 3:])
-    np.testing.assert_array_equal(observation["velocity"][:3], engine["VEL.TRANS"].astype("f4"))
-    np.testing.assert_array_equal(observation["velocity"][3:], engine["VEL.ROT"].astype("f4"))
     assert observation["instruction"] == engine["INSTR"]
     assert observation["rgb"].shape == (24, 32, 3)
+
+
+def test_velocity_is_that_of_the_embedded_maze(fake_lab, make_env):
+    env, maze = make_env(INVENTED, velocity=True), MazeEnv(velocity=True, num_layouts=1)
+    assert env.observation_space["velocity"] == maze.observation_space["velocity"]
+    observation, _ = env.reset(seed=0)
+    assert observation["velocity"][2] == 0
+    state = maze.simulation.state
+    maze.reset(seed=0)
+    for action in range(8):
+        observation = env.step(action)[0]
+        # the same speed and turn in the maze, whose agent looks south
+        ahead, left, _ = env._lab._observe()["VEL.TRANS"] / 100
+        state.heading[0] = np.pi / 2
+        state.velocity[0] = left, ahead
+        state.turning[0] = ACTION_TABLE[action, 0]
+        velocity = own_velocity(maze.simulation)[0]
+        np.testing.assert_allclose(observation["velocity"], velocity, atol=1e-6)
+
+
+@needs_recordings
+def test_velocity_agrees_with_recorded_ways():
+    # decisions of 64 ms, straight and without a turn, at more than 9/10 of the top speed
+    ratios = []
+    for path in FOLDER.glob("*.npz"):
+        with np.load(path) as record:
+            way = np.diff(record["position"][:, :2], axis=0) / 0.064 / TOP_SPEED
+            yaw = np.radians(record["rotation"][1:, 1])
+            cos, sin = np.cos(yaw), np.sin(yaw)
+            east, north = way.T
+            walked = np.stack([cos * east + sin * north, sin * east - cos * north], 1)
+            straight = np.isin(record["actions"][:-1], [2, 3, 4, 5])
+            for t in np.flatnonzero(straight & (np.abs(walked).max(1) > 0.9)):
+                told = own_velocity_of_engine({"VEL.TRANS": record["velocity"][t + 1]}, look=0)
+                axis = np.abs(walked[t]).argmax()
+                ratios.append(told[axis] / walked[t, axis])
+    assert len(ratios) > 50
+    assert np.median(ratios) == pytest.approx(1, abs=0.03)
+    assert np.min(ratios) > 0.5
 
 
 def test_render_shows_the_current_frame(deepmind_lab, make_env):
