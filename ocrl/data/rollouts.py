@@ -40,6 +40,7 @@ def collect_rollouts(
     extras: Extras | None = None,
     skip_first: int = 0,
     description: str = "",
+    policy_name: str = "unknown",
     overwrite: bool = False,
     progress: bool = True,
 ) -> minari.MinariDataset:
@@ -62,7 +63,8 @@ def collect_rollouts(
             when it could be asked.
         skip_first: steps at the beginning of each episode that are played but not stored, where
             its first frames show what the others never do.
-        description: stored with the dataset.
+        description: stored with the dataset, and shown by ``minari show``.
+        policy_name: likewise.
         overwrite: replace a dataset of the same name.
         progress: show a progress bar.
 
@@ -100,6 +102,8 @@ def collect_rollouts(
                 "dataset_id": dataset_id,
                 "minari_version": version("minari"),
                 "description": description,
+                "algorithm_name": policy_name,
+                "author": {f"ocrl {version('ocrl')}"},
                 "seed": seed,
             }
         )

@@ -107,6 +107,7 @@ class Rollouts(Source):
             extras=ground_truth(environments),
             skip_first=self.skip_first,
             description=f"{self.policy} policy in {self.env.id}, {split} split",
+            policy_name=self.policy,
             overwrite=overwrite,
         )
         write_text(self._kinds_path(split), json.dumps(segment_kinds(environments)._asdict()))

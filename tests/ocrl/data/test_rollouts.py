@@ -7,11 +7,14 @@ from typing import Any
 
 import gymnasium as gym
 import minari
+import minari.cli as minari_cli
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
+import ocrl
 from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts
 from ocrl.errors import UsageError
@@ -249,3 +252,15 @@ def test_bad_input_is_one_clear_line() -> None:
         collect_rollouts(vectors, time_policy, "pole-v0", 1, seed=0)
     with pytest.raises(UsageError, match=r"no dataset gone-v0 .* collect it first"):
         load_rollouts("gone-v0")
+
+
+def test_the_tools_of_minari_show_what_rollouts_are() -> None:
+    envs = clocks(AutoresetMode.NEXT_STEP)
+    described = {"description": "clocks in a row", "policy_name": "by the time"}
+    collect_rollouts(envs, time_policy, "clock/train-v0", 12, seed=0, progress=False, **described)
+    show = CliRunner().invoke(minari_cli.app, ["show", "clock/train-v0"])
+    listed = CliRunner().invoke(minari_cli.app, ["list", "local"])
+    assert show.exit_code == listed.exit_code == 0, show.output + listed.output
+    for words in (*described.values(), f"ocrl {ocrl.__version__}"):
+        assert words in show.output
+    assert "clock/train" in listed.output
