@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
 from PIL import Image
 
@@ -168,3 +169,72 @@ def davis(folder: Path, frames: int = 4) -> np.ndarray:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{name}\n")
     return rolled
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def field(number: int, payload: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+def record(features: dict[str, list[bytes] | list[int] | list[float]]) -> bytes:
+    """Encode a tf.train.Example and frame it, checksums left zero."""
+    entries = b""
+    for name, values in features.items():
+        if isinstance(values[0], bytes):
+            feature = field(1, b"".join(field(1, value) for value in values))
+        elif isinstance(values[0], float):
+            feature = field(2, field(1, np.array(values, "<f4").tobytes()))
+        else:
+            feature = field(3, field(1, b"".join(map(varint, values))))
+        entries += field(1, field(1, name.encode()) + field(2, feature))
+    example = field(1, entries)
+    return len(example).to_bytes(8, "little") + bytes(4) + example + bytes(4)
+
+
+def png(image: np.ndarray) -> bytes:
+    return bytes(iio.imwrite("<bytes>", image, extension=".png"))
+
+
+def random_videos(number: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    rng = np.random.default_rng(0)
+    return [
+        (
+            rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8),
+            rng.integers(0, 9, (4, 16, 16), dtype=np.uint8),
+        )
+        for _ in range(number)
+    ]
+
+
+def write_tfds(folder: Path, shards: list[list[tuple[np.ndarray, np.ndarray]]]) -> Path:
+    """Write a folder of TensorFlow Datasets with a split ``validation``."""
+    inner = folder / "movi_c" / "128x128" / "1.0.0"
+    inner.mkdir(parents=True)
+    lengths = [str(len(shard)) for shard in shards]
+    split = {"name": "validation", "numBytes": "1", "shardLengths": lengths}
+    (inner / "dataset_info.json").write_text(json.dumps({"name": "movi_c", "splits": [split]}))
+    for i, shard in enumerate(shards):
+        data = b"".join(
+            record({"video": [*map(png, video)], "segmentations": [*map(png, segments)]})
+            for video, segments in shard
+        )
+        (inner / f"movi_c-validation.tfrecord-{i:05d}-of-{len(shards):05d}").write_bytes(data)
+    return inner
+
+
+def movi(folder: Path) -> None:
+    """Write MOVi-C, a split of two videos as TensorFlow Datasets has them."""
+    videos = []
+    for seed in range(2):
+        image, masks = shapes(seed, 32, 32, 2)
+        ids = np.where(masks[1], 2, np.where(masks[0], 1, 0)).astype(np.uint8)
+        rolled = [(np.roll(image, 2 * t, axis=1), np.roll(ids, 2 * t, axis=1)) for t in range(4)]
+        videos.append(tuple(np.stack(part) for part in zip(*rolled, strict=True)))
+    write_tfds(folder, [videos])

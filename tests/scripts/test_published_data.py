@@ -80,6 +80,31 @@ def test_whole_videos_are_scored_out_of_shards(run, home):
     assert "overwrite=true" in err
 
 
+@pytest.mark.parametrize(
+    ("name", "write"), [("ytvis_2021", miniatures.youtube_vis), ("movi_c", miniatures.movi)]
+)
+def test_videos_go_from_their_folders_to_scores(run, home, name, write):
+    write(home / "originals" / name)
+    options = ("split=validation", f"source=originals/{name}", "limit=2")
+    code, _, err = run("convert_data.py", f"name={name}", *options)
+    assert code == 0, err
+    code, _, err = run(
+        "evaluate_slots.py",
+        f"data={name}",
+        "encoder=dinosaur_small",
+        "checkpoint=null",
+        "scoring.clip_length=null",
+        "scoring.num_pictures=1",
+        "encoder.num_slots=3",
+    )
+    assert code == 0, err
+    results = json.loads((home / f"runs/scores/{name}/baselines/scores.json").read_text())
+    assert results["counts"]["fg_ari"] == 2
+    assert results["counts"]["image_mbo"] == 2 * (3 if name == "ytvis_2021" else 4)
+    assert all(0 < row["mbo"] < 1 for row in results["scores"].values())
+    assert ("image_mbo_c" in results["counts"]) == (name == "ytvis_2021")
+
+
 @pytest.mark.parametrize("data", ["coco", "voc", "ytvis_2021", "davis", "movi_c"])
 def test_data_that_is_not_there_is_said_in_one_line(run, data):
     code, _, err = run("pretrain_slots.py", f"data={data}", "data.path=nowhere", f"run_dir={data}")

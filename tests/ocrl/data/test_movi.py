@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from miniatures import png, random_videos, record, write_tfds
 
 from ocrl.data.conversion import convert
 from ocrl.data.movi import MoviRecords
@@ -43,64 +44,6 @@ SEGMENTATIONS = [[[2, 2, 0], [4, 1, 0]], [[1, 3, 2], [1, 3, 4]]]
 
 def genuine_record() -> bytes:
     return zlib.decompress(base64.b64decode(RECORD))
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def field(number: int, payload: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
-
-
-def record(features: dict[str, list[bytes] | list[int] | list[float]]) -> bytes:
-    """Encode a tf.train.Example and frame it, checksums left zero."""
-    entries = b""
-    for name, values in features.items():
-        if isinstance(values[0], bytes):
-            feature = field(1, b"".join(field(1, value) for value in values))
-        elif isinstance(values[0], float):
-            feature = field(2, field(1, np.array(values, "<f4").tobytes()))
-        else:
-            feature = field(3, field(1, b"".join(map(varint, values))))
-        entries += field(1, field(1, name.encode()) + field(2, feature))
-    example = field(1, entries)
-    return len(example).to_bytes(8, "little") + bytes(4) + example + bytes(4)
-
-
-def png(image: np.ndarray) -> bytes:
-    return bytes(iio.imwrite("<bytes>", image, extension=".png"))
-
-
-def random_videos(number: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    rng = np.random.default_rng(0)
-    return [
-        (
-            rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8),
-            rng.integers(0, 9, (4, 16, 16), dtype=np.uint8),
-        )
-        for _ in range(number)
-    ]
-
-
-def write_tfds(folder: Path, shards: list[list[tuple[np.ndarray, np.ndarray]]]) -> Path:
-    """Write a folder of TensorFlow Datasets with a split ``validation``."""
-    inner = folder / "movi_c" / "128x128" / "1.0.0"
-    inner.mkdir(parents=True)
-    lengths = [str(len(shard)) for shard in shards]
-    split = {"name": "validation", "numBytes": "1", "shardLengths": lengths}
-    (inner / "dataset_info.json").write_text(json.dumps({"name": "movi_c", "splits": [split]}))
-    for i, shard in enumerate(shards):
-        data = b"".join(
-            record({"video": [*map(png, video)], "segmentations": [*map(png, segments)]})
-            for video, segments in shard
-        )
-        (inner / f"movi_c-validation.tfrecord-{i:05d}-of-{len(shards):05d}").write_bytes(data)
-    return inner
 
 
 def test_genuine_record() -> None:
