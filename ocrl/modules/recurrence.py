@@ -71,16 +71,16 @@ class SlotRecurrence(nn.Module):
             predicted: (B, K, D), what the last frame predicted.
             is_first: bool (B,), rows that start from the initialiser instead.
         """
-        keys, values = self.corrector.keys_and_values(features)
+        tokens = self.corrector.norm_features(features)
         rows = is_first.nonzero().squeeze(1)
         slots = predicted
         if len(rows):
             fresh = self.initializer(len(is_first))[rows]
             for _ in range(self.first_iterations - self.iterations):
-                fresh, _ = self.corrector.iterate(fresh, keys[rows], values[rows])
+                fresh, _ = self.corrector.iterate(fresh, tokens[rows])
             slots = slots.index_copy(0, rows, fresh.to(slots.dtype))
         for left in reversed(range(self.iterations)):
-            slots, attention = self.corrector.iterate(slots, keys, values, last=left == 0)
+            slots, attention = self.corrector.iterate(slots, tokens, last=left == 0)
         return SlotState(slots, attention, self.predict(slots))
 
     def forward(self, features: Tensor, predicted: Tensor | None = None) -> SlotState:

@@ -22,6 +22,10 @@ class SlotAttention(nn.Module):
         U = weighted mean of v, with weights A
         S = GRU(U, hidden);  S = S + MLP(LN(S))
 
+    Keys and values are linear in the tokens, of which there are far more than slots. So the
+    queries are taken through the keys' weights, and the values' weights come after the mean: the
+    same numbers for less work.
+
     Published code differs in what the GRU takes as its hidden state: the official SlotContrast
     and VideoSAUR code gives it LN(S), everybody else S as it was. VideoSAUR and SAVi drop the MLP.
 
@@ -82,25 +86,29 @@ class SlotAttention(nn.Module):
         Returns:
             Slots (B, K, D), and the last iteration's attention (B, K, N), summing to one over K.
         """
-        keys, values = self.keys_and_values(features)
+        tokens = self.norm_features(features)
         for left in reversed(range(num_iterations)):
-            slots, attention = self.iterate(slots, keys, values, last=left == 0)
+            slots, attention = self.iterate(slots, tokens, last=left == 0)
         return slots, attention
 
-    def keys_and_values(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Project tokens (B, N, feature_dim) to keys and values, (B, N, D) each."""
-        features = self.norm_features(features)
-        return self.to_k(features), self.to_v(features)
-
     def iterate(
-        self, slots: Tensor, keys: Tensor, values: Tensor, *, last: bool = False
+        self, slots: Tensor, tokens: Tensor, *, last: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """Run one iteration on (B, K, D) slots; return the new ones and attention (B, K, N)."""
+        """Run one iteration on (B, K, D) slots.
+
+        Args:
+            slots: (B, K, D).
+            tokens: (B, N, feature_dim), through `norm_features`.
+            last: whether it is the last.
+
+        Returns:
+            The new slots, and attention (B, K, N).
+        """
         normalised = self.norm_slots(slots)
-        logits = self.to_q(normalised) @ keys.transpose(1, 2) * self.slot_dim**-0.5
-        attention = torch.softmax(logits, dim=1)
+        queries = self.to_q(normalised) * self.slot_dim**-0.5 @ self.to_k.weight
+        attention = torch.softmax(queries @ tokens.transpose(1, 2), dim=1)
         weights = attention + self.eps
-        updates = (weights / weights.sum(dim=-1, keepdim=True)) @ values
+        updates = self.to_v((weights / weights.sum(dim=-1, keepdim=True)) @ tokens)
         hidden = normalised if self.gru_hidden == "normalised" else slots
         slots = self.gru(updates.flatten(0, 1), hidden.flatten(0, 1)).unflatten(0, slots.shape[:2])
         return (self.mlp(slots) if self.mlp_on_last or not last else slots), attention

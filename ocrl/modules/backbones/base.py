@@ -61,7 +61,9 @@ class Backbone(nn.Module, ABC):
 
     def normalise(self, frames: Tensor) -> Tensor:
         """Map uint8 frames (B, H, W, 3) to standardised float images (B, 3, H, W)."""
-        return (frames.permute(0, 3, 1, 2) / 255 - self.mean) / self.std
+        pixels = frames.permute(0, 3, 1, 2).to(self.mean.dtype)
+        # in one pass over the pixels, which are many
+        return torch.addcmul(-self.mean / self.std, pixels, 1 / (255 * self.std))
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode, unless frozen."""

@@ -52,9 +52,9 @@ def test_extra_iterations_are_run_for_first_rows_only(monkeypatch):
     rows = []
     iterate = recurrence.corrector.iterate
 
-    def counted(slots, keys, values, **options):
+    def counted(slots, tokens, **options):
         rows.append(len(slots))
-        return iterate(slots, keys, values, **options)
+        return iterate(slots, tokens, **options)
 
     monkeypatch.setattr(recurrence.corrector, "iterate", counted)
     features, predicted = torch.randn(4, 5, 6), torch.randn(4, 3, 4)
