@@ -5,6 +5,9 @@ import json
 import miniatures
 import pytest
 
+from ocrl.encoders.block_masks import BlockMasks
+from ocrl_studies.segmentation import evaluation
+
 TINY = (
     "pretraining.batch_size=2",
     "pretraining.feature_cache=null",
@@ -78,6 +81,15 @@ def test_whole_videos_are_scored_out_of_shards(run, home):
     code, _, err = run("convert_data.py", "name=davis", "split=train", "source=davis")
     assert code == 2
     assert "overwrite=true" in err
+
+
+def test_released_weights_are_scored_under_their_name(run, home, monkeypatch):
+    miniatures.voc(home / "released")
+    monkeypatch.setattr(evaluation, "load_trusted", lambda *_: BlockMasks(3))
+    options = ("data=voc", "data.path=released", "scoring.clip_length=1", "scoring.num_pictures=1")
+    code, _, err = run("evaluate_slots.py", *options, "checkpoint=slotcontrast-movi-c")
+    assert code == 0, err
+    assert (home / "runs/scores/voc/slotcontrast-movi-c/scores.json").exists()
 
 
 @pytest.mark.parametrize(
