@@ -115,7 +115,7 @@ def _side_by_side(
             looks = torch.from_numpy(np.stack(attention))
             panels.append(with_title(light_up(tall, places, looks), "what the policy reads"))
     if views:
-        panels.append(with_title(_fit(np.stack(views), tall.shape[1]), "map"))
+        panels.append(with_title(_fit(np.stack(views), tall.shape[1]), "as rendered"))
     return np.stack([image_grid([pictures]) for pictures in zip(*panels, strict=True)])
 
 

@@ -31,7 +31,7 @@ def run(
 
     def call(name: str, *arguments: str) -> tuple[int, str, str]:
         GlobalHydra.instance().clear()
-        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        monkeypatch.setattr(sys, "argv", [f"scripts/{name}", *arguments])
         code = 0
         try:
             runpy.run_path(str(SCRIPTS / name), run_name="__main__")
