@@ -68,7 +68,7 @@ AFRESH = {
     "untrained",
 }
 # Group normalisation of flat glimpses amplifies the rounding noise of single images and batches.
-ROUNDING = {"scalor": 3e-4, "scalor_station": 1e-3}
+ROUNDING = {"scalor": 3e-4, "scalor_station": 3e-3}
 
 
 def composed(name: str) -> DictConfig:
