@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ocrl_studies.benchmarks import agent, data, encoders
+from ocrl_studies.benchmarks import agent, data, encoders, family
+from ocrl_studies.composition import compose
 
 SCRIPT = Path(__file__).parents[2] / "scripts/benchmark.py"
 Run = Callable[..., tuple[int, str, str]]
@@ -64,6 +65,22 @@ def test_small_encoders_are_those_that_are_pretrained_on_small_frames() -> None:
     assert small[0] == "slotcontrast"
     assert {"vector", "grid", "savi", "slot_attention"} <= set(small)
     assert not {"slotcontrast_dinov2", "videosaur", "cnn"} & set(small)
+
+
+def test_family(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = family.Setting("a small MAE", ["encoder=mae"], 1, 1, training=1000.0, step=100.0)
+    monkeypatch.setattr(family, "SETTINGS", (small,))
+    code, out, _ = benchmark("family", "--seconds", "0")
+    assert code == 0
+    training, theirs, ratio, step, _ = numbers(out, "a small MAE")
+    assert ratio == pytest.approx(training / theirs, abs=0.01)
+    assert step > 0
+
+
+def test_every_setting_of_the_family_is_of_the_encoder_it_names() -> None:
+    for setting in family.SETTINGS:
+        name = compose("pretrain_slots", setting.overrides).encoder.name
+        assert name.split("_")[0] in ("space", setting.title.split(",")[0].split()[0].lower())
 
 
 def test_scenes(benchmark: Run) -> None:
