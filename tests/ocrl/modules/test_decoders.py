@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from ocrl import UsageError
 from ocrl.modules.decoders import (
@@ -119,6 +120,50 @@ def test_autoregressive_decoder_sees_the_patches_before_and_no_others():
     plain, other = (decoder(slots, attention, x).reconstruction for x in (target, changed))
     torch.testing.assert_close(other[:, :5], plain[:, :5])
     assert all((other[:, n] - plain[:, n]).abs().max() > 1e-4 for n in (5, 6, 7))
+
+
+def test_autoregressive_decoder_is_the_pre_norm_transformer_decoder_of_torch():
+    torch.manual_seed(0)
+    decoder = AutoregressiveDecoder(4, 8, GRID, num_blocks=2, num_heads=2)
+    theirs = nn.TransformerDecoderLayer(8, 2, 32, dropout=0.0, batch_first=True, norm_first=True)
+    theirs = nn.TransformerDecoder(theirs, num_layers=2)
+    names = {
+        "self_attn.in_proj_": "self_attn.qkv.",
+        "multihead_attn.": "cross_attn.",
+        "linear1.": "feed_forward.0.",
+        "linear2.": "feed_forward.2.",
+    }
+    ours, weights = decoder.blocks.state_dict(), {}
+    for name in theirs.state_dict():
+        source = name.removeprefix("layers.")
+        for their_part, our_part in names.items():
+            source = source.replace(their_part, our_part)
+        weights[name] = ours[source]
+    theirs.load_state_dict(weights)
+    slots, target = torch.randn(2, 3, 4), torch.randn(2, 8, 8)
+    shifted = torch.cat([decoder.first_patch.expand(2, -1, -1), target[:, :-1]], dim=1)
+    expected = theirs(
+        decoder.from_target(shifted),
+        decoder.from_slots(slots),
+        nn.Transformer.generate_square_subsequent_mask(8),
+        tgt_is_causal=True,
+    )
+    decoded = decoder(slots, torch.zeros(2, 3, 8), target)
+    torch.testing.assert_close(decoded.reconstruction, expected)
+
+
+def test_a_bounded_painter_stays_within_the_colours():
+    torch.manual_seed(0)
+    options = {"channels": [6], "strides": [2], "grid_size": GRID}
+    free, bounded = (SpatialBroadcastDecoder(4, 3, **options, bounded=b) for b in (False, True))
+    bounded.load_state_dict(free.state_dict())
+    slots, attention, target = inputs()
+    painted = [decoder(100 * slots, attention, target) for decoder in (free, bounded)]
+    assert painted[0].reconstruction.abs().max() > 1
+    assert painted[1].reconstruction.abs().max() <= 1
+    torch.testing.assert_close(painted[1].masks, painted[0].masks)
+    single = [decoder(100 * slots[:, :1], attention, target) for decoder in (free, bounded)]
+    torch.testing.assert_close(single[1].reconstruction, single[0].reconstruction.tanh())
 
 
 def test_a_renderer_needs_a_width():
