@@ -17,7 +17,7 @@ from ocrl_agents.extractors import (
     TransformerExtractor,
 )
 from ocrl_agents.finetuning import EncoderExtractor, with_encoder
-from ocrl_agents.memory import MemoryPolicy
+from ocrl_agents.memory import Memory, MemoryPolicy
 from ocrl_agents.policies import SlotPolicy
 
 POLICIES: dict[str, type[SlotPolicy]] = {cls.__name__: cls for cls in (SlotPolicy, MemoryPolicy)}
@@ -43,13 +43,18 @@ def describe_policy(policy: SlotPolicy) -> dict[str, Any]:
     extractor, kwargs = policy.features_extractor_class, policy.features_extractor_kwargs
     if extractor is EncoderExtractor:
         extractor, kwargs = kwargs["reader"], kwargs["reader_kwargs"]
+    memory: dict[str, Any] = {"lstm_dim": 0}
+    if isinstance(policy, MemoryPolicy):
+        memory = {"lstm_dim": policy.lstm_dim}
+        if policy.memory_class is not Memory:
+            memory["memory"] = class_path(policy.memory_class)
     is_own = EXTRACTORS.get(extractor.__name__) is extractor
     return {
         "name": type(policy).__name__,
         "extractor": extractor.__name__ if is_own else class_path(extractor),
         "extractor_kwargs": kwargs,
         "net_arch": policy.net_arch,
-        "lstm_dim": policy.lstm_dim if isinstance(policy, MemoryPolicy) else 0,
+        **memory,
     }
 
 
@@ -59,10 +64,10 @@ def build_policy(settings: dict[str, Any], venv: VecEnv, trusted: Sequence[str])
     Args:
         settings: of `describe_policy`.
         venv: environments that it is to play in.
-        trusted: prefixes of the modules whose features extractors may be built.
+        trusted: prefixes of the modules whose features extractors and memories may be built.
 
     Raises:
-        UsageError: if they name a policy that there is not, or an extractor that is not trusted.
+        UsageError: if they name a policy that there is not, or a class that is not trusted.
     """
     name = settings["name"]
     if name not in POLICIES:
@@ -70,7 +75,11 @@ def build_policy(settings: dict[str, Any], venv: VecEnv, trusted: Sequence[str])
     extractor, kwargs = with_encoder(
         venv, _find_extractor(settings["extractor"], trusted), settings["extractor_kwargs"]
     )
-    memory = {"lstm_dim": settings["lstm_dim"]} if POLICIES[name] is MemoryPolicy else {}
+    memory: dict[str, Any] = {}
+    if POLICIES[name] is MemoryPolicy:
+        memory = {"lstm_dim": settings["lstm_dim"]}
+        if "memory" in settings:
+            memory["memory_class"] = trusted_class(settings["memory"], trusted, Memory)
     return POLICIES[name](
         venv.observation_space,
         venv.action_space,

@@ -29,11 +29,16 @@ class Memory(nn.Module):
         in_dim: width of the features, F.
         dim: width of the memory, H.
 
+    Attributes:
+        num_states: vectors of width H that are carried from step to step.
+
     >>> memory = Memory(3, 4)
     >>> recalled, state = memory(torch.ones(2, 5, 3), torch.zeros(2, 8), torch.zeros(2, 5) > 0)
     >>> recalled.shape, state.shape
     (torch.Size([2, 5, 4]), torch.Size([2, 8]))
     """
+
+    num_states = 2
 
     def __init__(self, in_dim: int, dim: int) -> None:
         super().__init__()
@@ -64,13 +69,14 @@ class Memory(nn.Module):
 
 
 class MemoryPolicy(SlotPolicy):
-    """`SlotPolicy` whose heads read, beside the features, what an LSTM recalls.
+    """`SlotPolicy` whose heads read, beside the features, what a memory recalls.
 
     `predict` takes and returns the memory as stable-baselines3's recurrent policies do: a tuple of
     arrays, with `episode_start` to say which episodes begin.
 
     Args:
-        lstm_dim: width of the LSTM, H.
+        lstm_dim: width of the memory, H.
+        memory_class: `Memory`, an LSTM, or one of your own.
         **others: see `SlotPolicy`.
     """
 
@@ -81,14 +87,16 @@ class MemoryPolicy(SlotPolicy):
         lr_schedule: Schedule,
         *,
         lstm_dim: int = 128,
+        memory_class: type[Memory] = Memory,
         **others: Any,
     ) -> None:
         # needed while the policy is built
-        self.lstm_dim, self.memory_dim = lstm_dim, 2 * lstm_dim
+        self.lstm_dim, self.memory_class = lstm_dim, memory_class
+        self.memory_dim = memory_class.num_states * lstm_dim
         super().__init__(observation_space, action_space, lr_schedule, **others)
 
     def _build_mlp_extractor(self) -> None:
-        self.memory = Memory(self.features_dim, self.lstm_dim)
+        self.memory = self.memory_class(self.features_dim, self.lstm_dim)
         self.mlp_extractor = MlpExtractor(
             self.features_dim + self.lstm_dim,
             net_arch=self.net_arch,

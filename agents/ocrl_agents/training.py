@@ -26,7 +26,7 @@ from ocrl_agents.checkpoints import read_agent, restore, save_agent
 from ocrl_agents.extractors import TransformerExtractor
 from ocrl_agents.finetuning import with_encoder
 from ocrl_agents.logs import make_logger
-from ocrl_agents.memory import MemoryPolicy
+from ocrl_agents.memory import Memory, MemoryPolicy
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.ppo import TokenPPO
 from ocrl_agents.reward_scale import VecScaledReward
@@ -52,6 +52,7 @@ def make_ppo(
     extractor_kwargs: Mapping[str, Any] | None = None,
     head_dims: Sequence[int] = (64,),
     lstm_dim: int = 0,
+    memory: type[Memory] = Memory,
     calibration_steps: int = 64,
     scale_rewards: bool = True,
     n_steps: int = 128,
@@ -80,6 +81,7 @@ def make_ppo(
         head_dims: widths of the hidden layers of the actor, and of the critic.
         lstm_dim: width of an LSTM beside the features. It is trained on whole segments of `n_steps`
             steps. 0: none.
+        memory: what is beside the features in place of the LSTM, a subclass of it.
         calibration_steps: random steps of each environment, from which the mean and spread of the
             tokens are measured before training. 0: tokens are taken as they are.
         scale_rewards: divide rewards by the largest seen so far, so that the value loss does not
@@ -153,7 +155,8 @@ def make_ppo(
     }
     policy: type[SlotPolicy] = SlotPolicy
     if lstm_dim:
-        policy, policy_kwargs["lstm_dim"] = MemoryPolicy, lstm_dim
+        policy = MemoryPolicy
+        policy_kwargs |= {"lstm_dim": lstm_dim, "memory_class": memory}
     model = TokenPPO(policy, venv, **settings)
     _seed(model, [seed, 0])
     if calibration_steps:

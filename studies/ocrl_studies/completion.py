@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import hydra
 
-from ocrl_studies.composition import find_configs
+from ocrl_studies.composition import find_configs, store_defaults
 
 
 def complete(verbs: Collection[str]) -> None:
@@ -27,5 +27,6 @@ def complete(verbs: Collection[str]) -> None:
         print(" ".join(each.replace("_", "-") for each in verbs))
         return
     os.environ["COMP_LINE"] = f"{program} {settings}"
+    store_defaults()
     config = verb if verb in verbs else next(iter(verbs))
     hydra.main(str(find_configs()), config, version_base="1.3")(lambda cfg: None)()

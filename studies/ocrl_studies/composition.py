@@ -50,9 +50,23 @@ def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
     before, running.hydra = running.hydra, None
     try:
         with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
-            return hydra.compose(config_name, overrides=list(overrides))
+            return hydra.compose(config_name, overrides=[*own_folders(), *overrides])
     finally:
         running.hydra = before
+
+
+def own_folders() -> list[str]:
+    """Return the override that finds YAML of one's own where this process was told that it is.
+
+    That is ``--config-dir``. None where it was not.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return []
+    sources = HydraConfig.get().runtime.config_sources
+    folders = [f"file://{each.path}" for each in sources if each.provider == "command-line"]
+    return [f"hydra.searchpath=[{','.join(folders)}]"] if folders else []
 
 
 def store_defaults() -> None:

@@ -202,3 +202,37 @@ def test_pretrained_weights_are_not_initialised_anew(flicker: Any, recurrent_enc
     assert torch.equal(encoder.mix, before)
     model.learn(64)
     assert not torch.equal(encoder.mix, before)
+
+
+class Mean(Memory):
+    """Recalls a running mean of projected features, of this episode alone."""
+
+    num_states = 1
+
+    def __init__(self, in_dim: int, dim: int) -> None:
+        torch.nn.Module.__init__(self)
+        self.dim, self.project = dim, torch.nn.Linear(in_dim, dim)
+
+    def forward(self, features: Tensor, state: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
+        recalled = []
+        for now, start in zip(self.project(features).unbind(1), starts.unbind(1), strict=True):
+            state = 0.5 * (state.masked_fill(start[:, None], 0) + now)
+            recalled.append(state)
+        return torch.stack(recalled, dim=1), state
+
+
+def test_a_memory_of_ones_own_learns_and_is_loaded_once_it_is_trusted(
+    room: Any, tmp_path: Path
+) -> None:
+    small: dict[str, Any] = {**SMALL, "calibration_steps": 4}
+    model = make_ppo(room(4), **small, memory=Mean)
+    before = model.policy.memory.project.weight.detach().clone()
+    train(model, 128, tmp_path, progress=False)
+    assert not torch.equal(before, model.policy.memory.project.weight)
+    assert model.policy.initial_memory(3).shape == (3, 8)
+    path = tmp_path / "last.safetensors"
+    with pytest.raises(UsageError, match="trusted="):
+        load_policy(path, model.env)
+    policy = load_policy(path, model.env, trusted=("ocrl_agents.", f"{__name__}."))
+    assert isinstance(policy.memory, Mean)
+    assert torch.equal(policy.memory.project.weight, model.policy.memory.project.weight)

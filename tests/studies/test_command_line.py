@@ -9,6 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 import ocrl.errors
 import ocrl_envs.errors
 from ocrl_studies import command_line
+from ocrl_studies.composition import compose
 
 
 @pytest.fixture
@@ -35,6 +36,21 @@ def test_settings_reach_main(run, tmp_path):
     assert code == 0
     assert seen[0].seed == 3
     assert seen[0].run_dir == f"{tmp_path}/pretrain/nav_maze_1/slotcontrast/seed=3"
+
+
+def test_yaml_of_ones_own_is_found_where_it_is_said_to_be(run, tmp_path):
+    """And by all that composes a second time."""
+    (tmp_path / "env").mkdir()
+    text = "# @package _global_\ndefaults: [{override /simulator: gymnasium}]\n"
+    world = "env: {name: own, id: CartPole-v1, kwargs: {}, train: {}, validation: {}, test: {}}"
+    (tmp_path / "env/own.yaml").write_text(text + world)
+    words = ["env=own", f"--config-dir={tmp_path}"]
+    found = []
+    _, code, error = run(
+        *words, main=lambda cfg: found.append(compose("train_agent", ["env=own"]).env.id)
+    )
+    assert code == 0, error
+    assert found == ["CartPole-v1"]
 
 
 @pytest.mark.parametrize("word", ["clip_length=0", "nope=1", "encoder=nope"])

@@ -25,7 +25,7 @@ def test_no_file_repeats_a_default_of_ppo(path: Path) -> None:
 def test_the_settings_of_ppo_are_the_arguments_of_its_function() -> None:
     model = settings(compose("train_agent").agent.model)
     assert get_method(model.pop("_target_")) is make_ppo
-    given = {"envs", "seed", "device", "extractor", "extractor_kwargs"}
+    given = {"envs", "seed", "device", "memory", "extractor", "extractor_kwargs"}
     expected = {name: PPO[name].default for name in PPO.keys() - given}
     own = {name: value for name, value in model.items() if name not in given}
     assert {**own, "head_dims": tuple(own["head_dims"])} == expected
