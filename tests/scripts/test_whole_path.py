@@ -38,7 +38,7 @@ def test_an_agent_without_an_encoder_is_told_how_to_make_one(run):
     code, _, err = run("train_agent.py", "encoder=slotcontrast")
     assert code == 2
     assert one_line(err)
-    assert "python scripts/pretrain_slots.py env=nav_maze_1 encoder=slotcontrast" in err
+    assert "scripts/pretrain_slots.py env=nav_maze_1 encoder=slotcontrast" in err
 
 
 def test_rollouts_are_a_minari_dataset(run):
