@@ -13,7 +13,6 @@ from ocrl.encoder import Batch, ParameterGroup
 from ocrl.encoders.boxes import (
     FrameBoxEncoder,
     box_masks,
-    check_probabilities,
     layer_masks,
     object_tokens,
 )
@@ -23,6 +22,7 @@ from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.mlp import MLP
 from ocrl.modules.noise import Noise, NoNoise, gaussian, stack
 from ocrl.modules.pixels import grey
+from ocrl.modules.ranges import check_positive, check_probabilities
 from ocrl.modules.score_function import downstream, score_function
 from ocrl.modules.spatial_transformer import crop, place
 from ocrl.zoo import register_encoder
@@ -116,6 +116,16 @@ class Air(FrameBoxEncoder):
     ) -> None:
         if num_steps < 1:
             raise UsageError(f"AIR takes 1 step or more, not {num_steps}: give it 3 or so")
+        check_positive(
+            window=window,
+            what_dim=what_dim,
+            scale_prior=scale_prior,
+            scale_deviation=scale_deviation,
+            presence_bound=1.0 if presence_bound is None else presence_bound,
+            baseline_scale=baseline_scale,
+            baseline_rate=baseline_rate,
+            sigma=sigma,
+        )
         super().__init__(image_size, num_steps, 5 + what_dim)
         self.window = (window, window)
         self.pixel_bias = pixel_bias

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from ocrl.encoder import Batch, EncoderOutput, TrainableEncoder
 from ocrl.encoders.images import ImageEncoder
-from ocrl.errors import UsageError
 from ocrl.modules.pixels import frames_of, images_of
 
 
@@ -135,12 +134,3 @@ def layer_masks(alphas: Tensor) -> Tensor:
     background = (1 - alphas).prod(dim=1, keepdim=True)
     total = alphas.sum(dim=1, keepdim=True).clamp_min(torch.finfo(alphas.dtype).tiny)
     return torch.cat([alphas / total * (1 - background), background], dim=1)
-
-
-def check_probabilities(name: str, *values: float) -> None:
-    """Raise UsageError unless values are probabilities above 0 and below 1."""
-    for value in values:
-        if not 0 < value < 1:
-            raise UsageError(
-                f"{name} is a probability above 0 and below 1, got {value}: choose 0.1 or so"
-            )

@@ -17,6 +17,7 @@ from ocrl.errors import UsageError
 from ocrl.modules import distributions
 from ocrl.modules.pixel_mixture import PixelMixture
 from ocrl.modules.position import broadcast_with_coordinates, cosine_waves, pixel_coordinates
+from ocrl.modules.ranges import check_positive
 from ocrl.modules.refinement import RefinementNetwork
 from ocrl.zoo import register_encoder
 
@@ -100,8 +101,9 @@ class IODINE(ImageEncoder):
                 f"IODINE with {num_slots} slots and {num_refinements} refinements: choose 2 slots "
                 "or more and 1 refinement or more"
             )
-        if scale <= 0:
-            raise UsageError(f"scale is {scale}: choose one above 0, such as 0.03")
+        if kernel_size % 2 == 0:
+            raise UsageError(f"kernel_size is {kernel_size}: choose an odd one, 3 or 5")
+        check_positive(latent_dim=latent_dim, scale=scale, gradient_divisor=gradient_divisor)
         self.image_size = (image_size[0], image_size[1])
         self.num_tokens = num_slots
         self.token_dim = latent_dim

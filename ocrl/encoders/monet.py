@@ -19,6 +19,7 @@ from ocrl.modules.distributions import (
 )
 from ocrl.modules.mlp import MLP
 from ocrl.modules.position import broadcast_with_coordinates
+from ocrl.modules.ranges import check_positive
 from ocrl.modules.stick_breaking import break_off
 from ocrl.modules.unet import UNet
 from ocrl.zoo import register_encoder
@@ -76,10 +77,7 @@ class MONet(ImageEncoder):
             raise UsageError(
                 f"num_slots is {num_slots}: MONet takes objects off a background, choose 2 or more"
             )
-        if min(sigma_background, sigma) <= 0:
-            raise UsageError(
-                f"sigma is {min(sigma_background, sigma)}: choose one above 0, such as 0.1"
-            )
+        check_positive(latent_dim=latent_dim, sigma=sigma, sigma_background=sigma_background)
         self.image_size = (image_size[0], image_size[1])
         self.num_tokens = num_slots
         self.token_dim = latent_dim

@@ -14,7 +14,7 @@ from torch.optim import RMSprop
 
 from ocrl.encoder import Batch, EncoderOutput, ParameterGroup
 from ocrl.encoders.box_trackers import BoxTracker
-from ocrl.encoders.boxes import box_masks, check_probabilities, object_tokens
+from ocrl.encoders.boxes import box_masks, object_tokens
 from ocrl.encoders.images import Painting
 from ocrl.errors import UsageError
 from ocrl.modules.distributions import gaussian_log_density
@@ -22,6 +22,7 @@ from ocrl.modules.glimpses import SCALOR_LAYERS, GlimpseDecoder, GlimpseEncoder,
 from ocrl.modules.latent_background import LatentBackground
 from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence
 from ocrl.modules.object_layers import blend, is_explained, strongest, within_bounds
+from ocrl.modules.ranges import check_positive, check_probabilities
 from ocrl.modules.scalor_discovery import Discovery, Memory
 from ocrl.modules.scalor_objects import Anchor, Found, Sizes, Tracks, fill_free_slots
 from ocrl.modules.scalor_propagation import Propagation
@@ -96,6 +97,12 @@ class Scalor(BoxTracker[Frame]):
         detached_steps: int,
     ) -> None:
         check_probabilities("presence_prior", presence_prior.first, presence_prior.last)
+        check_positive(
+            what_dim=what_dim,
+            smallest_object=anchor.size - anchor.size_range,
+            smallest_ratio=anchor.ratio - anchor.ratio_range,
+            sigma=sigma,
+        )
         if num_slots < 1:
             raise UsageError(f"SCALOR follows 1 object or more, not {num_slots}: try 16 slots")
         super().__init__(image_size, num_slots, 6 + what_dim)

@@ -14,15 +14,16 @@ from ocrl.encoder import Batch, ParameterGroup
 from ocrl.encoders.boxes import (
     FrameBoxEncoder,
     box_masks,
-    check_probabilities,
     object_tokens,
 )
 from ocrl.encoders.images import Painting
+from ocrl.errors import UsageError
 from ocrl.modules.cells import CellEncoder
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.glimpses import SPACE_LAYERS, GlimpseDecoder, GlimpseEncoder, glimpse_layers
 from ocrl.modules.mixture_background import Background, MixtureBackground
 from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence, gaussian
+from ocrl.modules.ranges import check_positive, check_probabilities
 from ocrl.modules.schedules import Linear
 from ocrl.modules.spatial_transformer import crop, place
 from ocrl.zoo import register_encoder
@@ -117,6 +118,15 @@ class Space(FrameBoxEncoder):
         foreground_rate: float,
     ) -> None:
         check_probabilities("presence_prior", presence_prior.first, presence_prior.last)
+        check_probabilities("fixed_alpha", fixed_alpha)
+        check_positive(
+            what_dim=what_dim,
+            scale_deviation=scale_deviation,
+            temperature=min(temperature.first, temperature.last),
+            foreground_sigma=foreground_sigma,
+            background_sigma=background_sigma,
+            foreground_rate=foreground_rate,
+        )
         cells = CellEncoder(image_size, cell_size, feature_dim, width)
         super().__init__(image_size, cells.grid_size[0] * cells.grid_size[1], 6 + what_dim)
         self.cells = cells
@@ -305,6 +315,8 @@ def space(
     """
     height, breadth = image_size
     begin, middle, end = steps
+    if not begin <= middle <= end:
+        raise UsageError(f"steps={tuple(steps)} of training come one after the other: sort them")
     hidden_dim = max(8, round(64 * width))
     return Space(
         (height, breadth),

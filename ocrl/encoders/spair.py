@@ -20,6 +20,7 @@ from ocrl.modules.cells import grid_of_cells
 from ocrl.modules.count_prior import count_prior
 from ocrl.modules.mlp import MLP
 from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence, stack
+from ocrl.modules.ranges import check_positive
 from ocrl.modules.spatial_transformer import crop, place
 from ocrl.zoo import register_encoder
 
@@ -125,6 +126,12 @@ class Spair(FrameBoxEncoder):
                 f"boxes of at most {anchor} pixels do not reach across cells of {self.cell_size}: "
                 f"choose an anchor of {self.cell_size} or more"
             )
+        check_positive(
+            what_dim=what_dim,
+            glimpse_size=glimpse_size,
+            count_decay=count_decay,
+            deviation_of_sizes=size_prior[1],
+        )
         super().__init__(image_size, self.grid_size[0] * self.grid_size[1], 6 + what_dim)
         self.channels = channels
         self.glimpse_size = (glimpse_size, glimpse_size)

@@ -17,6 +17,7 @@ from ocrl.errors import UsageError
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.noise import Noise, NoNoise
 from ocrl.modules.pixels import grey
+from ocrl.modules.ranges import check_positive
 from ocrl.modules.score_function import importance_weighted_bound, score_function, vimco_signal
 from ocrl.modules.spatial_transformer import place
 from ocrl.modules.sqair_discovery import Discovery, log_posterior_number
@@ -106,6 +107,9 @@ class Sqair(BoxTracker[Frame]):
                 f"SQAIR takes 1 slot and 2 particles at least, got num_slots={num_slots} and "
                 f"num_particles={num_particles}: try 3 and 5"
             )
+        check_positive(
+            glimpse=glimpse, what_dim=what_dim, sigma=sigma, background_sigma=background_sigma
+        )
         super().__init__(image_size, num_slots, 5 + what_dim)
         height, width = image_size
         self.what_dim, self.temporal_dim = what_dim, temporal_dim
