@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST_LIST = 50
+"""Names that are listed where none is close."""
+
 
 class UsageError(ValueError):
     """Bad input: one line that says what was wrong, what was expected and what to do.
@@ -22,7 +25,8 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     'choose from a, b'
     """
     choices = sorted(set(choices))
-    close = difflib.get_close_matches(name, choices, n=3)
+    cutoff = 0.0 if len(choices) > LONGEST_LIST else 0.6
+    close = difflib.get_close_matches(name, choices, n=3, cutoff=cutoff)
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"choose from {', '.join(choices)}"

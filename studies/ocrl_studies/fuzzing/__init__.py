@@ -1,0 +1,1 @@
+"""Trials of what strangers, accidents and full disks do: one module for each kind of campaign."""
