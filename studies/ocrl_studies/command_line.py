@@ -12,15 +12,13 @@ from typing import NoReturn
 
 import hydra
 import torch
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
     ConfigCompositionException,
     InstantiationException,
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 import ocrl.errors
@@ -29,13 +27,11 @@ from ocrl.errors import nearest
 from ocrl.files import disk_trouble
 from ocrl_studies.composition import compose, find_configs, store_defaults
 from ocrl_studies.environments import flatten, settings
+from ocrl_studies.overrides import check_overrides, check_words, leaves
 from ocrl_studies.settings import check_settings
 
 Main = Callable[[DictConfig], object]
 USAGE_ERRORS = (ocrl_envs.errors.UsageError, ocrl.errors.UsageError)
-CLOSED = ("pretraining", "scoring", "identity", "strip", "teacher", "distillation")
-"""Parts of the configuration to which nothing can be added."""
-
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -50,19 +46,14 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
     def decorate(main: Main) -> Callable[[], None]:
         def checked(cfg: DictConfig) -> None:
             try:
-                check_experiment()
-                check_missing(cfg)
-                check_additions(cfg)
-                check_types(cfg)
+                check_overrides(cfg)
                 check_settings(flatten(settings(cfg)))
                 if cfg.get("device") == "auto":
                     cfg.device = "cuda" if torch.cuda.is_available() else "cpu"
                 keep_rollouts_with_data(cfg)
                 main(cfg)
             except InstantiationException as error:
-                if not isinstance(error.__cause__, USAGE_ERRORS):
-                    raise
-                stop(str(error.__cause__))
+                stop(_misfit(error))
             except USAGE_ERRORS as error:
                 stop(str(error))
             except MissingConfigException as error:  # of what a verb composes besides
@@ -77,6 +68,10 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
             sys.path.append(os.getcwd())  # where modules of one's own may be, as for python -m
             # Hydra would print its own many lines and swallow the exception otherwise.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+            try:
+                check_words(sys.argv[1:])
+            except ocrl.errors.UsageError as error:
+                stop(str(error))
             sys.argv[1:] = [escape_path(argument) for argument in sys.argv[1:]]
             command = hydra.main(str(find_configs()), config_name, version_base="1.3")(checked)
             # Hydra goes on when a callback has failed, with no more than a warning.
@@ -127,102 +122,20 @@ def escape_path(argument: str) -> str:
     return f"{key}={value.replace('=', chr(92) + '=')}" if "=" in value else argument
 
 
-def check_missing(cfg: DictConfig) -> None:
-    """Raise UsageError if a setting without a default was not given."""
-    for key in _leaves(cfg):
-        parent, _, name = key.rpartition(".")
-        if OmegaConf.is_missing(OmegaConf.select(cfg, parent) if parent else cfg, name):
-            raise ocrl.errors.UsageError(f"{key} is needed: add {key}=... to the command")
-
-
-def check_experiment() -> None:
-    """Raise UsageError if there is no such experiment: to Hydra it is optional."""
-    name = HydraConfig.get().runtime.choices.get("experiment")
-    if name is None:
-        return
-    known = GlobalHydra.instance().config_loader().get_group_options("experiment")
-    if name not in known and not _is_nested(name):
-        raise ocrl.errors.UsageError(f"experiment={name} does not exist: {nearest(name, known)}")
-
-
-def check_additions(cfg: DictConfig) -> None:
-    """Raise UsageError if a setting is added where nobody reads it, or one is taken out."""
-    default = _compose_default(HydraConfig.get().job.config_name or "")
-    for override in HydraConfig.get().overrides.task:
-        key = override.lstrip("+~").partition("=")[0]
-        first = key.partition(".")[0]
-        if _is_group(override) or first == "hydra":
-            continue
-        if override.startswith("~"):
-            raise ocrl.errors.UsageError(f"{override}: settings are changed, not taken out")
-        is_read = first in default and (first not in CLOSED or _select(default, key) is not None)
-        if override.startswith("+") and not is_read and key not in _leaves(default):
-            raise ocrl.errors.UsageError(
-                f"there is no setting {key!r}: {nearest(key, _leaves(default))} (all settings: "
-                "--help)"
-            )
-
-
-def check_types(cfg: DictConfig) -> None:
-    """Raise UsageError if an override on the command line is of another type than its default."""
-    default = _compose_default(HydraConfig.get().job.config_name or "")
-    for override in HydraConfig.get().overrides.task:
-        key, _, text = override.lstrip("+~").partition("=")
-        before, after = _select(default, key), _select(cfg, key)
-        expected = _expected(before)
-        if expected and after is not None and not _fits(before, after):
-            raise ocrl.errors.UsageError(
-                f"{key}={text}: {key} is {expected}, for example {key}={str(before).lower()}"
-            )
-
-
-def _select(cfg: DictConfig, key: str) -> object:
-    """Return a setting; None if it has no value, or is made of one that has none."""
-    try:
-        return OmegaConf.select(cfg, key, throw_on_missing=False)
-    except OmegaConfBaseException:
-        return None
-
-
-def _is_nested(name: str) -> bool:
-    parent, _, last = name.rpartition("/")
-    options = GlobalHydra.instance().config_loader().get_group_options(f"experiment/{parent}")
-    return bool(parent) and last in options
-
-
-def _expected(value: object) -> str | None:
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int):
-        return "a whole number"
-    if isinstance(value, float):
-        return "a number"
-    return None
-
-
-def _fits(before: object, after: object) -> bool:
-    if isinstance(before, bool) or isinstance(after, bool):
-        return isinstance(before, bool) and isinstance(after, bool)
-    if isinstance(before, float):
-        return isinstance(after, int | float)
-    return isinstance(after, int)
-
-
-def _compose_default(config_name: str) -> DictConfig:
-    """Compose the configuration again with the group choices, but no single values, given."""
-    groups = [o for o in HydraConfig.get().overrides.task if _is_group(o)]
-    return hydra.compose(config_name, overrides=groups)
-
-
-def _is_group(override: str) -> bool:
-    return override.lstrip("+~").partition("=")[0] in HydraConfig.get().runtime.choices
-
-
 def _way_to_continue(config_name: str) -> str:
     resume = compose(config_name).get("resume")
     if resume is None:
         return ""
     return f": the same command{'' if resume else ' with resume=true'} continues"
+
+
+def _misfit(error: InstantiationException) -> str:
+    """Say which part of the configuration cannot be made, and why."""
+    cause = error.__cause__
+    if isinstance(cause, USAGE_ERRORS):
+        return str(cause)
+    reason = " ".join(str(error).split())
+    return f"{reason}: change the settings of that part (--cfg job shows them)"
 
 
 def _unknown_choice(error: MissingConfigException) -> str:
@@ -235,16 +148,7 @@ def _unknown_choice(error: MissingConfigException) -> str:
 def _unknown_key(error: ConfigCompositionException, config_name: str) -> str:
     match = re.search(r"Could not override '([^']+)'", str(error))
     if match is None:
-        return str(error).splitlines()[0]
+        return f"{str(error).splitlines()[0]}: write it as the default is (--cfg job shows it)"
     key = match.group(1)
-    valid = _leaves(compose(config_name))
+    valid = leaves(compose(config_name))
     return f"there is no setting {key!r}: {nearest(key, valid)} (all settings: --help)"
-
-
-def _leaves(node: DictConfig, prefix: str = "") -> list[str]:
-    keys: list[str] = []
-    for key in node:
-        path = f"{prefix}{key!s}"
-        child = node._get_node(key)
-        keys += _leaves(child, f"{path}.") if isinstance(child, DictConfig) else [path]
-    return keys

@@ -1,7 +1,7 @@
 """The schema of all settings: what each may be, checked before anything is written.
 
 A rule is for every setting whose dotted name fits its pattern; what has no rule is as its default
-is (`ocrl_studies.command_line.check_types`), or is checked by whatever it is given to.
+is (`ocrl_studies.overrides.check_kinds`), or is checked by whatever it is given to.
 """
 
 from __future__ import annotations
@@ -54,7 +54,11 @@ class Number:
 
     def closest(self, value: Any) -> str:
         """Say which valid number is closest."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
             return f"such as {max(self.low, 1):g}"
         bound = self.low if value <= self.low else min(value, self.high)
         if self.whole:
@@ -87,11 +91,53 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Place:
-    """The path of a folder or a file."""
+class Row:
+    """A list whose items are all of a rule.
+
+    Attributes:
+        each: the rule.
+        form: what it is called.
+        example: one.
+        length: of it; None: at least one.
+        optional: null will do too.
+    """
+
+    each: Number | Choice
+    form: str
+    example: str
+    length: int | None = 2
+    optional: bool = False
 
     def fits(self, value: Any) -> bool:
         """Say whether a value is one."""
+        if value is None:
+            return self.optional
+        if not isinstance(value, list | tuple) or not value:
+            return False
+        return self.length in (None, len(value)) and all(map(self.each.fits, value))
+
+    def __str__(self) -> str:
+        return f"{self.form}, each {self.each}{' or null' if self.optional else ''}"
+
+    def closest(self, value: Any) -> str:
+        """Name one."""
+        return f"such as {self.example}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The path of a folder or a file.
+
+    Attributes:
+        optional: null will do too.
+    """
+
+    optional: bool = False
+
+    def fits(self, value: Any) -> bool:
+        """Say whether a value is one."""
+        if value is None:
+            return self.optional
         return isinstance(value, str) and value.strip() != "" and "\0" not in value
 
     def __str__(self) -> str:
@@ -102,11 +148,16 @@ class Place:
         return "such as runs"
 
 
-Rule = Number | Choice | Place
+Rule = Number | Choice | Row | Place
 COUNT = Number(1)
 RATE = Number(0, 1, whole=False, above=True)
 SHARE = Number(0, 1, whole=False)
 SEED = Number(0, 2**32 - 1)
+SIDE = Number(1, 4096)
+SIZE = Row(SIDE, "[height, width] in pixels", "[64,64]")
+ANY_SIZE = Row(SIDE, "[height, width] in pixels", "[64,64]", optional=True)
+AREA = Row(SHARE, "[smallest, largest] share of a frame", "[0.25,1.0]")
+SPLITS = Choice(("train", "validation", "test"))
 MAZE_SCORES = ("return", "success", "goals", "apples", "spl", "length", "steps_to_goal")
 
 RULES: Mapping[str, Rule] = {
@@ -120,6 +171,19 @@ RULES: Mapping[str, Rule] = {
     "study_dir": Place(),
     "results_dir": Place(),
     "folder": Place(),
+    "output": Place(optional=True),
+    "checkpoint": Place(optional=True),
+    "encoder_checkpoint": Place(optional=True),
+    "split": SPLITS,
+    "splits": Row(SPLITS, "a list", "[train,validation]", length=None),
+    "num_layouts": Row(Number(1, optional=True), "a list", "[null]", length=None),
+    "encoder.image_size": ANY_SIZE,
+    "backbone.image_size": SIZE,
+    "data.image_size": ANY_SIZE,
+    "data.recipe.image_size": SIZE,
+    "crops.*_area": AREA,
+    "teacher.temperature": Row(RATE, "[first, last]", "[0.04,0.07]"),
+    "env.vectorization": Choice(("native", "sync", "async")),
     "clip_length": COUNT,
     "scoring.num_clips": Number(1, optional=True),
     "scoring.clip_length": Number(1, optional=True),
@@ -182,8 +246,14 @@ RULES: Mapping[str, Rule] = {
 }
 """Pattern of a setting's name -> what it may be."""
 
-SIZES = ("encoder.image_size", "backbone.image_size", "data.recipe.image_size")
 MAZES = "maze"
+MAZE_RULES: Mapping[str, Rule] = {
+    "shift": Choice(SHIFTS, optional=True),
+    "split": SPLITS,
+    "num_layouts": Number(1, optional=True),
+    "looks": Choice(("by_layout", "by_episode", "one")),
+}
+"""Option of a maze -> what it may be, under whatever condition."""
 
 
 def check_settings(plain: Mapping[str, Any]) -> None:
@@ -200,8 +270,6 @@ def check_settings(plain: Mapping[str, Any]) -> None:
         rule = find_rule(key, plain)
         if rule is not None and not rule.fits(value):
             raise UsageError(f"{key}={_given(value)}: expected {rule}; {rule.closest(value)}")
-    for key in SIZES:
-        _check_size(key, plain.get(key))
     if "device" in plain:
         check_device(plain["device"])
 
@@ -211,8 +279,9 @@ def find_rule(key: str, plain: Mapping[str, Any]) -> Rule | None:
     if plain.get("env.simulator") == MAZES:
         if key == "score":
             return Choice(MAZE_SCORES)
-        if key.endswith(".shift"):
-            return Choice(SHIFTS, optional=True)
+        parent, _, option = key.rpartition(".")
+        if parent and option in MAZE_RULES:
+            return MAZE_RULES[option]
     if key in RULES:
         return RULES[key]
     patterns = (pattern for pattern in RULES if "*" in pattern and fnmatchcase(key, pattern))
@@ -233,17 +302,6 @@ def check_device(device: Any) -> None:
         raise UsageError(
             f"device={device}: this machine has {torch.cuda.device_count()} GPUs that torch can "
             "use; take device=cpu"
-        )
-
-
-def _check_size(key: str, value: Any) -> None:
-    if value is None:
-        return
-    side = Number(1, 4096)
-    if not isinstance(value, list | tuple) or len(value) != 2 or not all(map(side.fits, value)):
-        raise UsageError(
-            f"{key}={_given(value)}: expected [height, width] in pixels, each {side}; such as "
-            "[64,64]"
         )
 
 

@@ -19,12 +19,12 @@ from ocrl.pretraining.checkpoint_io import read_whole
 from ocrl.visualization.photographs import find_images
 from ocrl_envs.maze.layout.layout import Layout
 from ocrl_studies.core.record import Record
+from ocrl_studies.core.tables import read_curve
 from ocrl_studies.fuzzing import miniatures as m
 from ocrl_studies.manifest import check
 from ocrl_studies.segmentation.scoring import Scored
 from ocrl_studies.transfer.episodes import load_episodes
 from ocrl_studies.transfer.plan import Agent
-from ocrl_studies.transfer.played import read_curve
 from ocrl_studies.transfer.results import AgentResult, slot_quality
 
 
