@@ -100,6 +100,7 @@ def evaluate(
             total=len(seeds),
             unit="episode",
             miniters=0,
+            mininterval=1.0,
             disable=title is None,
             leave=False,
         ) as bar,
