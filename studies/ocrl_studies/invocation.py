@@ -47,7 +47,8 @@ def invocation(verb: str, cfg: DictConfig) -> str:
     for key, value in now.items():
         part, _, name = key.partition(".")
         is_own = part == "encoder" and name.split(".")[0] in of_agents
-        if part in default and not is_own and before.get(key, ...) != value:
+        is_read = part in default and (part != "seed" or "encoder" in default)
+        if is_read and not is_own and before.get(key, ...) != value:
             words.append(f"{'' if key in before else '+'}{key}={_written(value)}")
     return f"{call(verb)} {shlex.join(words)}"
 

@@ -49,7 +49,7 @@ def test_an_agent_names_the_pretraining_of_its_encoder():
 
 
 def test_a_simulator_is_said_and_what_follows_from_it_is_not():
-    cfg = compose("train_agent", ["simulator=dmlab", "encoder=vector"])
+    cfg = compose("train_agent", ["simulator=dmlab", "encoder=vector", "seed=3"])
     command = words(invocation("evaluate_transfer", cfg))
     assert command == ["env=nav_maze_1", "simulator=dmlab"]
 

@@ -70,10 +70,10 @@ class Report:
         plan, scores, page = self.plan, self.scores, self.page
         fewest, most = scores.num_seeds
         seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
-        evaluation = plan.evaluation
+        evaluation, number = plan.evaluation, len(scores.encoders)
         page.text(
-            f"{len(scores.encoders)} encoders, {seeds} each: each seed has an encoder of its own, "
-            f"and a policy over its tokens that is trained for {plan.total_steps:,} steps of "
+            f"{number} encoder{'s' * (number > 1)}, {seeds} each: each seed has an encoder of its "
+            f"own, and a policy over its tokens that is trained for {plan.total_steps:,} steps of "
             f"{plan.name}. After its last step, with nothing selected, it plays "
             f"{evaluation.num_episodes} episodes under each condition; mazes and episode seeds are "
             f"the same for all. Conditions: {describe(evaluation.conditions)}; {UNSEEN}: all but "
@@ -126,8 +126,8 @@ class Report:
         page.heading("Plots")
         of_conditions = [p for p in scores.played if p.condition != UNSEEN]
         caption = (
-            "Bars: interquartile mean over seeds; dots: seeds; whiskers: 95 % interval; without "
-            "dots: policies that learn nothing."
+            "Bars: interquartile mean over seeds; dots: seeds; whiskers: 95 % interval. "
+            f"What learns nothing: {', '.join(scores.references)}."
         )
         if scores.has_goal():
             figure = plot_transfer(of_conditions, "success", "success rate")
