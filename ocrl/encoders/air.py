@@ -18,11 +18,12 @@ from ocrl.encoders.boxes import (
 )
 from ocrl.encoders.images import Painting
 from ocrl.errors import UsageError
+from ocrl.modules.count_prior import presence_prior
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.mlp import MLP
 from ocrl.modules.noise import Noise, NoNoise, gaussian, stack
 from ocrl.modules.pixels import grey
-from ocrl.modules.ranges import check_positive, check_probabilities
+from ocrl.modules.ranges import check_positive
 from ocrl.modules.score_function import downstream, score_function
 from ocrl.modules.spatial_transformer import crop, place
 from ocrl.zoo import register_encoder
@@ -259,19 +260,6 @@ def boxes_of(where: Tensor) -> Tensor:
     return torch.cat([1 / scale, 1 / scale, -shift / scale], dim=-1)
 
 
-def presence_prior(num_steps: int, count_ratio: float) -> Tensor:
-    """Return the probability (N, 1) that each step finds something, given that the last one did.
-
-    The number of objects n, 0 to N, has a probability proportional to count_ratio^n.
-
-    >>> presence_prior(2, 0.5).flatten()
-    tensor([0.4286, 0.3333])
-    """
-    check_probabilities("count_ratio", count_ratio)
-    at_least = downstream(count_ratio ** torch.arange(num_steps + 1, dtype=torch.float64))
-    return (at_least[1:] / at_least[:-1]).float()
-
-
 def _embedding(pixels: int, dims: Sequence[int]) -> nn.Module:
     if not dims:
         return nn.Identity()
@@ -313,22 +301,10 @@ def air(
 ) -> Air:
     """Make an AIR with the options of Pyro's tutorial, but for a layer between image and LSTM.
 
-    Args:
-        image_size: (height, width).
-        num_steps: most objects of a frame.
-        window: pixels along a glimpse's side.
-        what_dim: width of an object's code.
-        hidden_dim: of the LSTMs.
+    Args, besides those of `Air`:
         embedding_dim: width of the layer between image and LSTM. None: no such layer, as published.
         mlp_dim: width of every MLP's hidden layer.
-        count_ratio: P(n + 1 objects) / P(n objects) of the prior.
-        scale_prior: image size over object size.
-        scale_deviation: of the same.
-        pixel_bias: added before the decoder's sigmoid.
-        presence_bound: how far from 0 the logit of a presence may be. None: any distance.
-        baseline_scale: factor of the baseline, about as large as the costs that it predicts.
-        baseline_rate: learning rate of the baseline, in units of the rest's.
-        sigma: standard deviation of a pixel.
+        baseline_scale: about as large as the costs that the baseline predicts.
     """
     height, width = image_size
     return Air(

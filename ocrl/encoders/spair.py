@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,50 +19,12 @@ from ocrl.modules.count_prior import count_prior
 from ocrl.modules.mlp import MLP
 from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence, stack
 from ocrl.modules.ranges import check_positive
+from ocrl.modules.spair_cells import Cells, Head, bounded_gaussian, cell_padding, make_backbone
 from ocrl.modules.spatial_transformer import crop, place
 from ocrl.zoo import register_encoder
 
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1))
 """(row, column) of the cells that a cell is told of, which come before it."""
-
-
-class Cells(NamedTuple):
-    """Latent variables of N cells, row by row.
-
-    Attributes:
-        presence_logit: (B, N, 1).
-        presence: (B, N, 1), in (0, 1).
-        boxes: (B, N, 4), see `ocrl.modules.spatial_transformer`.
-        depth: (B, N, 1), larger is nearer.
-        what: (B, N, D).
-        box_logits: Gaussian (B, N, 4), what a box was made of: y, x, height, width.
-        whats: Gaussian (B, N, D).
-        depth_logits: Gaussian (B, N, 1).
-    """
-
-    presence_logit: Tensor
-    presence: Tensor
-    boxes: Tensor
-    depth: Tensor
-    what: Tensor
-    box_logits: Normal
-    whats: Normal
-    depth_logits: Normal
-
-
-class Head(nn.Module):
-    """An MLP with two outputs: a latent's parameters, and features passed on to the next head."""
-
-    def __init__(self, in_dim: int, dims: Sequence[int], out_dim: int, passed_dim: int) -> None:
-        super().__init__()
-        self.body = MLP(in_dim, dims[:-1], dims[-1], final_activation=True)
-        self.out = nn.Linear(dims[-1], out_dim)
-        self.passed = nn.Linear(dims[-1], passed_dim)
-
-    def forward(self, *inputs: Tensor) -> tuple[Normal, Tensor]:
-        """Return a Gaussian, its deviation below 2, and what is passed on."""
-        features = self.body(torch.cat(inputs, dim=1))
-        return bounded_gaussian(self.out(features)), self.passed(features)
 
 
 class Spair(FrameBoxEncoder):
@@ -141,8 +101,8 @@ class Spair(FrameBoxEncoder):
         self.sampled_presence_kl = sampled_presence_kl
         latent_dim = 6 + what_dim
         self.edge = nn.Parameter(torch.zeros(latent_dim))
-        self.backbone = _backbone(channels, strides, backbone_dims, feature_dim)
-        self.padding = _padding(strides)
+        self.backbone = make_backbone(channels, strides, backbone_dims, feature_dim)
+        self.padding = cell_padding(strides)
         read_dim = feature_dim + len(NEIGHBOURS) * latent_dim
         self.box_head = Head(read_dim, head_dims, 8, passed_dim)
         pixels = channels * glimpse_size**2
@@ -258,34 +218,8 @@ class Spair(FrameBoxEncoder):
         return Painting(drawn, masks.clamp(0, 1))
 
 
-def bounded_gaussian(parameters: Tensor) -> Normal:
-    """Return the Gaussian of means and raw deviations (..., 2 D), which end up between 0 and 2."""
-    mean, raw = parameters.chunk(2, dim=-1)
-    return Normal(mean, 2 * raw.clamp(-10, 10).sigmoid(), validate_args=False)
-
-
 def _detached(normal: Normal) -> Normal:
     return Normal(normal.mean.detach(), normal.stddev.detach(), validate_args=False)
-
-
-def _backbone(
-    channels: int, strides: Sequence[int], dims: Sequence[int], feature_dim: int
-) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for i, (in_dim, dim) in enumerate(pairwise([channels, *dims])):
-        kernel, stride = (4, strides[i]) if i < len(strides) else (1, 1)
-        layers += [nn.Conv2d(in_dim, dim, kernel, stride), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Conv2d(dims[-1], feature_dim, 1))
-
-
-def _padding(strides: Sequence[int]) -> tuple[int, int, int, int]:
-    """Return (left, right, top, bottom) that leave one output of 4x4 convolutions per cell."""
-    field, step = 1, 1
-    for stride in strides:
-        field += 3 * step
-        step *= stride
-    before = (field - step) // 2
-    return before, field - step - before, before, field - step - before
 
 
 @register_encoder

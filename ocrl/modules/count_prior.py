@@ -1,10 +1,13 @@
-"""A prior over how many cells of a grid have an object, one cell after the other."""
+"""Priors over how many objects there are, told of one cell or step after the other."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ocrl.modules.ranges import check_probabilities
+from ocrl.modules.score_function import downstream
 
 
 def count_prior(presence: Tensor, log_odds: float) -> Tensor:
@@ -40,3 +43,16 @@ def count_prior(presence: Tensor, log_odds: float) -> Tensor:
         belief = belief / belief.sum(1, keepdim=True).clamp_min(1e-6)
         seen = seen + present
     return torch.stack(priors, dim=1)
+
+
+def presence_prior(num_steps: int, count_ratio: float) -> Tensor:
+    """Return the probability (N, 1) that each step finds something, given that the last did (AIR).
+
+    The number of objects n, 0 to N, has a probability proportional to count_ratio^n.
+
+    >>> presence_prior(2, 0.5).flatten()
+    tensor([0.4286, 0.3333])
+    """
+    check_probabilities("count_ratio", count_ratio)
+    at_least = downstream(count_ratio ** torch.arange(num_steps + 1, dtype=torch.float64))
+    return (at_least[1:] / at_least[:-1]).float()
