@@ -63,7 +63,8 @@ def digest(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
     whole = hashlib.sha256(json.dumps(dict(header), sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         whole.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        whole.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
+        if tensor.numel():
+            whole.update(tensor.contiguous().flatten().view(torch.uint8).numpy().data)
     return whole.hexdigest()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy.typing as npt
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
@@ -22,14 +23,18 @@ from ocrl.checkpoints.building import check_numbers, within
 from ocrl.errors import UsageError
 from ocrl.reading import check_fields, parse_object
 from ocrl.tensor_files import read_tensors, write_tensors
+from ocrl_agents.bit_tensors import to_arrays, to_tensors
 from ocrl_agents.building import build_policy, describe_policy
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.ppo import TokenPPO
 from ocrl_agents.reward_scale import VecScaledReward
+from ocrl_agents.run_state import get_run_state
 from ocrl_agents.senses import describe_senses
 
 KIND = "agent"
-VERSION = "2"
+VERSION = "3"
+READABLE = ("2", VERSION)
+"""Versions of the format that can be read; 2 has no state of the training."""
 
 
 HEADER = {
@@ -56,6 +61,9 @@ POLICY = {
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
 """What Adam knows of a parameter."""
 
+TRAINING = "training."
+"""What the names of tensors begin with that are no weights."""
+
 SPACES = {"observation": str, "action": str}
 ENCODER = {"path": str, "sha256": str}
 
@@ -65,7 +73,7 @@ class AgentFile(NamedTuple):
 
     Attributes:
         header: algorithm, policy settings, spaces, senses, steps done, encoder and notes.
-        tensors: weights and buffers of the policy, and the optimiser's state.
+        tensors: weights and buffers of the policy, the optimiser's state, and that of the training.
         folder: where the file is.
     """
 
@@ -79,6 +87,17 @@ class AgentFile(NamedTuple):
         encoder = self.header["encoder"]
         return None if encoder is None else Path(os.path.normpath(self.folder / encoder["path"]))
 
+    @property
+    def run_state(self) -> dict[str, npt.NDArray[Any]]:
+        """What `ocrl_agents.run_state.set_run_state` takes; empty if it was not saved."""
+        return to_arrays(
+            {
+                key.removeprefix(TRAINING): tensor
+                for key, tensor in self.tensors.items()
+                if key.startswith(TRAINING)
+            }
+        )
+
 
 def save_agent(
     path: str | Path,
@@ -88,6 +107,7 @@ def save_agent(
     scores: Mapping[str, Mapping[str, float]] | None = None,
     notes: Mapping[str, Any] | None = None,
     keep: str | Path | None = None,
+    resumable: bool = False,
 ) -> None:
     """Write an agent to one file, whole or not at all.
 
@@ -98,6 +118,8 @@ def save_agent(
         scores: of its last evaluation, by name of the environments.
         notes: anything that JSON can hold, for people, such as the configuration.
         keep: where the agent that was at ``path`` goes, in the same folder. None: nowhere.
+        resumable: keep the state of its training too, from which `ocrl_agents.training.train` goes
+            on as if nothing had happened; between two updates of a training alone.
     """
     policy = model.policy
     header = {
@@ -116,6 +138,9 @@ def save_agent(
     for index, moments in policy.optimizer.state_dict()["state"].items():
         for name, tensor in moments.items():
             tensors[f"optimizer.{index}.{name}"] = tensor
+    if resumable:
+        state = to_tensors(get_run_state(model))
+        tensors |= {f"{TRAINING}{name}": tensor for name, tensor in state.items()}
     texts = {"format": f"ocrl-{KIND}", "version": VERSION, "header": json.dumps(header)}
     write_tensors(path, tensors, texts, keep=keep)
 
@@ -126,7 +151,7 @@ def read_agent(path: str | Path) -> AgentFile:
     Raises:
         UsageError: if the file is missing, cut short, damaged or of another kind.
     """
-    texts, tensors = read_tensors(path, KIND, [VERSION])
+    texts, tensors = read_tensors(path, KIND, READABLE)
     source = f"the header of {path}"
     header = parse_object(texts.get("header", ""), source)
     check_fields(header, HEADER, source)

@@ -7,6 +7,7 @@ from where the rollout did, and gradients reach back one frame.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -90,6 +91,14 @@ class VecFrameObservation(VecEnvWrapper):
         if seed is None:
             return super().seed(seed)
         return set_seeds(self, environment_seeds(seed, self.num_envs))
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the slots of each environment."""
+        return self.stream.get_state()
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on with the slots that `get_state` returned."""
+        self.stream.set_state(state)
 
     def _show(
         self, observations: Any, state: Tensor | None, is_first: npt.NDArray[np.bool_]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -71,3 +71,10 @@ class GroundTruthObservation(VectorWrapper[Any, Any, Any, Any, Any]):
             self.env.reset(options={"reset_mask": ended.copy()})
             tokens = self._describe(self.env)
         return tokens, rewards, terminations, truncations, infos
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return nothing: between two steps there is nothing to keep."""
+        return {}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Leave all as it is."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+from torch.utils.tensorboard import SummaryWriter
 
 from ocrl.files import whole_file
 from ocrl.reading import parsing, read_rows
@@ -22,15 +23,23 @@ def make_logger(run_dir: Path, resume_step: int = 0) -> Logger:
     Args:
         run_dir: where the run is kept.
         resume_step: the step at which the run goes on. Rows after it, which are about to be made
-            again, are dropped.
+            again, are dropped, and TensorBoard shows them no longer.
     """
-    tensorboard = Scalars(str(run_dir / "tensorboard"))
+    tensorboard = Scalars(run_dir / "tensorboard", resume_step)
     table = CsvWriter(run_dir / "progress.csv", resume_step)
     return Logger(folder=str(run_dir), output_formats=[tensorboard, table])
 
 
 class Scalars(TensorBoardOutputFormat):
-    """TensorBoard events of what is measured: no counts of updates, no constants."""
+    """TensorBoard events of what is measured: no counts of updates, no constants.
+
+    What an interrupted run logged after the step at which it goes on is shown no longer.
+    """
+
+    def __init__(self, folder: Path, resume_step: int = 0) -> None:
+        # as that of stable-baselines3, which cannot be told of a step
+        self.writer = SummaryWriter(str(folder), purge_step=resume_step + 1 if resume_step else 0)
+        self._is_closed = False
 
     def write(
         self,
@@ -54,7 +63,6 @@ class CsvWriter(KVWriter):
         self._path = path
         self._columns = ["step"]
         self._rows: list[dict[str, Any]] = []
-        self._row: dict[str, Any] = {}
         if path.exists():
             rows = read_rows(path, "learning curve", ADVICE)
             with parsing(path, "learning curve", ADVICE):
@@ -68,28 +76,21 @@ class CsvWriter(KVWriter):
         key_excluded: dict[str, tuple[str, ...]],
         step: int = 0,
     ) -> None:
-        """Add what was logged at a step; a row is written when the next one begins."""
-        if self._row.get("step") != step:
-            self._flush()
-            self._row = {"step": step}
-        self._row.update(key_values)
-
-    def close(self) -> None:
-        """Write the last row."""
-        self._flush()
-
-    def _flush(self) -> None:
-        if not self._row:
-            return
-        self._rows.append(self._row)
-        new = sorted(self._row.keys() - set(self._columns))
-        if new:
-            self._columns += new
+        """Add what was logged at a step to its row, which is on the disk at once."""
+        is_new = not self._rows or int(self._rows[-1]["step"]) != step
+        if is_new:
+            self._rows.append({"step": step})
+        self._rows[-1].update(key_values)
+        columns = sorted(key_values.keys() - set(self._columns))
+        self._columns += columns
+        if columns or not is_new:
             self._rewrite()
         else:
             with self._path.open("a", newline="") as file:
-                csv.DictWriter(file, self._columns).writerow(self._row)
-        self._row = {}
+                csv.DictWriter(file, self._columns).writerow(self._rows[-1])
+
+    def close(self) -> None:
+        """Leave the table as it is: every row is written."""
 
     def _rewrite(self) -> None:
         with whole_file(self._path) as part, part.open("w", newline="") as file:

@@ -124,6 +124,10 @@ class TokenPPO(PPO):
                 break
         self._report(history)
 
+    def dump_logs(self, iteration: int = 0) -> None:
+        """Log what stable-baselines3 does, with all rollouts counted, earlier starts' as well."""
+        super().dump_logs(self.num_timesteps // (self.n_envs * self.n_steps))
+
     def losses(self, batch: Minibatch) -> Losses:
         """Return the terms of the objective (Schulman et al. 2017, equation 9) on a minibatch."""
         clip_range = self._at_this_point(self.clip_range)

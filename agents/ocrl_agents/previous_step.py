@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,13 @@ class VecPreviousStep(VecEnvWrapper):
         ended = dones[:, None]
         shown = self._add(observations, np.where(ended, none, actions), np.where(ended, nil, gains))
         return shown, rewards, dones, infos
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return nothing: between two steps there is nothing to keep."""
+        return {}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Leave all as it is."""
 
     def _nothing(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         shape = (self.num_envs, self._num_actions)

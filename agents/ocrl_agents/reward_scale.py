@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
@@ -31,3 +35,11 @@ class VecScaledReward(VecEnvWrapper):
         observations, rewards, dones, infos = self.venv.step_wait()
         self.largest = max(self.largest, float(np.abs(rewards).max()))
         return observations, rewards / np.float32(self.largest), dones, infos
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what rewards are divided by."""
+        return {"largest": np.array(self.largest)}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Divide by what `get_state` returned."""
+        self.largest = float(state["largest"])

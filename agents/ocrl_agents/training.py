@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from ocrl_agents.memory import Memory, MemoryPolicy
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.ppo import TokenPPO
 from ocrl_agents.reward_scale import VecScaledReward
+from ocrl_agents.run_state import set_run_state
 from ocrl_agents.vec_env import GymnasiumVecEnv, environment_seeds, set_seeds
 
 EVALUATION_SEED = 20_250_000
@@ -199,7 +202,9 @@ def train(
         checkpoint_every: steps between two checkpoints.
         notes: anything that JSON can hold, kept in the checkpoints.
         resume: go on from `last.safetensors`, if there is one; if it is damaged, from the one
-            before.
+            before. On the CPU the run then equals one that was not interrupted, to the last bit; if
+            the environments have no state to save (`ocrl_envs.protocols.HasState`), a line says so
+            and new episodes begin.
         progress: show a progress bar.
         num_threads: of torch, while training. More than one seldom helps networks this small.
 
@@ -209,24 +214,19 @@ def train(
     """
     run_dir = Path(run_dir)
     last, best = run_dir / LAST, run_dir / BEST
-    if last.exists() and not resume:
+    if not resume and (last.exists() or previous(last).exists()):
         raise UsageError(
             f"{run_dir} already holds an agent: go on with it by resume=True, or choose "
             "another folder"
         )
     saved = newest(last, read_agent)
-    if saved is not None:
-        restore(saved, model, encoder=encoder)
-        # not the episodes of the beginning again
-        _seed(model, [model.seed or 0, model.num_timesteps])
+    agent = None if saved is None else restore(saved, model, encoder=encoder)
     if model.num_timesteps >= total_timesteps:
         return
     run_dir.mkdir(parents=True, exist_ok=True)
     best_return = _saved_return(best, select_on)
-    scores: dict[str, dict[str, float]] = {}
-
-    def save(path: Path, keep: Path | None = None) -> None:
-        save_agent(path, model, encoder=encoder, scores=scores, notes=notes, keep=keep)
+    scores: dict[str, dict[str, float]] = {} if agent is None else agent.header["scores"]
+    save = partial(save_agent, model=model, encoder=encoder, scores=scores, notes=notes)
 
     def on_scores(new: dict[str, dict[str, float]]) -> None:
         nonlocal best_return
@@ -239,12 +239,18 @@ def train(
     if evaluations:
         seeds = environment_seeds(EVALUATION_SEED, eval_episodes)
         callbacks.append(Evaluate(evaluations, seeds, eval_every, on_scores, progress))
-    callbacks.append(Checkpoint(checkpoint_every, lambda: save(last, previous(last))))
+    save_last = partial(save, last, keep=previous(last), resumable=True)
+    callbacks.append(Checkpoint(checkpoint_every, save_last))
     if progress:
         callbacks.append(Progress(total_timesteps))
 
     logger = make_logger(run_dir, resume_step=model.num_timesteps)
     model.set_logger(logger)
+    if agent is not None:
+        # seeded for the case that it cannot go on where it was: not the episodes of the beginning
+        _seed(model, [model.seed or 0, model.num_timesteps])
+        if reason := set_run_state(model, agent.run_state):
+            print(f"{saved} {reason}: new episodes begin", file=sys.stderr)
     threads_before = torch.get_num_threads()
     torch.set_num_threads(num_threads)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +220,14 @@ class VecSlotObservation(VecEnvWrapper):
             for i, info in enumerate(infos)
         ]
         return tokens, rewards, dones, infos
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the slots of each environment."""
+        return self.stream.get_state()
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on with the slots that `get_state` returned."""
+        self.stream.set_state(state)
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Set independent seeds for the next reset."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
+import numpy.typing as npt
 
 from ocrl_envs.errors import UsageError
 
@@ -43,3 +45,10 @@ class ActionRepeat(gymnasium.Wrapper[Any, Any, Any, Any]):
             if terminated or truncated:
                 break
         return observation, total, terminated, truncated, info
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return nothing: between two steps there is nothing to keep."""
+        return {}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Leave all as it is."""

@@ -101,6 +101,29 @@ class HasLayouts(Protocol):
 
 
 @runtime_checkable
+class HasState(Protocol):
+    """A world, or a single environment, that can be put back to where it was.
+
+    A training that was interrupted then goes on in the midst of an episode, as if nothing had
+    happened; without it, it goes on with new episodes. A wrapper has the same two methods for what
+    it keeps itself.
+    """
+
+    def get_state(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Return arrays by name, of numbers and booleans, from which all that comes follows.
+
+        Random numbers belong to it: see ``ocrl_envs.generators``.
+        """
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go back to what ``get_state`` returned, here or in an environment made alike.
+
+        Raises:
+            UsageError: it is not the state of such an environment.
+        """
+
+
+@runtime_checkable
 class HasMap(Protocol):
     """A world that can be drawn from above, whatever its agents observe."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,19 @@ class SlotObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         tokens, _ = self._stream.step(batch_of_one(observation), self._has_ended)
         self._has_ended = np.array([terminated or truncated])
         return _first(tokens), reward, terminated, truncated, info
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the slots, and whose episodes have ended; the environment's own is asked of it."""
+        return {**self._stream.get_state(), "has_ended": self._has_ended.copy()}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from what `get_state` returned.
+
+        Raises:
+            UsageError: it is the state of others.
+        """
+        self._stream.set_state(state)
+        self._has_ended[:] = state["has_ended"]
 
 
 def _first(observations: Any) -> Any:

@@ -21,6 +21,9 @@ from ocrl.wrappers.precision import choose_precision
 TOKENS = "tokens"
 """The key of the tokens in a Dict observation."""
 
+SLOTS = "slots"
+"""The name of what the encoder carries, in the state of a stream."""
+
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -83,12 +86,12 @@ class TokenStream:
         """Where each token looked in the last frames, (N, K, h, w), or None."""
         if self._last is None or self._last.masks is None:
             return None
-        return self._last.masks.float().cpu().numpy()
+        return self._last.masks.to("cpu", torch.float32, copy=True).numpy()
 
     @property
     def last_frames(self) -> npt.NDArray[np.uint8] | None:
         """What the encoder saw last, uint8 (N, h, w, 3)."""
-        return None if self._frames is None else self._frames.numpy()
+        return None if self._frames is None else self._frames.numpy().copy()
 
     def reset(self, observations: Any, mask: npt.NDArray[np.bool_] | None = None) -> Any:
         """Encode first frames with fresh slots.
@@ -154,6 +157,32 @@ class TokenStream:
         }
         return self._with_tokens(observations, tokens[: self.num_envs]), final_tokens
 
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the tokens and slots of each environment, float32; nothing before a reset."""
+        last = self._last
+        kept = {} if last is None else {TOKENS: last.tokens, SLOTS: last.state}
+        return {k: tensor.cpu().numpy().copy() for k, tensor in kept.items() if tensor is not None}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on with the tokens and slots that `get_state` returned.
+
+        Raises:
+            UsageError: they are those of another encoder, or of another number of environments.
+        """
+        with torch.inference_mode():
+            slots = self.encoder.initial_state(self.num_envs)
+        expected = {TOKENS: (self.num_envs, self.encoder.num_tokens, self.encoder.token_dim)}
+        if slots is not None:
+            expected[SLOTS] = tuple(slots.shape)
+        found = {name: state[name].shape for name in (TOKENS, SLOTS) if name in state}
+        if found != expected:
+            raise UsageError(
+                f"the encoder's state has the shapes {found}, here it has {expected}: go on with "
+                "the same encoder in as many environments"
+            )
+        kept = {name: torch.tensor(state[name], device=self.encoder.device) for name in expected}
+        self._last = EncoderOutput(kept[TOKENS], None, kept.get(SLOTS))
+
     def frames(self, observations: Any) -> Tensor:
         """Return the frames in observations, uint8 (B, h, w, 3), of the encoder's size."""
         images = observations if self.image_key is None else observations[self.image_key]
@@ -179,7 +208,8 @@ class TokenStream:
         return EncoderOutput(output.tokens.float(), output.masks, carried)
 
     def _to_numpy(self, tokens: Tensor) -> npt.NDArray[Any]:
-        array = tokens.to(self._dtype).cpu().numpy()
+        # a copy: slots may be the tokens, and what is done to these is not to change them
+        array = tokens.to("cpu", self._dtype, copy=True).numpy()
         if not np.isfinite(array).all():
             raise UsageError(
                 f"{type(self.encoder).__name__} made tokens that are NaN or infinite (as "

@@ -103,3 +103,16 @@ class VectorSlotObservation(VectorWrapper[Any, Any, Any, Any, Any]):
                 final_obs[row] = final
             infos = {**infos, "final_obs": final_obs}
         return tokens, rewards, terminations, truncations, infos
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the slots, and whose episodes have ended; the environment's own is asked of it."""
+        return {**self._stream.get_state(), "has_ended": self._has_ended.copy()}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from what `get_state` returned.
+
+        Raises:
+            UsageError: it is the state of others.
+        """
+        self._stream.set_state(state)
+        self._has_ended[:] = state["has_ended"]

@@ -252,7 +252,7 @@ def test_files_of_earlier_versions_are_refused_in_a_line(room: Any, tmp_path: Pa
         metadata = file.metadata()
     del metadata["sha256"]  # who changes a file on purpose leaves no trace
     save_file(load_file(path), path, {**metadata, "version": "1"})
-    with pytest.raises(UsageError, match="format 1, this version reads format 2") as error:
+    with pytest.raises(UsageError, match="format 1, this version reads format 2 and 3") as error:
         read_agent(path)
     assert "\n" not in str(error.value)
     save_file(load_file(path), path, {"format": "pt"})

@@ -60,8 +60,8 @@ class MazeEnv(MazeWorld, gymnasium.Env[Observation, np.int64]):
         self.metadata = frame_rate(self.simulation)
         self.observation_space = observation_space(self.simulation)
         self.action_space = spaces.Discrete(len(ACTION_NAMES))
-        self._running = False
-        self._seeded = False
+        self._running = np.zeros(1, np.bool_)
+        self._seeded = np.zeros(1, np.bool_)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -76,11 +76,11 @@ class MazeEnv(MazeWorld, gymnasium.Env[Observation, np.int64]):
             The first observation and an empty dictionary.
         """
         super().reset(seed=seed)
-        if seed is None and not self._seeded:
+        if seed is None and not self._seeded.any():
             seed = int(self.np_random.integers(2**63))
         if seed is not None:
             self.simulation.seed(0, seed)
-        self._seeded = self._running = True
+        self._seeded[:] = self._running[:] = True
         self.simulation.begin(0, (options or {}).get("layout"))
         if self._trails:
             self._trails.begin(0)
@@ -93,7 +93,7 @@ class MazeEnv(MazeWorld, gymnasium.Env[Observation, np.int64]):
             Observation, reward, False (no episode ends but by the clock), whether the time is up,
             and the episode's scores if it is.
         """
-        if not self._running:
+        if not self._running.any():
             raise gymnasium.error.ResetNeeded("no episode is running: call reset() first")
         if not 0 <= action < len(ACTION_NAMES):
             raise UsageError(
@@ -103,7 +103,7 @@ class MazeEnv(MazeWorld, gymnasium.Env[Observation, np.int64]):
         if self._trails:
             self._trails.extend()
         truncated = bool(self.simulation.out_of_time[0])
-        self._running = not truncated
+        self._running[:] = not truncated
         info: dict[str, Any] = self.simulation.summary(0) if truncated else {}
         observation = of_env(observe(self.simulation), 0)
         return observation, float(rewards[0]), False, truncated, info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.facts import list_facts
 from ocrl_envs.maze.ground_truth import observe_truth
 from ocrl_envs.maze.policies import POLICIES, Policy
-from ocrl_envs.maze.rendering.topdown import draw_map
+from ocrl_envs.maze.rendering.topdown import Trails, draw_map
 from ocrl_envs.maze.rendering.views import NUM_STUFF, SEGMENT_KINDS
+from ocrl_envs.maze.saved_state import limits_of, restore
 from ocrl_envs.maze.simulation import Simulation
 from ocrl_envs.maze.tokens import describe
 
@@ -26,6 +28,9 @@ class MazeWorld:
     """
 
     simulation: Simulation
+    _running: npt.NDArray[np.bool_]
+    _seeded: npt.NDArray[np.bool_]
+    _trails: Trails | None
     segment_kinds = SEGMENT_KINDS
     num_stuff = NUM_STUFF
     policies = tuple(POLICIES)
@@ -56,6 +61,25 @@ class MazeWorld:
     def facts(self) -> dict[str, npt.NDArray[Any]]:
         """Return what the frames show of walls and things: see ``facts.list_facts``."""
         return list_facts(self.simulation)
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that the mazes go on from, their random numbers included."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from what ``get_state`` returned; what is drawn of the way so far begins here.
+
+        Raises:
+            UsageError: it is the state of other mazes.
+        """
+        restore(self._arrays(), state, limits_of(self.simulation))
+        if self._trails is not None:
+            for index in range(self.simulation.num_envs):
+                self._trails.begin(index)
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        flags = {"running": self._running, "seeded": self._seeded}
+        return self.simulation.state._asdict() | flags
 
     def make_policy(self, name: str, seed: int = 0) -> Policy:
         """Return a policy that acts in these mazes.

@@ -10,7 +10,9 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.csgraph import shortest_path
 
 from ocrl_envs.errors import UsageError
+from ocrl_envs.maze.layout.distances import fill_distances
 from ocrl_envs.maze.layout.layout import Layout
+from ocrl_envs.maze.layout.maps import build_maps
 from ocrl_envs.maze.layout.splits import Architecture, generate_layout
 
 seeded = settings(deadline=None, derandomize=True, max_examples=50)
@@ -49,6 +51,66 @@ def test_hash_is_shared_by_the_symmetries(layout: Layout, turns: int, mirror: bo
     turned = turned[:, ::-1] if mirror else turned
     other = Layout.from_text("\n".join("".join(line) for line in turned))
     assert other.canonical_hash() == layout.canonical_hash()
+
+
+def snake(side: int) -> str:
+    """Return a corridor that winds through all cells of a square, the longest way there is."""
+    grid = np.full((2 * side + 1, 2 * side + 1), "*")
+    grid[1::2, 1:-1] = " "
+    for row in range(1, side):
+        grid[2 * row, -2 if row % 2 else 1] = " "
+    return "\n".join("".join(line) for line in grid)
+
+
+@pytest.mark.parametrize("side", [2, 30, 200])
+def test_the_longest_way_is_counted_to_its_end(side: int) -> None:
+    layout = Layout.from_text(snake(side))
+    order = np.arange(side * side, dtype=np.int32).reshape(side, side)
+    order[1::2] = order[1::2, ::-1]
+    np.testing.assert_array_equal(layout.distances((0, 0)), order)
+    # the same in the compiled loop
+    maps, steps = build_maps([layout], 0), np.empty((side, side), np.int32)
+    target, nowhere = order == 0, np.zeros((side, side), np.bool_)
+    fill_distances(maps.horizontal[0], maps.vertical[0], target, nowhere, steps)
+    np.testing.assert_array_equal(steps, order)
+
+
+def test_a_layout_has_at_most_a_thousand_cells_on_a_side() -> None:
+    wide = "*" * 2003
+    with pytest.raises(UsageError, match="1 x 1001 cells: give at most 1000") as error:
+        Layout.from_text("\n".join([wide, f"*{' ' * 2001}*", wide]))
+    assert "\n" not in str(error.value)
+
+
+@settings(deadline=None, derandomize=True, max_examples=200)
+@given(st.text(alphabet="* PGA\n\r\tx\u00e9", max_size=60))
+def test_any_text_is_a_layout_or_one_line(text: str) -> None:
+    try:
+        layout = Layout.from_text(text)
+    except UsageError as error:
+        assert len(str(error).splitlines()) == 1
+    else:
+        assert Layout.from_text(layout.to_text()).to_text() == layout.to_text()
+
+
+@seeded
+@given(layouts, st.data())
+def test_a_changed_character_is_another_layout_or_named(
+    layout: Layout, data: st.DataObject
+) -> None:
+    lines = layout.to_text().split("\n")
+    row = data.draw(st.integers(0, len(lines) - 1))
+    col = data.draw(st.integers(0, len(lines[0]) - 1))
+    char = data.draw(st.sampled_from("* PGAx"))
+    lines[row] = lines[row][:col] + char + lines[row][col + 1 :]
+    text = "\n".join(lines)
+    try:
+        again = Layout.from_text(text)
+    except UsageError as error:
+        assert str(error).startswith("line ")
+    else:
+        # posts are walls where a wall hangs on them, marked or not
+        assert again.to_text() == text or (row % 2 == col % 2 == 0)
 
 
 def test_hash_tells_different_walls_apart() -> None:

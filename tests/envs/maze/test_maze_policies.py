@@ -171,6 +171,6 @@ def test_distances_go_around_blocked_cells() -> None:
     horizontal[[0, -1]] = vertical[:, [0, -1]] = 0
     targets, blocked = np.zeros((3, 3), np.bool_), np.zeros((3, 3), np.bool_)
     targets[0, 0] = blocked[0, 1] = blocked[1, 1] = True
-    steps = np.empty((3, 3), np.int16)
+    steps = np.empty((3, 3), np.int32)
     fill_distances(horizontal, vertical, targets, blocked, steps)
     np.testing.assert_array_equal(steps, [[0, -1, 6], [1, -1, 5], [2, 3, 4]])

@@ -20,7 +20,7 @@ class State(NamedTuple):
         velocity: float32 (N, 2), cells per second.
         heading: float32 (N,), radians, 0 is east, growing to the right (clockwise on a map).
         turning: float32 (N,), speed of turning right as a fraction of the top speed of turning.
-        distance: int16 (N, R, C), steps between cells to the goal.
+        distance: int32 (N, R, C), steps between cells to the goal.
         kind: int64 (N, K), -1: no such thing.
         place: float32 (N, K, 2), where each thing is.
         present: bool (N, K), whether it is there or has been taken.
@@ -40,7 +40,7 @@ class State(NamedTuple):
     velocity: npt.NDArray[np.float32]
     heading: npt.NDArray[np.float32]
     turning: npt.NDArray[np.float32]
-    distance: npt.NDArray[np.int16]
+    distance: npt.NDArray[np.int32]
     kind: npt.NDArray[np.int64]
     place: npt.NDArray[np.float32]
     present: npt.NDArray[np.bool_]
@@ -63,7 +63,7 @@ def empty_state(num_envs: int, num_things: int, num_pictures: int, rows: int, co
         velocity=np.zeros((num_envs, 2), np.float32),
         heading=np.zeros(num_envs, np.float32),
         turning=np.zeros(num_envs, np.float32),
-        distance=np.zeros((num_envs, rows, cols), np.int16),
+        distance=np.zeros((num_envs, rows, cols), np.int32),
         kind=np.full((num_envs, num_things), -1, np.int64),
         place=np.zeros((num_envs, num_things, 2), np.float32),
         present=np.zeros((num_envs, num_things), np.bool_),

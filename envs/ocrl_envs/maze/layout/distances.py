@@ -31,7 +31,7 @@ def fill_distances(
     vertical: npt.NDArray[np.int16],
     targets: npt.NDArray[np.bool_],
     blocked: npt.NDArray[np.bool_],
-    steps: npt.NDArray[np.int16],
+    steps: npt.NDArray[np.int32],
 ) -> None:
     """Write how many steps between cells lead from each cell to the nearest target.
 
@@ -40,7 +40,7 @@ def fill_distances(
         vertical: int16 (rows, cols + 1), wall runs, -1: open.
         targets: bool (rows, cols).
         blocked: bool (rows, cols), cells that no way leads through.
-        steps: int16 (rows, cols), written; -1: no way.
+        steps: int32 (rows, cols), written; -1: no way.
     """
     rows, cols = steps.shape
     queue = np.empty(rows * cols, np.int64)

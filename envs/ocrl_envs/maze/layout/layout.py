@@ -17,8 +17,11 @@ Cell = tuple[int, int]
 
 WALL = "*"
 OPEN = " "
+MAX_SIDE = 1000
+"""Cells from north to south, or from west to east, that a text may have."""
+
 LARGEST_FILE = 2**24
-"""Bytes that a file of a layout may have: 2,000 x 2,000 cells in UTF-8."""
+"""Bytes that a file of a layout may have, four times those of the largest."""
 
 MARKS = {"P": "starts", "G": "goals", "A": "apples"}
 
@@ -61,8 +64,8 @@ class Layout:
         ``P`` marks a start, ``G`` a goal and ``A`` an apple.
 
         Raises:
-            UsageError: the text is ragged, has an unknown character or an open border, or a cell
-                cannot be reached. The message names line and column, counted from 1.
+            UsageError: the text is ragged, has an unknown character or an open border, has more than
+                `MAX_SIDE` cells on a side, or a cell cannot be reached. The message names line and column, counted from 1.
 
         Example:
             >>> layout = Layout.from_text("*****\n*P G*\n*****")
@@ -130,9 +133,9 @@ class Layout:
         first = min(bytes(f"{form.shape}", "ascii") + form.tobytes() for form in forms)
         return hashlib.sha256(first).hexdigest()
 
-    def distances(self, cell: Cell) -> npt.NDArray[np.int16]:
-        """Return the number of steps from each cell to ``cell``, int16 (rows, cols); -1: no way."""
-        steps = np.full((self.rows, self.cols), -1, np.int16)
+    def distances(self, cell: Cell) -> npt.NDArray[np.int32]:
+        """Return the number of steps from each cell to ``cell``, int32 (rows, cols); -1: no way."""
+        steps = np.full((self.rows, self.cols), -1, np.int32)
         steps[cell] = 0
         queue = deque([cell])
         while queue:
@@ -170,15 +173,26 @@ def _read_grid(text: str) -> npt.NDArray[np.str_]:
             f"a layout of {height} lines and {width} columns: both must be odd and at least 3, "
             "two per cell and one more"
         )
+    if max(width, height) > 2 * MAX_SIDE + 1:
+        raise UsageError(
+            f"a layout of {height // 2} x {width // 2} cells: give at most {MAX_SIDE} on each side"
+        )
     for row, line in enumerate(lines):
         if len(line) != width:
             raise UsageError(
                 f"line {row + 1} ends at column {len(line)}, line 1 at column {width}: "
                 "make all lines equally long"
             )
-        for col, char in enumerate(line):
-            _check_character(row, col, char, height, width)
-    return np.array([list(line) for line in lines])
+    grid = np.array([list(line) for line in lines])
+    is_cell = np.zeros(grid.shape, np.bool_)
+    is_cell[1::2, 1::2] = True
+    is_border = np.ones(grid.shape, np.bool_)
+    is_border[1:-1, 1:-1] = False
+    wall, mark = grid == WALL, np.isin(grid, list(MARKS))
+    fits = np.where(is_cell, mark, wall) | (grid == OPEN) & ~is_border
+    for row, col in np.argwhere(~fits)[:1].tolist():
+        _check_character(row, col, lines[row][col], height, width)
+    return grid
 
 
 def _check_character(row: int, col: int, char: str, height: int, width: int) -> None:

@@ -40,7 +40,7 @@ def _measure_ways(
         ways: in steps between cells, changed.
     """
     layout = state.layout[i]
-    target, steps = np.zeros(blocked.shape, np.bool_), np.empty(blocked.shape, np.int16)
+    target, steps = np.zeros(blocked.shape, np.bool_), np.empty(blocked.shape, np.int32)
     for thing in range(rules.has_goal + rules.num_good):
         if not state.present[i, thing]:
             continue
