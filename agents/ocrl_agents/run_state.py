@@ -105,7 +105,10 @@ def _set_environments(model: TokenPPO, state: Arrays) -> None:
     expected = {
         STARTS: (model.n_envs,),
         MEMORY: tuple(model.memory.shape),
-        **{f"{OBSERVATIONS}:{key}": (model.n_envs, *entry.shape) for key, entry in entries.items()},
+        **{
+            f"{OBSERVATIONS}:{key}": (model.n_envs, *(entry.shape or ()))
+            for key, entry in entries.items()
+        },
     }
     for name, shape in expected.items():
         found = state[name].shape if name in state else "nothing"

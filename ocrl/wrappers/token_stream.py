@@ -171,7 +171,9 @@ class TokenStream:
         """
         with torch.inference_mode():
             slots = self.encoder.initial_state(self.num_envs)
-        expected = {TOKENS: (self.num_envs, self.encoder.num_tokens, self.encoder.token_dim)}
+        expected: dict[str, tuple[int, ...]] = {
+            TOKENS: (self.num_envs, self.encoder.num_tokens, self.encoder.token_dim)
+        }
         if slots is not None:
             expected[SLOTS] = tuple(slots.shape)
         found = {name: state[name].shape for name in (TOKENS, SLOTS) if name in state}

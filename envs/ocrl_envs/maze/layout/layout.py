@@ -64,8 +64,9 @@ class Layout:
         ``P`` marks a start, ``G`` a goal and ``A`` an apple.
 
         Raises:
-            UsageError: the text is ragged, has an unknown character or an open border, has more than
-                `MAX_SIDE` cells on a side, or a cell cannot be reached. The message names line and column, counted from 1.
+            UsageError: the text is ragged, has an unknown character, an open border or more than
+                `MAX_SIDE` cells on a side, or a cell cannot be reached. The message names line and
+                column, counted from 1.
 
         Example:
             >>> layout = Layout.from_text("*****\n*P G*\n*****")
