@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import lil_matrix
 from scipy.sparse.csgraph import shortest_path
@@ -15,7 +15,10 @@ from ocrl_envs.maze.layout.layout import Layout
 from ocrl_envs.maze.layout.maps import build_maps
 from ocrl_envs.maze.layout.splits import Architecture, generate_layout
 
-seeded = settings(deadline=None, derandomize=True, max_examples=50)
+# the first layout waits for a compiler
+seeded = settings(
+    deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 sizes = st.builds(
     Architecture,
     rows=st.integers(1, 9),
