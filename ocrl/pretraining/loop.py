@@ -105,6 +105,8 @@ class TrainingModule(lightning.LightningModule):
 class RandomNumbers(Callback):
     """Restarts the random numbers each step, so that a resumed run draws the same ones.
 
+    Each process draws its own.
+
     Args:
         seed: of the whole run.
     """
@@ -120,7 +122,7 @@ class RandomNumbers(Callback):
         batch_idx: int,
     ) -> None:
         """Restart them."""
-        torch.manual_seed((self.seed << 32) + trainer.global_step)
+        torch.manual_seed((self.seed << 32) + (trainer.global_rank << 26) + trainer.global_step)
 
 
 class Progress(TQDMProgressBar):
@@ -161,6 +163,10 @@ def fit(
 
     An interrupted run continues from the end of its last whole epoch; on the CPU it then equals
     an uninterrupted one to the last bit.
+
+    Several processes, on one node or more, take the same steps as one whose batches are as large as
+    theirs together, but for rounding, where the loss is a mean over clips and draws no noise.
+    Lightning starts those of a node by running the same command again, with LOCAL_RANK set.
 
     Args:
         module: trained in place.
@@ -210,10 +216,12 @@ def fit(
     )
     sampler = EpochSampler(
         cast(Sized, clips),
-        settings.steps_per_epoch * settings.batch_size,
+        settings.steps_per_epoch,
+        settings.batch_size,
         epoch=lambda: trainer.global_step // settings.steps_per_epoch,
         seed=settings.seed,
         rank=trainer.global_rank,
+        num_processes=trainer.world_size,
     )
     if settings.compile:
         module.objective = torch.compile(module.objective)

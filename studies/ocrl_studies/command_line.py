@@ -36,11 +36,18 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
-def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
+def script(
+    config_name: str, started: list[str] | None = None
+) -> Callable[[Main], Callable[[], None]]:
     """Turn ``main(cfg)`` into a command line over ``configs/<config_name>.yaml``.
 
     Bad input, a full disk and a place that cannot be written to end in one line on stderr and exit
     code 2, Ctrl-C in the way to continue; what is left is a bug and shows its traceback.
+
+    Args:
+        config_name: of the verb.
+        started: what this process was started with, for Lightning to start others likewise. None:
+            ``sys.argv`` as it is.
     """
 
     def decorate(main: Main) -> Callable[[], None]:
@@ -51,6 +58,8 @@ def script(config_name: str) -> Callable[[Main], Callable[[], None]]:
                 if cfg.get("device") == "auto":
                     cfg.device = "cuda" if torch.cuda.is_available() else "cpu"
                 keep_rollouts_with_data(cfg)
+                # Hydra has read its own
+                sys.argv = started or sys.argv
                 main(cfg)
             except InstantiationException as error:
                 stop(_misfit(error))

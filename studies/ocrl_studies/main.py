@@ -45,8 +45,9 @@ def main() -> None:
 
         complete(VERBS)
     elif verb in VERBS:
-        sys.argv = [f"ocrl {word}", *sys.argv[2:]]
-        run(verb)
+        started = sys.argv
+        sys.argv = [f"ocrl {word}", *started[2:]]
+        run(verb, started)
     elif word == "--version":
         print(f"ocrl {ocrl.__version__}")
     elif word in HELP:
@@ -56,11 +57,13 @@ def main() -> None:
         sys.exit(2)
 
 
-def run(verb: str) -> None:
+def run(verb: str, started: list[str] | None = None) -> None:
     """Run a verb with the arguments of this process.
 
     Args:
         verb: as in `VERBS`.
+        started: the arguments that other processes of the same training are started with. None:
+            the same.
     """
     if HELP.intersection(sys.argv[1:]):
         print_help(verb)
@@ -79,7 +82,7 @@ def run(verb: str) -> None:
         )
         sys.exit(2)
     function: Callable[..., object] = getattr(stage, name)
-    command_line.script(verb)(function)()
+    command_line.script(verb, started)(function)()
 
 
 def print_help(verb: str) -> None:

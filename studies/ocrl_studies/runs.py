@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,13 +33,50 @@ FREE = {
 """Settings by which a run is faster or slower, and comes to the same."""
 
 
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+"""Variables by which Lightning, torchrun and Slurm number the processes of one training."""
+
+
+def is_first(cfg: DictConfig) -> bool:
+    """Say whether this is the first process of a training, which alone writes and prints.
+
+    Args:
+        cfg: the configuration; where it asks for one process, that is this one.
+    """
+    return num_processes(cfg) == 1 or all(os.environ.get(name, "0") == "0" for name in RANKS)
+
+
+def num_processes(cfg: DictConfig) -> int:
+    """Return how many processes train together.
+
+    >>> num_processes(OmegaConf.create({"pretraining": {"devices": 2, "num_nodes": 3}}))
+    6
+    """
+    pretraining = cfg.get("pretraining") or {"devices": 1, "num_nodes": 1}
+    return int(pretraining["devices"]) * int(pretraining["num_nodes"])
+
+
+def check_one_process(cfg: DictConfig) -> None:
+    """Raise UsageError if a study is to pretrain in several processes, which would each run it.
+
+    Args:
+        cfg: of the study.
+    """
+    if num_processes(cfg) > 1:
+        raise UsageError(
+            f"pretraining.devices={cfg.pretraining.devices} "
+            f"pretraining.num_nodes={cfg.pretraining.num_nodes}: a study pretrains in one process; "
+            "pretrain with these by pretrain_slots, then run the study without, which finds it"
+        )
+
+
 @contextmanager
 def open_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -> Iterator[Path]:
     """Create the folder ``cfg.run_dir`` for a new run, or enter it to continue one, alone.
 
     To be called once all that the run needs is there: what cannot start leaves no folder. Each
     start leaves its configuration, resolved: ``config.yaml``, then ``config.resume-1.yaml`` and so
-    on.
+    on. Of several processes that train together the first does all that, for all.
 
     Args:
         cfg: the configuration.
@@ -52,6 +90,9 @@ def open_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -
         UsageError: see `check_run`; or another process is at it.
     """
     check_run(cfg, same, grows)
+    if not is_first(cfg):
+        yield Path(cfg.run_dir)
+        return
     with claim(Path(cfg.run_dir)) as run_dir:
         check_run(cfg, same, grows)
         number = len(starts(run_dir))

@@ -16,7 +16,7 @@ from ocrl.visualization import save_image
 from ocrl_studies.core.cell import Cell, Step, run_cell
 from ocrl_studies.encoders import make_encoder
 from ocrl_studies.environments import selected
-from ocrl_studies.runs import check_run
+from ocrl_studies.runs import check_one_process, check_run
 from ocrl_studies.segmentation.plan import TRUTH, Plan, plan_comparison
 from ocrl_studies.segmentation.scoring import PICTURE, SCORES, Scored, Truth, measure, picture_masks
 from ocrl_studies.stages.pretrain_slots import SAME, pretrain_slots
@@ -40,6 +40,7 @@ def compare_encoders(cfg: DictConfig) -> None:
         cfg: as ``configs/compare_encoders.yaml``.
     """
     torch.set_num_threads(cfg.num_threads)
+    check_one_process(cfg)
     plan = plan_comparison(cfg)
     folder = plan.folder / f"cells/{cfg.encoder.name}/seed={cfg.seed}"
     checkpoint = Path(cfg.run_dir) / "encoder.safetensors"

@@ -26,7 +26,7 @@ from ocrl_envs.protocols import SEGMENT_STRIDE
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import settings
 from ocrl_studies.rollouts import SegmentKinds
-from ocrl_studies.runs import check_run, open_run
+from ocrl_studies.runs import check_run, is_first, open_run
 from ocrl_studies.sources import Mixed, Source
 
 SAME = ("data", "backbone", "crops", "distillation", "teacher", "pretraining", "seed")
@@ -76,7 +76,10 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
     each = max(1, cfg.scoring.num_pictures // len(parts))
     drawn = [stack(frames, "video", each) for frames in unseen]
     with open_run(cfg, SAME, GROWS):
-        print(f"Training {cfg.backbone.name} on {cfg.data.run_name}, on {cfg.device}: {run_dir}")
+        if is_first(cfg):
+            print(
+                f"Training {cfg.backbone.name} on {cfg.data.run_name}, on {cfg.device}: {run_dir}"
+            )
         fit(
             module,
             clips,
@@ -88,6 +91,8 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
             ],
             resume=cfg.resume,
         )
+        if not is_first(cfg):
+            return path
         trained = distillation.backbone.cpu().eval()
         assert isinstance(trained, TimmBackbone)
         contenders: dict[str, Features] = {

@@ -25,7 +25,7 @@ from ocrl_studies.core.tables import print_table
 from ocrl_studies.encoders import check_target, make_encoder
 from ocrl_studies.environments import settings
 from ocrl_studies.invocation import call, invocation
-from ocrl_studies.runs import check_run, open_run
+from ocrl_studies.runs import check_run, is_first, open_run
 from ocrl_studies.sources import Source
 
 SAME = ("data", "encoder", "clip_length", "pretraining", "seed")
@@ -76,7 +76,8 @@ def pretrain_slots(cfg: DictConfig) -> Path:
     validation = annotated(scored, encoder, source.num_stuff)
     number = len(cast(Sized, clips))
     with open_run(cfg, SAME, GROWS):
-        print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
+        if is_first(cfg):
+            print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
         pretrain(
             encoder,
             clips,
@@ -87,6 +88,8 @@ def pretrain_slots(cfg: DictConfig) -> Path:
             callbacks=[MaskPictures(validation, cfg.scoring.num_pictures, run_dir / "pictures")],
             resume=cfg.resume,
         )
+        if not is_first(cfg):
+            return path
         scores = {}
         if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
             contenders = {cfg.encoder.name: encoder.cpu(), **baselines(encoder.num_tokens, size)}

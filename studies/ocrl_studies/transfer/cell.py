@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from ocrl_studies.command_line import USAGE_ERRORS
 from ocrl_studies.core.cell import Cell, Step, run_cell
 from ocrl_studies.environments import selected
+from ocrl_studies.runs import check_one_process
 from ocrl_studies.stages.pretrain_slots import pretrain_slots
 from ocrl_studies.stages.train_agent import train_agent
 from ocrl_studies.transfer.plan import (
@@ -47,8 +48,9 @@ def plan_cell(cfg: DictConfig) -> Cell:
         cfg: as ``configs/transfer_study.yaml``.
 
     Raises:
-        UsageError: as `agent_configs`.
+        UsageError: as `agent_configs`, or pretraining is to be in several processes.
     """
+    check_one_process(cfg)
     checkpoint = Path(cfg.checkpoint)
     agents = {layouts_name(agent.layouts): agent for agent in agent_configs(cfg)}
     steps = [] if cfg.encoder.pretrained_as is None else [pretraining_step(cfg, checkpoint)]

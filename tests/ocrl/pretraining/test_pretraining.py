@@ -153,11 +153,16 @@ def test_learning_rate_schedules():
 
 
 def test_epochs_and_processes_draw_different_clips():
-    def draws(epoch, rank):
-        return tuple(EpochSampler(range(1000), 20, lambda: epoch, seed=0, rank=rank))
+    def draws(epoch, rank, batch_size=5, number=3):
+        others = {"seed": 0, "rank": rank, "num_processes": number}
+        return tuple(EpochSampler(range(1000), 4, batch_size, lambda: epoch, **others))
 
     assert len({draws(epoch, rank) for epoch in range(3) for rank in range(3)}) == 9
     assert draws(1, 1) == draws(1, 1)
+    # together they draw the batches of one process
+    parts = np.array([draws(2, rank) for rank in range(3)]).reshape(3, 4, 5)
+    whole = np.array(draws(2, 0, 15, 1)).reshape(4, 3, 5)
+    np.testing.assert_array_equal(parts.swapaxes(0, 1), whole)
 
 
 def test_the_objective_is_compiled_if_asked_for(tmp_path, monkeypatch):
