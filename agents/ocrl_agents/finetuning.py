@@ -104,13 +104,17 @@ class VecFrameObservation(VecEnvWrapper):
         self, observations: Any, state: Tensor | None, is_first: npt.NDArray[np.bool_]
     ) -> dict[str, npt.NDArray[Any]]:
         frames = self.stream.frames(observations)
-        shown = {FRAME: frames.numpy()[:, None], IS_FIRST: is_first[:, None].astype(np.float32)}
+        # copies: what is done to them is not to change the encoder or its slots
+        shown = {
+            FRAME: frames.numpy()[:, None].copy(),
+            IS_FIRST: is_first[:, None].astype(np.float32),
+        }
         with torch.inference_mode():
             fresh = self.encoder.initial_state(len(frames))
             if fresh is not None:
                 first = torch.from_numpy(is_first).to(fresh.device)[:, None, None]
                 slots = fresh if state is None else torch.where(first, fresh, state)
-                shown[STATE] = slots.float().cpu().numpy()
+                shown[STATE] = slots.to("cpu", torch.float32, copy=True).numpy()
         return {**shown, **self.stream.others(observations)}
 
 

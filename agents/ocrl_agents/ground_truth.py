@@ -51,12 +51,12 @@ class GroundTruthObservation(VectorWrapper[Any, Any, Any, Any, Any]):
     ) -> tuple[Any, dict[str, Any]]:
         """Reset all environments and describe them."""
         _, infos = self.env.reset(seed=seed, options=options)
-        return self._describe(self.env), infos
+        return self._tokens(), infos
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step all environments, describe them, and restart those that ended."""
         _, rewards, terminations, truncations, infos = self.env.step(actions)
-        tokens = self._describe(self.env)
+        tokens = self._tokens()
         ended = np.logical_or(terminations, truncations)
         if ended.any():
             final_obs = np.full(self.num_envs, None, dtype=object)
@@ -69,8 +69,12 @@ class GroundTruthObservation(VectorWrapper[Any, Any, Any, Any, Any]):
                 "_final_info": ended,
             }
             self.env.reset(options={"reset_mask": ended.copy()})
-            tokens = self._describe(self.env)
+            tokens = self._tokens()
         return tokens, rewards, terminations, truncations, infos
+
+    def _tokens(self) -> npt.NDArray[np.float32]:
+        """Return what is true now, in memory that the world has no part in."""
+        return np.array(self._describe(self.env))
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return nothing: between two steps there is nothing to keep."""

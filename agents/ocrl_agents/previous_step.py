@@ -50,7 +50,7 @@ class VecPreviousStep(VecEnvWrapper):
 
     def step_async(self, actions: npt.NDArray[Any]) -> None:
         """Remember the actions and pass them on."""
-        self._actions = actions
+        self._actions = np.array(actions)
         self.venv.step_async(actions)
 
     def step_wait(self) -> VecEnvStepReturn:

@@ -194,6 +194,30 @@ def test_resumed_equals_uninterrupted(
     assert_same(tmp_path / "whole", tmp_path / "resumed")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_done_to_observations_changes_none_that_come_later(
+    kind: str, recurrent_encoder: Any, flicker: Any
+) -> None:
+    def play(spoils: bool) -> list[Any]:
+        venv = KINDS[kind][0](encoder=recurrent_encoder, flicker=flicker)
+        venv.seed(5)
+        shown: Any = venv.reset()
+        infos: list[Any] = []
+        seen: list[Any] = []
+        for _ in range(33):
+            finals = [each["terminal_observation"] for each in infos if each]
+            for each in (shown, *finals):
+                entries = each.values() if isinstance(each, dict) else [each]
+                seen += [entry.copy() for entry in entries]
+                for entry in entries:
+                    entry[:] = 1 if spoils else entry
+            shown, _, _, infos = venv.step(np.ones(2, np.int64))
+        return seen
+
+    for spoilt, intact in zip(play(True), play(False), strict=True):
+        np.testing.assert_array_equal(spoilt, intact)
+
+
 def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     run(truth(), tmp_path / "whole", evaluation=truth())
     process = multiprocessing.get_context("fork").Process(

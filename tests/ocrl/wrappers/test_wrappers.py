@@ -215,6 +215,47 @@ def test_vector_and_single_wrappers_agree_across_processes() -> None:
     outside.close()
 
 
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_what_is_done_to_tokens_changes_none_that_come_later(mode: AutoresetMode) -> None:
+    def play(spoils: bool) -> list[Any]:
+        flickers = [lambda i=i: Flicker(i) for i in range(2)]
+        envs = VectorSlotObservation(
+            SyncVectorEnv(flickers, autoreset_mode=mode), RecurrentEncoder()
+        )
+        tokens, infos = envs.reset(seed=0)
+        seen: list[Any] = []
+        ended = np.zeros(2, np.bool_)
+        for _ in range(12):
+            finals = [each for each in infos.get("final_obs", []) if each is not None]
+            seen += [each.copy() for each in (tokens, envs.last_masks, *finals)]
+            for each in (tokens, envs.last_masks, envs._stream.last_frames, *finals):
+                each[:] = 7 if spoils else each
+            if mode is AutoresetMode.DISABLED and ended.any():
+                tokens, infos = envs.reset(options={"reset_mask": ended})
+                ended = np.zeros(2, np.bool_)
+            else:
+                tokens, _, terminations, truncations, infos = envs.step(np.zeros(2, np.int64))
+                ended = terminations | truncations
+        return seen
+
+    for spoilt, intact in zip(play(True), play(False), strict=True):
+        np.testing.assert_array_equal(spoilt, intact)
+
+
+def test_what_is_done_to_the_tokens_of_one_environment_changes_none_either() -> None:
+    def play(spoils: bool) -> list[Any]:
+        env = SlotObservation(Flicker(0, lengths=(9,)), RecurrentEncoder())
+        tokens, _ = env.reset(seed=0)
+        seen = []
+        for _ in range(6):
+            seen.append(tokens.copy())
+            tokens[:] = 7 if spoils else tokens
+            tokens = env.step(0)[0]
+        return seen
+
+    np.testing.assert_array_equal(play(True), play(False))
+
+
 def test_infos_hold_neither_frames_nor_masks() -> None:
     envs, _ = vector_env(AutoresetMode.SAME_STEP)
     wrapped = VectorSlotObservation(envs, RecurrentEncoder())
