@@ -52,8 +52,8 @@ def num_processes(cfg: DictConfig) -> int:
     >>> num_processes(OmegaConf.create({"pretraining": {"devices": 2, "num_nodes": 3}}))
     6
     """
-    pretraining = cfg.get("pretraining") or {"devices": 1, "num_nodes": 1}
-    return int(pretraining["devices"]) * int(pretraining["num_nodes"])
+    pretraining = cfg.get("pretraining") or {}
+    return int(pretraining.get("devices", 1)) * int(pretraining.get("num_nodes", 1))
 
 
 def check_one_process(cfg: DictConfig) -> None:

@@ -8,7 +8,14 @@ import pytest
 from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
-from ocrl_studies.runs import CONFIG, claim, find_checkpoint, starts
+from ocrl_studies.runs import (
+    CONFIG,
+    check_one_process,
+    claim,
+    find_checkpoint,
+    is_first,
+    starts,
+)
 from ocrl_studies.runs import open_run as open_until_left
 
 
@@ -111,3 +118,21 @@ def test_one_process_at_a_time_and_a_dead_one_makes_way(tmp_path):
         other.kill()
     with open_until_left(config(tmp_path), same=("encoder",)) as folder, claim(folder):
         assert not leftover.exists()
+
+
+@pytest.mark.parametrize("rank", ["LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])
+def test_of_several_processes_the_first_has_the_folder_for_all(tmp_path, monkeypatch, rank):
+    cfg = config(tmp_path, pretraining={"devices": 2, "num_nodes": 1})
+    with open_until_left(cfg, same=("encoder",)):
+        monkeypatch.setenv(rank, "1")
+        assert not is_first(cfg)
+        assert open_run(cfg, same=("encoder",)) == tmp_path / "run"
+    assert [path.name for path in starts(tmp_path / "run")] == [CONFIG]
+    # whoever trains alone is no part of that, whatever started it
+    alone = config(tmp_path, pretraining={"devices": 1, "num_nodes": 1})
+    assert is_first(alone)
+    with pytest.raises(UsageError, match="already holds a run"):
+        open_run(alone, same=("encoder",))
+    with pytest.raises(UsageError, match="pretrain with these by pretrain_slots"):
+        check_one_process(cfg)
+    check_one_process(alone)
