@@ -139,7 +139,7 @@ def check_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) 
     """
     run_dir = Path(cfg.run_dir)
     paths = starts(run_dir)
-    if not paths:
+    if not paths or not is_first(cfg):
         return run_dir
     if not cfg.resume:
         raise UsageError(
