@@ -33,9 +33,7 @@ def facts(memory: NDArray[np.uint8]) -> list[float]:
     return [paddle, *(ball if ball[1] else [np.nan, np.nan])]
 
 
-def see(
-    encoders: Mapping[str, Encoder], num_frames: int, seed: int, num_envs: int = 16
-) -> Sightings:
+def see(encoders: Mapping[str, Encoder], num_frames: int, seed: int, num_envs: int) -> Sightings:
     """Play at random, and keep every fourth frame as all encoders tell it."""
     envs = SyncVectorEnv(
         [lambda: gym.make("ale_py:ALE/Breakout-v5")] * num_envs,
@@ -61,7 +59,9 @@ def see(
     )
 
 
-def main(paths: Sequence[str], num_frames: int = 4000, num_steps: int = 1000) -> None:
+def main(
+    paths: Sequence[str], num_frames: int = 4000, num_envs: int = 16, num_steps: int = 1000
+) -> None:
     """Print R2 of where things are, read from the tokens of encoders by each probe."""
     encoders: dict[str, Encoder] = {}
     for path in paths:
@@ -69,7 +69,8 @@ def main(paths: Sequence[str], num_frames: int = 4000, num_steps: int = 1000) ->
         encoders[f"{path}, positions"] = TokenPositions(load_encoder(path))
     torch.manual_seed(0)
     settings = ProbeSettings(num_steps, 256, 1e-3, 1e-2, dim=64)
-    train, test = see(encoders, num_frames, seed=0), see(encoders, num_frames // 2, seed=99)
+    train = see(encoders, num_frames, 0, num_envs)
+    test = see(encoders, num_frames // 2, 99, num_envs)
     for name in encoders:
         print(f"{name}:")
         for probe in PROBES:

@@ -3,8 +3,12 @@
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from ocrl import create_encoder
+from ocrl.checkpoints import save_encoder
 from ocrl_agents.checkpoints import read_agent
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -43,3 +47,20 @@ def test_minigrid(tmp_path):
     path = example["pretrain_encoder"](videos, tmp_path, max_steps=2)
     assert path.exists()
     assert (tmp_path / "masks.png").stat().st_size > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_small_things(tmp_path, capsys):
+    pytest.importorskip("ale_py")
+    config = {"_target_": "ocrl.create_encoder", "name": "slotcontrast", "num_slots": 3}
+    torch.manual_seed(0)
+    save_encoder(
+        tmp_path / "encoder.safetensors", create_encoder("slotcontrast", num_slots=3), config
+    )
+    example = runpy.run_path(str(EXAMPLES / "small_things.py"))
+    example["main"]([str(tmp_path / "encoder.safetensors")], num_frames=8, num_envs=2, num_steps=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("paddle x" in line and "ball y" in line for line in lines) == 6
+    paddle, *ball = example["facts"](np.arange(128, dtype=np.uint8))
+    assert (paddle, ball) == (72, [99, 101])
+    assert np.isnan(example["facts"](np.zeros(128, np.uint8))[1:]).all()

@@ -23,4 +23,5 @@ def test_the_oldest_releases_are_the_floors():
     oldest = dict(line.split("==") for line in lines if not line.startswith("#"))
     assert oldest.keys() == floors.keys()
     for name, version in oldest.items():
-        assert version.removesuffix(".0").removesuffix(".0") == floors[name].removesuffix(".0"), name
+        short = [text.removesuffix(".0").removesuffix(".0") for text in (version, floors[name])]
+        assert short[0] == short[1], name
