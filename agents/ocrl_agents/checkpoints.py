@@ -221,6 +221,15 @@ def restore(path: str | Path, model: TokenPPO, *, encoder: str | Path | None = N
     optimizer = model.policy.optimizer
     groups = optimizer.state_dict()["param_groups"]
     state = _optimizer_state(agent, groups, str(path))
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    for number, moments in state.items():
+        # torch does not look, and would write beyond the end of smaller ones
+        if any(
+            moments[name].shape != parameters[number].shape for name in ("exp_avg", "exp_avg_sq")
+        ):
+            raise UsageError(
+                f"{path} has a state of Adam that does not fit its weights: give a whole file"
+            )
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     model.num_timesteps = agent.header["num_timesteps"]
     model._n_updates = agent.header["num_updates"]

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from ocrl.data.tfrecords import bytes_features, numbers, read_records
 from ocrl.errors import UsageError
-from ocrl.reading import parsing
+from ocrl.reading import check_regular, parsing
 
 PUBLISHED = "gs://kubric-public/tfds"
 ADVICE = "copy it again, or check the connection"
+LARGEST_LIST = 2**24
+"""Bytes of a list of splits that are read."""
+
 NAMES = ("movi_a", "movi_b", "movi_c", "movi_d", "movi_e", "movi_f")
 
 
@@ -58,7 +61,7 @@ class MoviRecords:
         self._folder = f"{source}/{name}/{size}x{size}/1.0.0"
         index = f"{self._folder}/dataset_info.json"
         with _open(index) as file, parsing(index, "list of splits", ADVICE):
-            splits = json.load(file)["splits"]
+            splits = json.loads(file.read(LARGEST_LIST))["splits"]
             lengths = {entry["name"]: [int(n) for n in entry["shardLengths"]] for entry in splits}
         if split not in lengths:
             raise UsageError(f"{name} has no split {split!r}: expected one of {', '.join(lengths)}")
@@ -117,7 +120,10 @@ def _open(path: str) -> BinaryIO:
     try:
         if "://" in address:
             return cast(BinaryIO, urllib.request.urlopen(address, timeout=60))
-        return open(os.path.expanduser(address), "rb")
+        local = os.path.expanduser(address)
+        if os.path.lexists(local):
+            check_regular(local, "file of MOVi")
+        return open(local, "rb")
     except (OSError, urllib.error.URLError) as error:
         raise UsageError(
             f"{path} cannot be opened ({error}): give source=<folder of TensorFlow Datasets>, or "

@@ -54,16 +54,19 @@ def write_shards(
         progress: show a progress bar.
 
     Returns:
-        The paths of the shards.
+        The paths of the shards; those that are there if they were made with these settings.
 
     Raises:
-        UsageError: there are shards of this split already.
+        UsageError: there are other shards of this split already.
     """
     folder = Path(folder)
     partial = folder / f".{dataset}-{split}.partial"
     manifest = partial / "manifest.json"
     if not manifest.exists():
         old = sorted(folder.glob(f"{dataset}-{split}-*.tar"))
+        if old and not overwrite and is_made_with(folder, dataset, split, settings):
+            print(f"the {split} shards in {folder} are there already")
+            return old
         if old and not overwrite:
             raise UsageError(
                 f"{old[0]} exists already: pass overwrite=true to replace the {split} shards, or "
@@ -71,6 +74,17 @@ def write_shards(
             )
         _write_all(videos, partial, dataset, split, total, dict(settings or {}), progress)
     return _publish(manifest, folder, dataset, split)
+
+
+def is_made_with(
+    folder: Path, dataset: str, split: str, settings: Mapping[str, Any] | None
+) -> bool:
+    """Say whether the shards of a split were published, and made with some settings."""
+    manifest = folder / f"{dataset}-{split}.json"
+    if not settings or not manifest.exists():
+        return False
+    content = read_object(manifest, "list of shards", "make the split again with overwrite=true")
+    return bool(content.get("settings") == json.loads(json.dumps(dict(settings))))
 
 
 def _write_all(

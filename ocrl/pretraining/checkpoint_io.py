@@ -22,7 +22,7 @@ FIELDS = {
     "optimizer_states": list[dict[str, Any]],
     "lr_schedulers": list[dict[str, Any]],
     "loops": dict[str, Any],
-    "callbacks": dict[str, Any],
+    "callbacks": dict[str, dict[str, Any]],
     "epoch": int,
     "global_step": int,
     "pytorch-lightning_version": str,

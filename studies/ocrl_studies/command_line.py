@@ -20,6 +20,7 @@ from hydra.errors import (
 )
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from tqdm import tqdm
 
 import ocrl.errors
 import ocrl_envs.errors
@@ -115,6 +116,8 @@ def keep_rollouts_with_data(cfg: DictConfig) -> None:
 
 def stop(line: str) -> NoReturn:
     """Print the one line that explains bad input, and exit."""
+    for bar in list(getattr(tqdm, "_instances", ())):
+        bar.close()  # the line would stand behind it
     print(f"error: {line}", file=sys.stderr)
     sys.exit(EXIT_USAGE)
 

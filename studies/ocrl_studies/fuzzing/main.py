@@ -12,6 +12,8 @@ from ocrl_studies.fuzzing.trials import lines
 CAMPAIGNS = {
     "files": ("files", "a file of each kind, changed in any way, and read"),
     "command_lines": ("command_lines", "settings that may be wrong, each run to the end"),
+    "kills": ("interruptions", "commands killed at any time: they go on, and end the same"),
+    "full_disks": ("interruptions", "a disk full at any place: one line, and they go on"),
     "checkpoints": ("files", "bytes of checkpoints changed: all is to be detected"),
 }
 """Campaign -> module with a function of that name, and what is tried."""
