@@ -78,7 +78,11 @@ def test_whole_videos_are_scored_out_of_shards(run, home):
     folder = home / "runs/pretrain/davis/dinosaur_small/seed=0"
     scores = json.loads((folder / "scores.json").read_text())
     assert 0 < scores["dinosaur_small"]["j_and_f"] < 1
-    code, _, err = run("convert_data.py", "name=davis", "split=train", "source=davis")
+    again = ["convert_data.py", "name=davis", "split=train", "source=davis"]
+    code, out, _ = run(*again)
+    assert code == 0
+    assert "are there already" in out
+    code, _, err = run(*again, "limit=1")
     assert code == 2
     assert "overwrite=true" in err
 
