@@ -47,4 +47,5 @@ def name_extras() -> Iterator[None]:
 
 
 def _advice(module: str) -> str:
-    return f"{module} is not installed: pip install 'ocrl[{extra_of(module)}]'"
+    package = module.partition(".")[0]
+    return f"{package} is not installed: pip install 'ocrl[{extra_of(package)}]'"

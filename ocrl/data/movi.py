@@ -10,13 +10,16 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
 from ocrl.data.tfrecords import bytes_features, numbers, read_records
 from ocrl.errors import UsageError
+from ocrl.extras import name_extras
 from ocrl.reading import check_regular, parsing
+
+with name_extras():
+    import imageio.v3 as iio
 
 PUBLISHED = "gs://kubric-public/tfds"
 ADVICE = "copy it again, or check the connection"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import h5py
-import minari
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -15,7 +13,12 @@ from ocrl.data.array_files import check_ratio
 from ocrl.data.rollouts import dataset_folder, is_rgb
 from ocrl.data.videos import ArrayVideos, Videos
 from ocrl.errors import UsageError
+from ocrl.extras import name_extras
 from ocrl.reading import check_regular, parsing, read_object, reading
+
+with name_extras():
+    import h5py
+    import minari
 
 ADVICE = "copy these rollouts again, or collect them again"
 

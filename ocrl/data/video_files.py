@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -12,7 +11,11 @@ from tqdm import tqdm
 from ocrl.data.clips import resize
 from ocrl.data.videos import ArrayVideos
 from ocrl.errors import UsageError
+from ocrl.extras import name_extras
 from ocrl.reading import reading
+
+with name_extras():
+    import imageio.v3 as iio
 
 SUFFIXES = (".avi", ".gif", ".mkv", ".mov", ".mp4", ".webm")
 

@@ -95,11 +95,7 @@ def dinosaur(
         decoder_heads: its heads.
     """
     vit = TimmBackbone(
-        backbone,
-        image_size,
-        pretrained=pretrained,
-        weights=weights,
-        model_kwargs=backbone_options,
+        backbone, image_size, pretrained=pretrained, weights=weights, model_kwargs=backbone_options
     )
     if decoder not in ("mlp", "autoregressive"):
         raise UsageError(f"decoder is {decoder!r}: choose 'mlp' or 'autoregressive'")

@@ -166,11 +166,7 @@ def slotcontrast_features(
         contrast_weight: see `SlotContrast`.
     """
     vit = TimmBackbone(
-        backbone,
-        image_size,
-        pretrained=pretrained,
-        weights=weights,
-        model_kwargs=backbone_options,
+        backbone, image_size, pretrained=pretrained, weights=weights, model_kwargs=backbone_options
     )
     return SlotContrast(
         vit,
@@ -214,11 +210,7 @@ def slotcontrast_vit(
         checkpoint_decoder: see `SlotContrast`.
     """
     vit = TimmBackbone(
-        backbone,
-        image_size,
-        pretrained=pretrained,
-        weights=weights,
-        model_kwargs=backbone_options,
+        backbone, image_size, pretrained=pretrained, weights=weights, model_kwargs=backbone_options
     )
     return SlotContrast(
         vit,

@@ -157,11 +157,7 @@ def videosaur(
         temperature: see `VideoSAUR`; 0.075 on MOVi.
     """
     vit = TimmBackbone(
-        backbone,
-        image_size,
-        pretrained=pretrained,
-        weights=weights,
-        model_kwargs=backbone_options,
+        backbone, image_size, pretrained=pretrained, weights=weights, model_kwargs=backbone_options
     )
     num_patches = vit.grid_size[0] * vit.grid_size[1]
     return VideoSAUR(

@@ -62,6 +62,17 @@ def call(verb: str) -> str:
     return f"python {(program.parent if is_script else Path('scripts')) / verb}.py"
 
 
+def trust(cfg: DictConfig) -> str:
+    """Return what lets another command build what this one may, a space before it; often nothing.
+
+    >>> trust(OmegaConf.create({"trusted": ["mypackage", "another"]}))
+    ' trusted=[mypackage,another]'
+    >>> trust(OmegaConf.create({"trusted": []}))
+    ''
+    """
+    return f" trusted={_written(list(cfg.trusted))}" if cfg.trusted else ""
+
+
 def _unresolved(cfg: DictConfig) -> dict[str, Any]:
     """Return the settings that are carried, by dotted names, as they were said."""
     plain = OmegaConf.to_container(cfg, resolve=False)

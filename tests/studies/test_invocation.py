@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ocrl_studies.composition import compose
-from ocrl_studies.invocation import call, invocation
+from ocrl_studies.invocation import call, invocation, trust
 
 
 def words(command):
@@ -66,3 +66,12 @@ def test_a_simulator_is_said_and_what_follows_from_it_is_not():
 def test_a_command_is_called_as_this_process_was(started_as, expected, monkeypatch):
     monkeypatch.setattr(sys, "argv", [started_as])
     assert call("evaluate_slots") == expected
+
+
+def test_what_plays_an_agent_may_build_what_it_was_trained_with():
+    cfg = compose("train_agent", ["encoder=vector", "trusted=[mypackage,another]"])
+    command = words(invocation("evaluate_transfer", cfg))
+    evaluation = compose("evaluate_transfer", command)
+    (word,) = shlex.split(trust(evaluation))
+    assert compose("record_video", [word]).trusted == cfg.trusted
+    assert trust(compose("evaluate_transfer")) == ""

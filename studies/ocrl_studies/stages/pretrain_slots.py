@@ -24,7 +24,7 @@ from ocrl_studies.core.scoreboard import baselines, make_scoreboard
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.encoders import check_target, make_encoder
 from ocrl_studies.environments import settings
-from ocrl_studies.invocation import call, invocation
+from ocrl_studies.invocation import call, invocation, trust
 from ocrl_studies.runs import check_run, is_first, open_run
 from ocrl_studies.sources import Source
 
@@ -105,5 +105,5 @@ def pretrain_slots(cfg: DictConfig) -> Path:
     if cfg.data.run_name == cfg.env.run_name:
         print(f"next:    {invocation('train_agent', cfg)}")
     else:
-        print(f"next:    {call('segment')} checkpoint={path} path=VIDEO")
+        print(f"next:    {call('segment')} checkpoint={path} path=VIDEO{trust(cfg)}")
     return path

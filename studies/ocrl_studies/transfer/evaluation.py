@@ -21,7 +21,7 @@ from ocrl_studies.core.study import command
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.environments import selected, settings
 from ocrl_studies.habits import folder_name
-from ocrl_studies.invocation import call
+from ocrl_studies.invocation import call, trust
 from ocrl_studies.runs import CONFIG, read_config, starts
 from ocrl_studies.transfer.comparison import TRAIN
 from ocrl_studies.transfer.conditions import check_conditions
@@ -71,7 +71,7 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     print_table(*report.scores.headline(report.scores.score))
     print(f"report: {path}")
     agent = next(iter(found)) / LAST
-    print(f"next:   {call('record_video')} env={cfg.env.name} checkpoint={agent}")
+    print(f"next:   {call('record_video')} env={cfg.env.name} checkpoint={agent}{trust(cfg)}")
 
 
 def same_as_training(conditions: Mapping[Any, DictConfig] | DictConfig) -> list[str]:

@@ -11,10 +11,10 @@ import public_names
 import pytest
 import torch
 from public_names import close
+from token_parity import OURS_ALONE, check_gradients, check_training, give
 from torch import Tensor
 
 from ocrl.encoders.slate import SLATE, slate
-from ocrl.modules import distributions
 from ocrl.modules.initializers import RandomInitializer
 
 NAMES = [
@@ -34,9 +34,6 @@ NAMES = [
     *public_names.SLOT_ATTENTION,
     *public_names.TRANSFORMER,
 ]
-# Adding the same to the logits of all slots leaves their softmax as it is.
-INERT = "recurrence.corrector.norm_slots.bias"
-OURS_ALONE = {"temperature.step", "recurrence.initializer.eval_noise"}
 
 
 def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -65,16 +62,6 @@ def encoder(reference: dict[str, Any]) -> SLATE:
     )
     public_names.fill(encoder, renamed(reference["state_dict"]), OURS_ALONE)
     return encoder
-
-
-def give(monkeypatch: pytest.MonkeyPatch, encoder: SLATE, noise: dict[str, Any], tau: float):
-    """Let noise and temperature be those that were recorded."""
-    draws = iter([noise["gumbel_exponential_soft"], noise["gumbel_exponential_hard"]])
-    gumbel = (-torch.log(draw + torch.finfo(draw.dtype).tiny) for draw in draws)
-    monkeypatch.setattr(distributions, "gumbel_noise", lambda like: next(gumbel))
-    slots = noise["slot_init_normal"]
-    monkeypatch.setattr(RandomInitializer, "noise", lambda self, batch_size: slots)
-    monkeypatch.setattr(type(encoder.temperature), "forward", lambda self, **_: tau)
 
 
 def videos(reference: dict[str, Any]) -> Tensor:
@@ -106,40 +93,13 @@ def test_forward(encoder, reference, monkeypatch):
 
 def test_losses_and_gradients(encoder, reference, monkeypatch):
     give(monkeypatch, encoder, reference["noise"], reference["tau"])
-    losses = encoder.losses({"video": videos(reference)})
-    expected = reference["losses"]
-    assert losses["reconstruction"].item() == pytest.approx(expected["mse"], rel=1e-6)
-    assert losses["cross_entropy"].item() == pytest.approx(expected["cross_entropy"], rel=1e-6)
-    total = encoder.total_loss(losses)
-    assert total.item() == pytest.approx(expected["total"], rel=1e-6)
-    total.backward()
-    public_names.all_close(
-        public_names.gradients(encoder),
-        renamed(reference["grads"]),
-        public_names.of_largest(1e-5),
-        leave_out=[INERT],
-    )
+    check_gradients(encoder, videos(reference), reference, renamed)
 
 
 def test_three_steps_of_adam(encoder, reference, monkeypatch):
-    groups = encoder.parameter_groups()
-    optimizer = torch.optim.Adam([{"params": group.parameters} for group in groups])
-    for step in reference["train3"]["steps"]:
-        give(monkeypatch, encoder, step, step["tau"])
-        for group, rate in zip(
-            optimizer.param_groups, ("lr_dvae", "lr_main", "lr_main"), strict=True
-        ):
-            group["lr"] = step[rate]
-        losses = encoder.losses({"video": videos(reference)})
-        assert losses["reconstruction"].item() == pytest.approx(step["mse"], rel=1e-5)
-        assert losses["cross_entropy"].item() == pytest.approx(step["cross_entropy"], rel=1e-5)
-        optimizer.zero_grad()
-        encoder.total_loss(losses).backward()
-        norm = torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0, norm_type=torch.inf)
-        assert norm.item() == pytest.approx(step["grad_norm_inf_before_clip"], rel=1e-4)
-        optimizer.step()
-    after = renamed(reference["train3"]["params_after"])
-    public_names.all_close(dict(encoder.named_parameters()), after, 2e-5, leave_out=[INERT])
+    rates = ("lr_dvae", "lr_main", "lr_main")
+    training = reference["train3"]
+    check_training(monkeypatch, encoder, videos(reference), training, renamed, rates, clip=1.0)
 
 
 def test_telling_an_image_from_its_slots(encoder, reference, monkeypatch):
