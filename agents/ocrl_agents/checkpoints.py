@@ -152,14 +152,27 @@ def read_agent(path: str | Path) -> AgentFile:
         UsageError: if the file is missing, cut short, damaged or of another kind.
     """
     texts, tensors = read_tensors(path, KIND, READABLE)
-    source = f"the header of {path}"
-    header = parse_object(texts.get("header", ""), source)
+    header = parse_header(texts.get("header", ""), f"the header of {path}")
+    return AgentFile(header, tensors, Path(path).parent)
+
+
+def parse_header(text: str, source: str) -> dict[str, Any]:
+    """Return the header of an agent.
+
+    Args:
+        text: JSON, from a file.
+        source: of the text, for messages.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    header = parse_object(text, source)
     check_fields(header, HEADER, source)
     check_fields(header["policy"], POLICY, source)
     check_fields(header["spaces"], SPACES, source)
     if header["encoder"] is not None:
         check_fields(header["encoder"], ENCODER, source)
-    return AgentFile(header, tensors, Path(path).parent)
+    return header
 
 
 def load_policy(

@@ -86,13 +86,13 @@ def read_whole(path: Path) -> bytes:
         UsageError: they are not those that were written.
     """
     check_regular(path, "checkpoint")
-    content = path.read_bytes()
     known = _hashes(path) or _hashes(path.with_name(f"last{path.suffix}"))
-    if known and hashlib.sha256(content).hexdigest() not in known:
-        raise UsageError(
-            f"{path} was damaged after it was written (its SHA-256 is another): {ADVICE}"
-        )
-    return content
+    with path.open("rb") as file:  # first without having it in memory
+        if known and hashlib.file_digest(file, "sha256").hexdigest() not in known:
+            raise UsageError(
+                f"{path} was damaged after it was written (its SHA-256 is another): {ADVICE}"
+            )
+    return path.read_bytes()
 
 
 def _sums(path: Path) -> Path:

@@ -11,6 +11,7 @@ from ocrl_studies.fuzzing.trials import lines
 
 CAMPAIGNS = {
     "files": ("files", "a file of each kind, changed in any way, and read"),
+    "parsers": ("parsers", "headers and layouts, 10,000 in a trial, changed and parsed"),
     "command_lines": ("command_lines", "settings that may be wrong, each run to the end"),
     "kills": ("interruptions", "commands killed at any time: they go on, and end the same"),
     "full_disks": ("interruptions", "a disk full at any place: one line, and they go on"),
