@@ -54,5 +54,5 @@ def test_another_file_is_one_line(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot read episodes"):
+    with pytest.raises(UsageError, match="cannot read the episodes"):
         load_episodes(tmp_path / "nothing.json")
