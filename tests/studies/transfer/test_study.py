@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import gymnasium
-import hydra
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from ocrl.errors import UsageError
 from ocrl_agents.evaluation import evaluate
 from ocrl_agents.vec_env import GymnasiumVecEnv
-from ocrl_studies.composition import find_configs
+from ocrl_studies.composition import compose as composed
 from ocrl_studies.environments import make_environments
 from ocrl_studies.stages.evaluation import episodes_to_play
 from ocrl_studies.transfer.cell import transfer_study
@@ -24,9 +22,7 @@ from ocrl_studies.transfer.strips import Watched
 
 
 def compose(*overrides: str, name: str = "transfer_study") -> DictConfig:
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
-        return hydra.compose(name, overrides=list(overrides))
+    return composed(name, overrides)
 
 
 def test_the_study_has_the_defaults_of_the_scripts_it_stands_for() -> None:
