@@ -17,7 +17,7 @@ REPEAT = 7  # does not divide the 300 decisions of an episode
 
 
 def test_an_episode_is_that_of_single_decisions() -> None:
-    options = {"level": "seekavoid_arena_1", "num_layouts": 2}
+    options = {"level": "seekavoid_arena_1", "num_layouts": 2, "image_size": 16}
     once, held = MazeEnv(**options), MazeEnv(**options, action_repeat=REPEAT)
     np.testing.assert_array_equal(once.reset(seed=4)[0], held.reset(seed=4)[0])
     policy = make_policy("oracle", held, seed=0)
@@ -67,7 +67,7 @@ def test_a_repeat_below_one_is_one_line() -> None:
 
 @pytest.mark.parametrize("action", range(8))
 def test_velocity_is_the_way_that_the_agent_goes(action: int) -> None:
-    options = {"num_envs": 32, "level": "seekavoid_arena_1"}
+    options = {"num_envs": 32, "level": "seekavoid_arena_1", "image_size": 16}
     envs, plain = MazeVectorEnv(**options, velocity=True), MazeVectorEnv(**options)
     observations, _ = envs.reset(seed=0)
     assert not observations["velocity"].any()
