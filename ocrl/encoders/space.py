@@ -166,7 +166,8 @@ class Space(FrameBoxEncoder):
             first = (~there).int().argsort(dim=1, stable=True)[:, : there.sum(1).max()]
             boxes = cells.boxes.gather(1, first.unsqueeze(-1).expand(-1, -1, 4))
             glimpses = crop(images, boxes, self.what_encoder.size)
-            what[there] = self.what_encoder(glimpses[there.gather(1, first)]).mean
+            codes = self.what_encoder(glimpses[there.gather(1, first)]).mean
+            what[there] = codes.to(what.dtype)
         tokens = object_tokens(cells.presence, cells.boxes, cells.samples["depth"], what)
         return tokens, box_masks(cells.presence, cells.boxes, self.mask_size)
 

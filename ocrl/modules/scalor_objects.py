@@ -126,5 +126,5 @@ def fill_free_slots(tracks: Tracks, found: Found, threshold: float = 0.7) -> Tra
         if i < len(new):
             from_cells = new[i].gather(1, cells.unsqueeze(-1).expand(-1, -1, part.shape[-1]))
             coming = torch.where(fits, from_cells, coming)
-        parts.append(emptied.scatter(1, index, coming))
+        parts.append(emptied.scatter(1, index, coming.to(emptied.dtype)))
     return Tracks(*parts)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+import ocrl
 from ocrl.encoders.boxes import box_masks, object_tokens
 
 
@@ -40,3 +42,15 @@ def test_masks_grow_and_shrink_by_fractions_of_a_pixel():
         for size in (0.5, 0.55, 0.6)
     ]
     torch.testing.assert_close(torch.stack(areas), torch.tensor([8.0, 8.8, 9.6]))
+
+
+@pytest.mark.parametrize("name", ["space", "scalor"])
+def test_steps_run_in_half_precision(name):
+    encoder = ocrl.create_encoder(name).eval()
+    frames = torch.randint(0, 256, (2, *encoder.image_size, 3), dtype=torch.uint8)
+    state = encoder.initial_state(2)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        for first in (True, False):
+            output = encoder.step(frames, state, torch.full((2,), first))
+            state = output.state
+    assert torch.isfinite(output.tokens.float()).all()
