@@ -19,7 +19,8 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ocrl.errors import UsageError
@@ -81,6 +82,12 @@ def flickers(flicker: Any, encoder: Any, *bases: type) -> VecEnv:
 
     envs = SyncVectorEnv([make(0), make(1)], autoreset_mode=AutoresetMode.SAME_STEP)
     return VecSlotObservation(GymnasiumVecEnv(envs), encoder())
+
+
+def monitored(flicker: Any, encoder: Any) -> VecEnv:
+    cls = type("Own", (Saved, flicker), {})
+    envs = [lambda i=i: Monitor(gym.wrappers.TimeLimit(cls(i), 4)) for i in range(2)]
+    return VecSlotObservation(DummyVecEnv(envs), encoder())
 
 
 class InterruptionError(Exception):
@@ -168,6 +175,10 @@ KINDS: dict[str, tuple[Callable[..., VecEnv], dict[str, Any]]] = {
         lambda encoder, flicker: flickers(flicker, encoder, Saved),
         {"calibration_steps": 0},
     ),
+    "environments of stable-baselines3": (
+        lambda encoder, flicker: monitored(flicker, encoder),
+        {},
+    ),
 }
 
 
@@ -205,7 +216,7 @@ def test_what_is_done_to_observations_changes_none_that_come_later(
         infos: list[Any] = []
         seen: list[Any] = []
         for _ in range(33):
-            finals = [each["terminal_observation"] for each in infos if each]
+            finals = [e["terminal_observation"] for e in infos if "terminal_observation" in e]
             for each in (shown, *finals):
                 entries = each.values() if isinstance(each, dict) else [each]
                 seen += [entry.copy() for entry in entries]
