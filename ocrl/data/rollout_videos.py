@@ -17,8 +17,10 @@ from ocrl.extras import name_extras
 from ocrl.reading import check_regular, parsing, read_object, reading
 
 with name_extras():
+    import minari  # whose extra is named; it brings h5py
+
+    # isort: split
     import h5py
-    import minari
 
 ADVICE = "copy these rollouts again, or collect them again"
 
