@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,8 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
+    # files of events are read in the order of the seconds that they are named by
+    time.sleep(1)
     scramble()
     run(truth(), tmp_path / "resumed", evaluation=truth())
     assert_same(tmp_path / "whole", tmp_path / "resumed")

@@ -26,3 +26,12 @@ def test_as_many_parameters_as_published(name):
     encoder = hydra.utils.instantiate(config.model)
     count = sum(p.numel() for p in encoder.parameters() if p.requires_grad)
     assert count / 1e6 == pytest.approx(MILLIONS[name], abs=0.006)
+
+
+@pytest.mark.parametrize("name", ["savi_published", "savi_medium", "savi_large", "slate_large"])
+def test_of_what_nobody_counted_the_parameters_is_built(name):
+    with initialize_config_dir(str(find_configs()), version_base="1.3"):
+        config = compose(overrides=[f"+encoder={name}"]).encoder
+    encoder = hydra.utils.instantiate(config.model)
+    assert encoder.image_size == tuple(config.image_size)
+    assert encoder.num_tokens == config.num_slots
