@@ -47,7 +47,9 @@ def both(*arguments: Any) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     nodes, *others = arguments
-    context = multiprocessing.get_context("fork")
+    # not a fork of this process: threads of tests before would be missing in it
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "lightning"])
     started = [
         context.Process(target=process, args=(rank, nodes, port, *others)) for rank in range(2)
     ]
