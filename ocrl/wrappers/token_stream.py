@@ -161,7 +161,11 @@ class TokenStream:
         """Return the tokens and slots of each environment, float32; nothing before a reset."""
         last = self._last
         kept = {} if last is None else {TOKENS: last.tokens, SLOTS: last.state}
-        return {k: tensor.cpu().numpy().copy() for k, tensor in kept.items() if tensor is not None}
+        return {
+            k: tensor.detach().cpu().numpy().copy()
+            for k, tensor in kept.items()
+            if tensor is not None
+        }
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on with the tokens and slots that `get_state` returned.

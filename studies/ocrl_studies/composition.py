@@ -46,13 +46,14 @@ def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
     from hydra.core.global_hydra import GlobalHydra
 
     store_defaults()
-    running = GlobalHydra.instance()
-    before, running.hydra = running.hydra, None
+    before = GlobalHydra.instance().hydra
+    GlobalHydra.instance().hydra = None
     try:
         with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
             return hydra.compose(config_name, overrides=[*own_folders(), *overrides])
     finally:
-        running.hydra = before
+        # another instance than before: Hydra leaves a copy
+        GlobalHydra.instance().hydra = before
 
 
 def own_folders() -> list[str]:

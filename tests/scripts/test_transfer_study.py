@@ -94,7 +94,8 @@ def test_one_command_makes_the_report(study: Run, home: Path) -> None:
     html, markdown = (folder / "report.html").read_text(), (folder / "report.md").read_text()
     assert 'src="http' not in html
     assert html.count("<img") == markdown.count("![") >= 10
-    for name in ("generalisation", "learning", "slot_quality", "profiles", "gaps"):
+    assert "(learning.png)" not in markdown  # no episode has ended
+    for name in ("generalisation", "slot_quality", "profiles", "gaps"):
         assert f"({name}.png)" in markdown
         assert (folder / f"{name}.png").exists()
     assert "Success rate" not in markdown  # this level has no goal

@@ -10,13 +10,14 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
-from ocrl_studies.composition import find_configs
+from ocrl_studies.composition import find_configs, store_defaults
 from ocrl_studies.environments import make_environments, settings
 
 
 @pytest.fixture
 def compose():
     GlobalHydra.instance().clear()
+    store_defaults()
     with hydra.initialize_config_dir(str(find_configs()), version_base="1.3"):
         yield lambda *overrides, name="train_agent": hydra.compose(name, list(overrides))
 

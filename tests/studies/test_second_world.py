@@ -30,7 +30,9 @@ from ocrl_studies.transfer.references import (
     references_folder,
 )
 
-PROTOCOLS = [getattr(protocols, name) for name in dir(protocols) if name.startswith("Has")]
+# HasState is for worlds whose agents go on in the midst of an episode
+NAMES = [name for name in dir(protocols) if name.startswith("Has") and name != "HasState"]
+PROTOCOLS = [getattr(protocols, name) for name in NAMES]
 SIZE, NUM_LAYOUTS, STEPS = 16, 3, 12
 
 
