@@ -10,6 +10,7 @@ import gymnasium as gym
 import huggingface_hub
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
@@ -64,6 +65,7 @@ class Still(gym.ObservationWrapper[Any, Any, Any]):
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("encoder") / "encoder.safetensors"
+    torch.manual_seed(0)
     model = ocrl.create_encoder("slotcontrast", image_size=(16, 16), num_slots=3, recurrent=True)
     ocrl.save_encoder(path, model, metadata={"scores": {"slotcontrast": {"ari": 0.5}}})
     return path

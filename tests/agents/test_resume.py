@@ -134,6 +134,8 @@ def kill() -> None:
 
 
 def scramble() -> None:
+    # files of events are read in the order of the seconds that they are named by
+    time.sleep(1 - time.time() % 1)
     for seed in (random.seed, np.random.seed, torch.manual_seed):
         seed(99)
 
@@ -240,8 +242,6 @@ def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    # files of events are read in the order of the seconds that they are named by
-    time.sleep(1)
     scramble()
     run(truth(), tmp_path / "resumed", evaluation=truth())
     assert_same(tmp_path / "whole", tmp_path / "resumed")
