@@ -32,7 +32,8 @@ class Episode:
         episode_return: undiscounted sum of rewards.
         length: number of decisions.
         scalars: every number that the environment reports at the end, such as success, goals,
-            spl, steps_to_goal.
+            spl, steps_to_goal; and the return of each half, which tells of memory: who has found
+            the goal once can find it again.
     """
 
     seed: int
@@ -139,7 +140,7 @@ def _play(
     num_idle = venv.num_envs - len(seeds)
     set_seeds(venv, seeds + seeds[-1:] * num_idle)
     venv.set_options(options + options[-1:] * num_idle)
-    returns = np.zeros(len(seeds))
+    rewarded: list[npt.NDArray[np.float64]] = []
     lengths = np.zeros(len(seeds), dtype=np.int64)
     running = np.ones(len(seeds), dtype=np.bool_)
     scalars: list[dict[str, float]] = [{} for _ in seeds]
@@ -147,7 +148,7 @@ def _play(
     episode_start = np.ones(venv.num_envs, dtype=np.bool_)
     while running.any():
         observations, rewards, episode_start, infos = venv.step(act(observations, episode_start))
-        returns += running * rewards[: len(seeds)]
+        rewarded.append(np.where(running, rewards[: len(seeds)], 0.0))
         lengths += running
         for i in np.flatnonzero(running & episode_start[: len(seeds)]):
             scalars[i] = scalars_of(infos[i])
@@ -155,10 +156,26 @@ def _play(
         bar.set_postfix(step=int(lengths.max()), refresh=False)
         bar.update(0)
         running &= ~episode_start[: len(seeds)]
+    rewards_of = np.stack(rewarded, axis=1)
     return [
-        Episode(seeds[i], options[i], float(returns[i]), int(lengths[i]), scalars[i])
-        for i in range(len(seeds))
+        Episode(seed, option, float(row.sum()), int(length), {**scalar, **halves(row[:length])})
+        for seed, option, row, length, scalar in zip(
+            seeds, options, rewards_of, lengths, scalars, strict=True
+        )
     ]
+
+
+def halves(rewards: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return the return of each half of an episode; a decision in the middle is in the second.
+
+    >>> halves(np.array([1.0, 0.0, 2.0]))
+    {'return_first_half': 1.0, 'return_second_half': 2.0}
+    """
+    middle = len(rewards) // 2
+    return {
+        "return_first_half": float(rewards[:middle].sum()),
+        "return_second_half": float(rewards[middle:].sum()),
+    }
 
 
 def scalars_of(info: Mapping[str, Any]) -> dict[str, float]:

@@ -33,7 +33,8 @@ def test_an_episode_is_counted_once_and_whole(flicker: Any) -> None:
     assert [episode.seed for episode in episodes] == [5, 6, 7, 8, 9]
     assert [episode.length for episode in episodes] == [3] * 5
     assert [episode.episode_return for episode in episodes] == [3.0] * 5
-    assert episodes[0].scalars == {"goals": 3.0, "success": 1.0}
+    halves = {"return_first_half": 1.0, "return_second_half": 2.0}
+    assert episodes[0].scalars == {"goals": 3.0, "success": 1.0, **halves}
 
 
 def test_known_answer_and_episodes_that_end_at_different_times(room: Any) -> None:

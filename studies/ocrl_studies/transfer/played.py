@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ocrl.errors import UsageError
 from ocrl_agents.evaluation import Episode, mean_scores
-from ocrl_studies.core.statistics import iqm, stratified_bootstrap
+from ocrl_studies.core.statistics import bootstrap_band, iqm, stratified_bootstrap
 from ocrl_studies.core.tables import write_rows
 
 
@@ -137,15 +137,33 @@ def _draw_bar(
 
 
 def plot_learning(curves: Mapping[str, Sequence[tuple[list[float], list[float]]]]) -> Figure:
-    """Draw learning curves: for each encoder, (environment steps, score) of each seed."""
+    """Draw learning curves: for each encoder, (environment steps, score) of each seed.
+
+    A thick line is the mean over seeds, as far as all of them came, with its 95 % bootstrap band
+    where there are seeds enough; thin lines are the seeds.
+    """
     figure = Figure(figsize=(6, 3.2), layout="constrained")
     axes = figure.subplots()
     for e, (encoder, seeds) in enumerate(curves.items()):
-        for s, (steps, values) in enumerate(seeds):
-            axes.plot(steps, values, ".-", color=f"C{e}", label=encoder if s == 0 else None)
+        for steps, values in seeds:
+            axes.plot(steps, values, color=f"C{e}", linewidth=0.5, alpha=0.4)
+        common, runs = _on_common_steps(seeds)
+        axes.plot(common, runs.mean(0), color=f"C{e}", linewidth=2, label=encoder)
+        low, high = bootstrap_band(lambda drawn: drawn.mean(-2), runs, by_row=True)
+        axes.fill_between(common, low, high, color=f"C{e}", alpha=0.2, linewidth=0)
     axes.xaxis.set_major_formatter(EngFormatter())
     axes.set_xlabel("environment steps")
     axes.set_ylabel("return per episode")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False)
     return figure
+
+
+def _on_common_steps(
+    seeds: Sequence[tuple[list[float], list[float]]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the steps that all seeds have passed, and values (seeds, steps), interpolated."""
+    first, last = max(steps[0] for steps, _ in seeds), min(steps[-1] for steps, _ in seeds)
+    shortest = min((steps for steps, _ in seeds), key=len)
+    common = np.array([step for step in shortest if first <= step <= last])
+    return common, np.array([np.interp(common, steps, values) for steps, values in seeds])

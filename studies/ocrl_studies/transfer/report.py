@@ -100,6 +100,12 @@ class Report:
         if scores.has_goal():
             page.text("Success rate: episodes in which the goal was reached at least once.")
             page.table(*scores.headline("success"))
+        if scores.has_halves():
+            page.text(
+                "Return of the first and of the second half of an episode: who remembers what the "
+                "first has shown does better in the second."
+            )
+            page.table(*scores.halves())
         if len(scores.encoders) > 1:
             page.text(
                 f"{UNSEEN.capitalize()} conditions together; differences are paired by seed where "
@@ -183,7 +189,7 @@ class Report:
         if not curves:
             self.page.text("No episode ended while training: the runs are too short for a curve.")
             return
-        caption = "Return while training, on training layouts; a line for each seed."
+        caption = "Return while training, on training layouts: mean over seeds, its 95 % interval."
         self.page.figure(plot_learning(curves), "learning", caption)
 
     def _plot_slot_quality(self) -> None:

@@ -27,6 +27,9 @@ from ocrl_studies.transfer.results import Results
 UNSEEN = "unseen"
 """All conditions but the training layouts, together."""
 
+HALVES = ("return_first_half", "return_second_half")
+"""Names of the returns of the halves of an episode, see `ocrl_agents.evaluation.halves`."""
+
 
 class Scores:
     """Scores of the agents that were trained on the last number of layouts, and of references.
@@ -79,6 +82,23 @@ class Scores:
             else:
                 rows.append([name, "-", *(f"{cell.value:z.2f}" for cell in cells)])
         return Table(["", "seeds", *columns, f"{TRAIN} - {UNSEEN}"], rows)
+
+    def has_halves(self) -> bool:
+        """Say whether returns of the halves of episodes are known: not of old ones."""
+        return all(HALVES[1] in mean_scores(p.episodes) for p in self.played)
+
+    def halves(self) -> Table:
+        """Return the raw score of the first and the second half of an episode, and their ratio."""
+        first, second = (score_matrix(self.played, half) for half in HALVES)
+        rows = []
+        for name in (*self.encoders, *self.references):
+            cells = []
+            for condition in (TRAIN, UNSEEN):
+                a, b = (float(half[name][condition].mean()) for half in (first, second))
+                cells += [f"{a:z.2f}", f"{b:z.2f}", f"{b / a:z.2f}" if a > 0 else "-"]
+            rows.append([name, *cells])
+        titles = ("first half", "second half", "ratio")
+        return Table(["", *(f"{c}, {title}" for c in (TRAIN, UNSEEN) for title in titles)], rows)
 
     def comparisons(self) -> Table:
         """Return the first encoder against each other one, over all unseen conditions."""

@@ -78,8 +78,20 @@ def test_plots_show_each_encoder_and_condition():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["slots", "grid"]
     heights = sorted(bar.get_height() for bar in axes.patches)
     assert heights == pytest.approx([0.0, 3.5, 7.0])
-    lines = plot_learning({"slots": [([0, 1], [2, 3])], "grid": [([0, 1], [4, 5])]}).axes[0].lines
-    assert [line.get_ydata().tolist() for line in lines] == [[2, 3], [4, 5]]
+
+
+def test_learning_curves_are_averaged_where_all_seeds_have_been():
+    curves = {"slots": [([0, 1, 2], [2, 3, 4]), ([1, 3], [7, 9])], "grid": [([0, 1], [4, 5])]}
+    lines = {line.get_label(): line for line in plot_learning(curves).axes[0].lines}
+    assert lines["slots"].get_xydata().tolist() == [[1, 5.0]]  # of the coarser one's steps
+    assert lines["grid"].get_xydata().tolist() == [[0, 4], [1, 5]]
+
+
+def test_the_band_of_learning_curves_holds_the_mean_of_the_seeds():
+    curves = {"slots": [([0, 1], [s, 2.0 * s]) for s in range(5)]}
+    (band,) = plot_learning(curves).axes[0].collections
+    low, high = band.get_datalim(plot_learning(curves).axes[0].transData).intervaly
+    assert 0 <= low < 2 < 4 < high <= 8
 
 
 def test_bars_have_whiskers_where_the_interval_is_known():
