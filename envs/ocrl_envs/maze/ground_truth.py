@@ -64,7 +64,7 @@ def goal_distances(simulation: Simulation) -> npt.NDArray[np.float32]:
 def observe_truth(simulation: Simulation) -> GroundTruth:
     """Return the truth about all mazes of a simulation as they are now."""
     state = simulation.state
-    views = simulation.draw_with_truth()
+    views = simulation.draw_truth()
     num_things = state.kind.shape[1]
     flat = views.segments.reshape(simulation.num_envs, -1).astype(np.int64) - OBJECT
     pixels = np.stack(

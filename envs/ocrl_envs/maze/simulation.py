@@ -19,7 +19,7 @@ from ocrl_envs.maze.layout.maps import Maps
 from ocrl_envs.maze.rendering.camera import make_camera
 from ocrl_envs.maze.rendering.mipmaps import shrink
 from ocrl_envs.maze.rendering.raycast import render
-from ocrl_envs.maze.rendering.views import Views, frames_only
+from ocrl_envs.maze.rendering.views import Views, frames_only, truth_only
 from ocrl_envs.maze.rng import random_state
 from ocrl_envs.maze.task.levels import Level
 from ocrl_envs.maze.task.rules import Rules
@@ -128,12 +128,9 @@ class Simulation:
         self._render(frames_only(frames), self._everyone if which is None else which)
         return frames
 
-    def draw_with_truth(self) -> Views:
-        """Draw all mazes with the segment and the depth of each pixel."""
-        shape = (self.num_envs, self.image_size, self.image_size)
-        views = Views(
-            np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint16), np.empty(shape, np.float32)
-        )
+    def draw_truth(self) -> Views:
+        """Return the segment and the depth of each pixel of all mazes; no colours are computed."""
+        views = truth_only((self.num_envs, self.image_size, self.image_size))
         self._render(views, self._everyone)
         return views
 

@@ -133,7 +133,8 @@ def _paint_maze(
     style, num_styles = state.style[i, 0], len(looks.zenith)
     wall, floor = looks.texels[style], looks.texels[num_styles + style]
     mixed = np.empty(camera.texture_size, np.uint32)
-    frame = views.frames[i]
+    in_colour = len(views.frames) > 0
+    frame = views.frames[i if in_colour else 0]
     size = len(camera.slope)
     sky = np.empty(size, np.uint32)
     for line in range(size):
@@ -146,6 +147,21 @@ def _paint_maze(
         height = camera.focal / hit.distance
         above = size / 2 - (1.0 - EYE_HEIGHT) * height
         top, bottom = covered(above, above + height, size)
+        picture = _picture_at(maps, layout, hit)
+        first = last = bottom
+        if picture >= 0:
+            part = PICTURE_HIGH - PICTURE_LOW
+            picture_above = above + PICTURE_LOW * height
+            first, last = covered(picture_above, picture_above + part * height, size)
+        if len(views.segments) > 0:
+            run = vertical[hit.row, hit.col] if hit.upright else horizontal[hit.row, hit.col]
+            segments, depth = views.segments[i, :, column], views.depth[i, :, column]
+            segments[:top], depth[:top] = SKY, math.inf
+            segments[top:bottom], depth[top:bottom] = WALL + run, hit.distance
+            segments[first:last] = PICTURE + picture
+            segments[bottom:], depth[bottom:] = FLOOR, camera.row_distance[bottom:]
+        if not in_colour:
+            continue
         light = light_at(hit.distance) * FACE_LIGHT[2 * hit.upright + hit.side]
         # a column covers more of a wall that recedes than a row does
         facing = abs(dx) if hit.upright else abs(dy)
@@ -154,24 +170,12 @@ def _paint_maze(
         for line in range(top):
             write(frame, line, column, sky[line], np.uint32(256))
         _paint_wall(wall, camera, strip, hit.along, footprint, light)
-        first = last = bottom
-        picture = _picture_at(maps, layout, hit)
         if picture >= 0:
-            part = PICTURE_HIGH - PICTURE_LOW
-            above, height = above + PICTURE_LOW * height, part * height
-            first, last = covered(above, above + height, size)
-            strip = Strip(frame, column, first, last, above, height, mixed)
+            strip = Strip(frame, column, first, last, picture_above, part * height, mixed)
             texture = looks.texels[2 * num_styles + state.picture[i, picture]]
             along = (hit.along - PICTURE_LOW) / part
             _paint_wall(texture, camera, strip, along, footprint / part, light)
         _paint_floor(floor, camera, frame, column, bottom, x, y, dx, dy)
-        if len(views.segments) > 0:
-            run = vertical[hit.row, hit.col] if hit.upright else horizontal[hit.row, hit.col]
-            segments, depth = views.segments[i, :, column], views.depth[i, :, column]
-            segments[:top], depth[:top] = SKY, math.inf
-            segments[top:bottom], depth[top:bottom] = WALL + run, hit.distance
-            segments[first:last] = PICTURE + picture
-            segments[bottom:], depth[bottom:] = FLOOR, camera.row_distance[bottom:]
 
 
 @kernel

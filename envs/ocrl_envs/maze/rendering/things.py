@@ -169,7 +169,7 @@ def _paint_thing(
     half = size / 2
     first_column, last_column = covered(half + left * focal, half + right * focal, size)
     first_line, last_line = covered(half + above * focal, half + below * focal, size)
-    with_truth = len(views.segments) > 0
+    in_colour, with_truth = len(views.frames) > 0, len(views.segments) > 0
     for column in range(first_column, last_column):
         if wall_depth[column] < depth - radius:
             continue
@@ -181,7 +181,7 @@ def _paint_thing(
                 kinds, kind, -east, -south, EYE_HEIGHT, dx, dy, dz, float(wall_depth[column])
             )
             if part < 0:
-                if nearest > camera.row_distance[line]:
+                if in_colour and nearest > camera.row_distance[line]:
                     _paint_shadow(
                         views.frames[i, line, column],
                         camera.row_distance[line] * dx - east,
@@ -189,12 +189,14 @@ def _paint_thing(
                         radius,
                     )
                 continue
+            if with_truth:
+                views.segments[i, line, column] = OBJECT + thing
+                views.depth[i, line, column] = nearest
+            if not in_colour:
+                continue
             fade = light_at(nearest)
             diffuse, gloss = _shade(nx, ny, nz, dx, dy, dz)
             for channel in range(3):
                 views.frames[i, line, column, channel] = np.uint8(
                     min((kinds.colour[part, channel] * diffuse + 255.0 * gloss) * fade, 255.0)
                 )
-            if with_truth:
-                views.segments[i, line, column] = OBJECT + thing
-                views.depth[i, line, column] = nearest

@@ -18,7 +18,7 @@ class Views(NamedTuple):
     """Pictures to draw into.
 
     Attributes:
-        frames: uint8 (N, H, W, 3).
+        frames: uint8 (N, H, W, 3), or (0, 0, 0, 3) to leave them out.
         segments: uint16 (N, H, W), or (0, 0, 0) to leave them out.
         depth: float32 (N, H, W), or (0, 0, 0) to leave it out.
     """
@@ -26,6 +26,12 @@ class Views(NamedTuple):
     frames: npt.NDArray[np.uint8]
     segments: npt.NDArray[np.uint16]
     depth: npt.NDArray[np.float32]
+
+
+def truth_only(shape: tuple[int, int, int]) -> Views:
+    """Return views (N, H, W) of segments and depth alone, without frames."""
+    frames = np.empty((0, 0, 0, 3), np.uint8)
+    return Views(frames, np.empty(shape, np.uint16), np.empty(shape, np.float32))
 
 
 def frames_only(frames: npt.NDArray[np.uint8]) -> Views:
