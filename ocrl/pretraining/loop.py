@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ocrl.checkpoints.building import check_fit
 from ocrl.data.clips import batches
+from ocrl.data.prefetching import Ahead
 from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import Batch
 from ocrl.errors import UsageError
@@ -43,7 +44,7 @@ class PretrainingSettings:
         device: ``cpu``, ``cuda`` or ``auto``.
         devices: processes per node.
         num_nodes: nodes.
-        num_workers: loader processes.
+        num_workers: loader processes; with 0, a thread of this one loads the next batch.
         seed: of clips and of everything random in training.
         feature_cache: folder for the features of a frozen backbone, which are then computed once
             and not in every step; None keeps none.
@@ -228,12 +229,14 @@ def fit(
     try:
         trainer.fit(
             module,
-            DataLoader(
-                clips,
-                settings.batch_size,
-                sampler=sampler,
-                num_workers=settings.num_workers,
-                persistent_workers=settings.num_workers > 0,
+            Ahead(
+                DataLoader(
+                    clips,
+                    settings.batch_size,
+                    sampler=sampler,
+                    num_workers=settings.num_workers,
+                    persistent_workers=settings.num_workers > 0,
+                )
             ),
             batches(validation_clips, settings.batch_size),
             ckpt_path=checkpoint,

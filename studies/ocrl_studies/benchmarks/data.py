@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +14,11 @@ import numpy as np
 from hydra.utils import instantiate
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from ocrl.data.clips import Clip, ClipDataset
 from ocrl.data.coco import COCO
+from ocrl.data.prefetching import Ahead
 from ocrl.data.shard_writer import write_shards
 from ocrl.data.shards import ShardVideos
 from ocrl.data.transforms import Fitting
@@ -92,7 +93,7 @@ def write_photographs(folder: Path, number: int) -> None:
 
 
 def measure_loading(budget: float, sources: Mapping[str, Source]) -> None:
-    """Print how long a batch takes, and what of it is left where other processes load."""
+    """Print how long a batch takes, and how long steps wait for it where it is loaded ahead."""
     rows = []
     for name, source in sources.items():
         cfg = compose("pretrain_slots", [f"encoder={source.encoder}"])
@@ -103,48 +104,38 @@ def measure_loading(budget: float, sources: Mapping[str, Source]) -> None:
             image_size=encoder.image_size,
             fitting=source.fitting,
         )
-        batches = endless(clips, cfg.pretraining.batch_size)
+        load = partial(DataLoader, clips, cfg.pretraining.batch_size, shuffle=True, drop_last=True)
+        batches = endless(load())
         step = training_step(encoder, cfg.pretraining, next(batches))
         times = interleaved({"loading": partial(next, batches), "step": step}, budget)
-        share = times["loading"] / sum(times.values())
-        shares = [share, *waited(endless(clips, cfg.pretraining.batch_size, WORKERS), step)]
+        shares = [
+            times["loading"] / sum(times.values()),
+            waited(endless(Ahead(load())), step),
+            waited(endless(Ahead(load(num_workers=WORKERS, persistent_workers=True))), step),
+        ]
         milliseconds = [f"{1000 * times[part]:.1f}" for part in ("loading", "step")]
         rows.append([name, *milliseconds, *(f"{100 * share:.1f} %" for share in shares)])
-    titles = ["CPU-ms for a batch", "CPU-ms for a step", "share, no workers"]
-    print_table(["clips from", *titles, f"{WORKERS} workers: CPU", "wall"], rows)
+    titles = ["CPU-ms for a batch", "CPU-ms for a step", "share of loading", "waiting"]
+    print_table(["clips from", *titles, f"with {WORKERS} workers"], rows)
 
 
-def endless(clips: Dataset[Clip], batch_size: int, num_workers: int = 0) -> Iterator[Tensor]:
-    """Yield random batches of videos without an end, as training loads them."""
-    loader = DataLoader(
-        clips,
-        batch_size,
-        shuffle=True,
-        drop_last=True,
-        num_workers=num_workers,
-        persistent_workers=num_workers > 0,
-    )
+def endless(loader: Iterable[Clip]) -> Iterator[Tensor]:
+    """Yield batches of videos without an end."""
     while True:
         for batch in loader:
             yield batch["video"]
 
 
-def waited(batches: Iterator[Tensor], step: Callable[[], None]) -> list[float]:
-    """Return the shares of CPU and wall time that steps spent on getting batches, after the first.
-
-    CPU time is this process's own: what waiting costs where workers have cores of their own. Wall
-    time is what it costs on the machine as it is.
-    """
-    clocks = (time.process_time, time.perf_counter)
+def waited(batches: Iterator[Tensor], step: Callable[[], None]) -> float:
+    """Return the share of time that steps wait for batches, by the wall clock, after the first."""
     next(batches)
-    waiting, start = np.zeros(2), np.array([clock() for clock in clocks])
+    waiting, start = 0.0, time.perf_counter()
     for _ in range(STEPS):
-        asked = np.array([clock() for clock in clocks])
+        asked = time.perf_counter()
         next(batches)
-        waiting += np.array([clock() for clock in clocks]) - asked
+        waiting += time.perf_counter() - asked
         step()
-    shares: list[float] = (waiting / (np.array([clock() for clock in clocks]) - start)).tolist()
-    return shares
+    return waiting / (time.perf_counter() - start)
 
 
 def measure_memory() -> None:

@@ -108,6 +108,29 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, error):
     assert not torch.equal(whole.linear.weight, Noisy().linear.weight)
 
 
+class SeenClips(Callback):
+    def __init__(self):
+        self.batches = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.batches.append(batch["video"].clone())
+
+
+def test_the_same_seed_gives_the_same_batches_whoever_loads_them(tmp_path):
+    clips, numbers = Clips(), np.random.default_rng
+    expected = [
+        torch.stack([clips[i]["video"] for i in batch])
+        for epoch in range(3)
+        for batch in numbers((SETTINGS.seed, 0, epoch)).integers(len(clips), size=(4, 2))
+    ]
+    for num_workers in (0, 2):
+        seen = SeenClips()
+        settings = dataclasses.replace(SETTINGS, num_workers=num_workers)
+        run(tmp_path / str(num_workers), [seen], settings=settings, clips=clips)
+        assert len(seen.batches) == len(expected)
+        assert all(map(torch.equal, seen.batches, expected))
+
+
 class Unreadable(Clips):
     def __getitem__(self, index):
         raise UsageError("photograph.jpg: cannot be read: copy it again")
