@@ -27,8 +27,8 @@ import ocrl_envs.errors
 from ocrl.errors import nearest
 from ocrl.files import disk_trouble
 from ocrl_studies.composition import compose, find_configs, store_defaults
-from ocrl_studies.environments import flatten, settings
 from ocrl_studies.overrides import check_overrides, check_words, leaves
+from ocrl_studies.plain import flatten, plain
 from ocrl_studies.settings import check_settings
 
 Main = Callable[[DictConfig], object]
@@ -55,7 +55,7 @@ def script(
         def checked(cfg: DictConfig) -> None:
             try:
                 check_overrides(cfg)
-                check_settings(flatten(settings(cfg)))
+                check_settings(flatten(plain(cfg)))
                 if cfg.get("device") == "auto":
                     cfg.device = "cuda" if torch.cuda.is_available() else "cpu"
                 keep_rollouts_with_data(cfg)

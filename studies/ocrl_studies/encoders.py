@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig
 
 from ocrl import zoo
 from ocrl.checkpoints.building import class_path
@@ -12,7 +14,7 @@ from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 
 
-def make_encoder(model: DictConfig) -> Encoder:
+def make_encoder(model: Mapping[str, Any]) -> Encoder:
     """Return an encoder with random weights, but for a backbone that is pretrained.
 
     Args:
@@ -22,14 +24,14 @@ def make_encoder(model: DictConfig) -> Encoder:
         UsageError: there is no such encoder, it does not take these arguments, or a file could not
             name it.
     """
-    check_target(model._target_)
+    check_target(model["_target_"])
     try:
         encoder: Encoder = instantiate(model)
     except InstantiationException as error:
         if not (isinstance(error.__cause__, TypeError) and "argument" in str(error.__cause__)):
             raise
         raise UsageError(
-            f"encoder.model: {error.__cause__}: give what {model._target_} takes, "
+            f"encoder.model: {error.__cause__}: give what {model['_target_']} takes, "
             "+encoder.model.<argument>=..."
         ) from error
     return encoder

@@ -9,49 +9,49 @@ from typing import Any, cast
 
 import gymnasium
 from gymnasium.wrappers import AddRenderObservation
-from omegaconf import DictConfig, OmegaConf
 
 from ocrl.errors import UsageError
 from ocrl_envs.action_repeat import ActionRepeat
+from ocrl_studies.env_settings import EnvSettings
 
 Wrapped = gymnasium.Wrapper[Any, Any, Any, Any]
 Wrap = Callable[[gymnasium.Env[Any, Any]], Wrapped]
 
 
-def wrappers_of(env: DictConfig) -> list[Wrap]:
+def wrappers_of(env: EnvSettings) -> list[Wrap]:
     """Return what is put around each environment, the innermost first.
 
     Actions are held within all else; then the picture takes the observation's place, and then come
     the wrappers of ``env.wrappers``, which may change it.
 
     Args:
-        env: the ``env`` node: ``action_repeat``, ``render_observation``, ``wrappers``.
+        env: how it is made.
 
     Raises:
         UsageError: there is no such wrapper.
     """
     wrappers: list[Wrap] = []
-    if (repeat := env.get("action_repeat", 1)) != 1:
-        wrappers.append(partial(ActionRepeat, repeat=repeat))
-    if env.get("render_observation", False):
+    if env.action_repeat != 1:
+        wrappers.append(partial(ActionRepeat, repeat=env.action_repeat))
+    if env.render_observation:
         wrappers.append(partial(AddRenderObservation, render_only=True))
-    for entry in env.get("wrappers", []):
+    for entry in env.wrappers:
         name, arguments = _read(entry)
         wrappers.append(partial(_wrap, name=name, wrapper=_find(name), arguments=arguments))
     return wrappers
 
 
-def wrapper_settings(env: DictConfig) -> dict[str, Any]:
+def wrapper_settings(env: EnvSettings) -> dict[str, Any]:
     """Return what is put around an environment, by the names of the settings.
 
-    >>> wrapper_settings(OmegaConf.create({"id": "a", "wrappers": ["b.C"], "action_repeat": 1}))
+    >>> wrapper_settings(EnvSettings("a", wrappers=["b.C"]))
     {'wrappers': ['b.C']}
     """
-    given = cast(dict[str, Any], OmegaConf.to_object(env))
-    found = {key: given.get(key) for key in ("max_episode_steps", "render_observation", "wrappers")}
-    if "wrappers" in given and given.get("action_repeat", 1) != 1:
-        found["action_repeat"] = given["action_repeat"]
-    return {key: value for key, value in found.items() if value}
+    names = ("max_episode_steps", "render_observation", "wrappers")
+    found = {name: getattr(env, name) for name in names if getattr(env, name)}
+    if env.vectorization != "native" and env.action_repeat != 1:
+        found["action_repeat"] = env.action_repeat
+    return found
 
 
 def _read(entry: Any) -> tuple[str, dict[str, Any]]:
@@ -62,18 +62,17 @@ def _read(entry: Any) -> tuple[str, dict[str, Any]]:
     >>> _read("a.Gray"), _read({"a.Resize": {"shape": [64, 64]}})
     (('a.Gray', {}), ('a.Resize', {'shape': (64, 64)}))
     """
-    plain = OmegaConf.to_object(entry) if OmegaConf.is_config(entry) else entry
-    if isinstance(plain, str):
-        return plain, {}
-    if isinstance(plain, Mapping) and len(plain) == 1:
-        ((name, arguments),) = plain.items()
+    if isinstance(entry, str):
+        return entry, {}
+    if isinstance(entry, Mapping) and len(entry) == 1:
+        ((name, arguments),) = entry.items()
         if isinstance(arguments, Mapping):
             return str(name), {
                 str(key): tuple(value) if isinstance(value, list) else value
                 for key, value in arguments.items()
             }
     raise UsageError(
-        f"env.wrappers holds {plain}: write package.Wrapper, "
+        f"env.wrappers holds {entry}: write package.Wrapper, "
         "or {package.Wrapper: {argument: 1}} with arguments"
     )
 

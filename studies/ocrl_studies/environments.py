@@ -1,40 +1,36 @@
-"""Builds the environments that a configuration names."""
+"""Batches of the environments that a configuration names."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
-from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.errors import UsageError
 from ocrl_agents.vec_env import GymnasiumVecEnv
 from ocrl_envs.protocols import HasLayouts
+from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.env_wrappers import wrappers_of
 
 
 def make_environments(
-    env: DictConfig,
-    variation: DictConfig,
+    env: EnvSettings,
+    variation: Variation,
     num_envs: int,
     autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
 ) -> VectorEnv[Any, Any, Any]:
     """Build a batch of one variation of an environment.
 
-    ``env.vectorization`` says how: by the environment itself (``native``), one after another in
-    this process (``sync``), or in subprocesses (``async``). Whoever vectorizes itself takes
-    ``action_repeat`` as an argument, others are wrapped (`ocrl_studies.env_wrappers`).
+    What vectorizes itself takes ``action_repeat`` as an argument, others are wrapped
+    (`ocrl_studies.env_wrappers`).
 
     Args:
-        env: the ``env`` node: ``id``, ``import``, ``kwargs``, ``vectorization``, and for those
-            that are wrapped ``max_episode_steps``, ``render_observation`` and ``wrappers``.
-        variation: keyword arguments over those of the environment, such as ``env.train`` or a
-            condition of transfer.
+        env: how it is made.
+        variation: of it.
         num_envs: size of the batch.
         autoreset_mode: what happens when an episode ends.
 
@@ -42,14 +38,14 @@ def make_environments(
         UsageError: there is no environment of that id, it needs a package that is missing, it
             does not take the arguments of the variation, or a wrapper does not fit.
     """
-    kwargs = {**settings(env.kwargs), **settings(variation)}
+    kwargs = {**env.kwargs, **variation}
     spec = find_spec(env)
     if env.vectorization == "native":
         kwargs["autoreset_mode"] = autoreset_mode
         return gymnasium.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
-    if env.get("render_observation", False):
+    if env.render_observation:
         kwargs["render_mode"] = "rgb_array"
-    if env.get("max_episode_steps") is not None:
+    if env.max_episode_steps is not None:
         kwargs["max_episode_steps"] = env.max_episode_steps
     try:
         return gymnasium.make_vec(
@@ -66,12 +62,12 @@ def make_environments(
         if "unexpected keyword" not in str(error):
             raise
         raise UsageError(
-            f"{env.id} cannot be made with {settings(variation)} ({error}): give it what it takes, "
+            f"{env.id} cannot be made with {dict(variation)} ({error}): give it what it takes, "
             "for example conditions=custom for an environment of your own"
         ) from None
 
 
-def find_spec(env: DictConfig) -> EnvSpec:
+def find_spec(env: EnvSettings) -> EnvSpec:
     """Return how Gymnasium makes an environment.
 
     Raises:
@@ -79,7 +75,7 @@ def find_spec(env: DictConfig) -> EnvSpec:
     """
     module, _, name = env.id.rpartition(":")
     try:
-        for each in filter(None, (module, env.get("import"))):
+        for each in filter(None, (module, env.module)):
             importlib.import_module(each)
         return gymnasium.spec(name)
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
@@ -98,37 +94,5 @@ def world_of(environments: VecEnv) -> Any:
     return base.envs.unwrapped if isinstance(base, GymnasiumVecEnv) else None
 
 
-def settings(node: DictConfig) -> dict[str, Any]:
-    """Return a node of the configuration as plain keyword arguments."""
-    return {
-        str(key): value for key, value in cast(dict[Any, Any], OmegaConf.to_object(node)).items()
-    }
-
-
-def selected(cfg: DictConfig, keys: Iterable[str]) -> dict[str, Any]:
-    """Return some parts of a configuration by dotted names, resolved.
-
-    >>> selected(OmegaConf.create({"env": {"id": "a"}, "seed": "${env.id}", "x": 1}), ["seed"])
-    {'seed': 'a'}
-    """
-    whole = settings(cfg)
-    return flatten({key: whole[key] for key in keys})
-
-
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings by dotted names.
-
-    >>> flatten({"env": {"name": "maze", "kwargs": {}}, "sizes": [1, 2]})
-    {'env.name': 'maze', 'sizes': [1, 2]}
-    """
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _unusable(env: DictConfig, error: Exception) -> UsageError:
+def _unusable(env: EnvSettings, error: Exception) -> UsageError:
     return UsageError(f"env.id={env.id}: {' '.join(str(error).split())}")

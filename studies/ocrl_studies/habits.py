@@ -11,11 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig
-
 from ocrl.errors import UsageError
 from ocrl_agents.checkpoints import AgentFile
-from ocrl_studies.environments import settings
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 LONGEST_HOLD = 1000
@@ -41,15 +38,6 @@ class Habits:
     previous_step: bool
     action_repeat: int | None
     velocity: bool | None
-
-    @classmethod
-    def of(cls, cfg: DictConfig) -> Habits:
-        """Return the habits that an agent is trained with.
-
-        Args:
-            cfg: as ``configs/train_agent.yaml``.
-        """
-        return cls.read(settings(cfg), "the configuration")
 
     @classmethod
     def of_agent(cls, agent: AgentFile, source: str) -> Habits:
@@ -103,11 +91,6 @@ class Habits:
                     "file that train_agent wrote"
                 )
         return habits
-
-    def of_world(self, env: DictConfig) -> dict[str, Any]:
-        """Return those that are settings of a world, and that it has."""
-        own = {"action_repeat": self.action_repeat, "velocity": self.velocity}
-        return {key: value for key, value in own.items() if value is not None and key in env}
 
 
 def folder_name(name: Any, source: str) -> str:

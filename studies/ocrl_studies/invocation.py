@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from ocrl_studies.composition import compose, find_configs
-from ocrl_studies.environments import flatten
+from ocrl_studies.plain import flatten
 
 CARRIED = ("env", "encoder", "seed", "runs_dir", "data_dir", "trusted")
 """Settings that one stage hands to the next."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
@@ -13,8 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from ocrl.errors import UsageError
 from ocrl.files import remove_leftovers, write_text
 from ocrl.reading import parsing, read_text
-from ocrl_studies.environments import selected, settings
-from ocrl_studies.invocation import invocation
+from ocrl_studies.plain import flatten, plain, selected
 
 CONFIG = "config.yaml"
 
@@ -32,27 +33,109 @@ FREE = {
 }
 """Settings by which a run is faster or slower, and comes to the same."""
 
-
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Variables by which Lightning, torchrun and Slurm number the processes of one training."""
 
 
-def is_first(cfg: DictConfig) -> bool:
-    """Say whether this is the first process of a training, which alone writes and prints.
+@dataclass(frozen=True)
+class Run:
+    """A run: its folder, and the settings that it is started with.
 
-    Args:
-        cfg: the configuration; where it asks for one process, that is this one.
+    Attributes:
+        folder: of it.
+        settings: all of them, resolved; they say whether it may ``resume``.
+        same: parts that may not change when it is continued, but for those of `FREE`.
+        grows: a number that may become larger, such as the steps of the whole run.
     """
-    return num_processes(cfg) == 1 or all(os.environ.get(name, "0") == "0" for name in RANKS)
+
+    folder: Path
+    settings: Mapping[str, Any]
+    same: tuple[str, ...]
+    grows: str | None = None
+
+    @classmethod
+    def of(cls, cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -> Run:
+        """Return the run of a configuration, which is in ``run_dir``."""
+        return cls(Path(cfg.run_dir), plain(cfg), same, grows)
+
+    @property
+    def resume(self) -> bool:
+        """Say whether it is continued if it was begun."""
+        return bool(self.settings["resume"])
+
+    @property
+    def is_first(self) -> bool:
+        """Say whether this is the first process of a training, which alone writes and prints.
+
+        Where one process is asked for, that is this one.
+        """
+        alone = num_processes(self.settings) == 1
+        return alone or all(os.environ.get(name, "0") == "0" for name in RANKS)
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Create the folder for a new run, or enter it to continue one, alone.
+
+        To be called once all that the run needs is there: what cannot start leaves no folder. Each
+        start leaves its settings: ``config.yaml``, then ``config.resume-1.yaml`` and so on. Of
+        several processes that train together the first does all that, for all.
+
+        Raises:
+            UsageError: see `check`; or another process is at it.
+        """
+        self.check()
+        if not self.is_first:
+            yield
+            return
+        with claim(self.folder):
+            self.check()
+            number = len(starts(self.folder))
+            name = f"config.resume-{number}.yaml" if number else CONFIG
+            write_text(self.folder / name, OmegaConf.to_yaml(dict(self.settings)))
+            yield
+
+    def check(self) -> None:
+        """Raise UsageError unless the run may start or go on; nothing is written.
+
+        Raises:
+            UsageError: there is a run already and it is not to ``resume``; or it was started with
+                other settings.
+        """
+        paths = starts(self.folder)
+        if not paths or not self.is_first:
+            return
+        if not self.resume:
+            raise UsageError(
+                f"{self.folder} already holds a run: continue it with resume=true, or start "
+                "another with another seed, runs_dir or run_dir"
+            )
+        before = [read_config(path, self.same) for path in paths]
+        old, new = selected(before[0], self.same), selected(self.settings, self.same)
+        for key in sorted((old.keys() | new.keys()) - FREE - {self.grows}):
+            if old.get(key) != new.get(key):
+                raise UsageError(
+                    f"{self.folder} was started with {key}={old.get(key)}, now it is "
+                    f"{new.get(key)}: go on with the same, or start another run with another seed, "
+                    "runs_dir or run_dir"
+                )
+        if self.grows is not None:
+            with parsing(self.folder, f"{self.grows} of the starts of", ADVICE):
+                largest = max(int(OmegaConf.select(each, self.grows)) for each in before)
+            size = flatten(self.settings)[self.grows]
+            if size < largest:
+                raise UsageError(
+                    f"{self.folder} was started with {self.grows}={largest}, now it is {size}: it "
+                    "may grow, not shrink"
+                )
 
 
-def num_processes(cfg: DictConfig) -> int:
+def num_processes(settings: Mapping[str, Any]) -> int:
     """Return how many processes train together.
 
-    >>> num_processes(OmegaConf.create({"pretraining": {"devices": 2, "num_nodes": 3}}))
+    >>> num_processes({"pretraining": {"devices": 2, "num_nodes": 3}})
     6
     """
-    pretraining = cfg.get("pretraining") or {}
+    pretraining = settings.get("pretraining") or {}
     return int(pretraining.get("devices", 1)) * int(pretraining.get("num_nodes", 1))
 
 
@@ -62,43 +145,12 @@ def check_one_process(cfg: DictConfig) -> None:
     Args:
         cfg: of the study.
     """
-    if num_processes(cfg) > 1:
+    if num_processes(plain(cfg)) > 1:
         raise UsageError(
             f"pretraining.devices={cfg.pretraining.devices} "
             f"pretraining.num_nodes={cfg.pretraining.num_nodes}: a study pretrains in one process; "
             "pretrain with these by pretrain_slots, then run the study without, which finds it"
         )
-
-
-@contextmanager
-def open_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -> Iterator[Path]:
-    """Create the folder ``cfg.run_dir`` for a new run, or enter it to continue one, alone.
-
-    To be called once all that the run needs is there: what cannot start leaves no folder. Each
-    start leaves its configuration, resolved: ``config.yaml``, then ``config.resume-1.yaml`` and so
-    on. Of several processes that train together the first does all that, for all.
-
-    Args:
-        cfg: the configuration.
-        same: see `check_run`.
-        grows: likewise.
-
-    Yields:
-        The folder.
-
-    Raises:
-        UsageError: see `check_run`; or another process is at it.
-    """
-    check_run(cfg, same, grows)
-    if not is_first(cfg):
-        yield Path(cfg.run_dir)
-        return
-    with claim(Path(cfg.run_dir)) as run_dir:
-        check_run(cfg, same, grows)
-        number = len(starts(run_dir))
-        name = f"config.resume-{number}.yaml" if number else CONFIG
-        write_text(run_dir / name, OmegaConf.to_yaml(cfg, resolve=True))
-        yield run_dir
 
 
 @contextmanager
@@ -123,46 +175,6 @@ def claim(run_dir: Path) -> Iterator[Path]:
             f"another process is writing to {run_dir}: wait until it is done, or start another run "
             "with another seed, runs_dir or run_dir"
         ) from error
-
-
-def check_run(cfg: DictConfig, same: tuple[str, ...], grows: str | None = None) -> Path:
-    """Return the folder ``cfg.run_dir`` if a run may start or go on there; nothing is written.
-
-    Args:
-        cfg: the configuration.
-        same: parts that may not change when a run is continued, but for those of `FREE`.
-        grows: a number that may become larger, such as the steps of the whole run.
-
-    Raises:
-        UsageError: it holds a run already and ``resume`` is false; or what is to be continued was
-            started with other settings.
-    """
-    run_dir = Path(cfg.run_dir)
-    paths = starts(run_dir)
-    if not paths or not is_first(cfg):
-        return run_dir
-    if not cfg.resume:
-        raise UsageError(
-            f"{run_dir} already holds a run: continue it with resume=true, or start another with "
-            "another seed, runs_dir or run_dir"
-        )
-    before = [read_config(path, same) for path in paths]
-    old, new = selected(before[0], same), selected(cfg, same)
-    for key in sorted((old.keys() | new.keys()) - FREE - {grows}):
-        if old.get(key) != new.get(key):
-            raise UsageError(
-                f"{run_dir} was started with {key}={old.get(key)}, now it is {new.get(key)}: go on "
-                "with the same, or start another run with another seed, runs_dir or run_dir"
-            )
-    if grows is not None:
-        with parsing(run_dir, f"{grows} of the starts of", ADVICE):
-            largest = max(int(OmegaConf.select(each, grows)) for each in before)
-        if OmegaConf.select(cfg, grows) < largest:
-            raise UsageError(
-                f"{run_dir} was started with {grows}={largest}, now it is "
-                f"{OmegaConf.select(cfg, grows)}: it may grow, not shrink"
-            )
-    return run_dir
 
 
 def starts(run_dir: Path) -> list[Path]:
@@ -190,7 +202,7 @@ def read_config(path: Path, parts: tuple[str, ...] = ()) -> DictConfig:
         cfg = OmegaConf.create(text)
         if not isinstance(cfg, DictConfig):
             raise TypeError("it is no mapping")
-        settings(cfg)  # resolves, or raises
+        plain(cfg)  # resolves, or raises
         for part in parts:
             if OmegaConf.select(cfg, part) is None:
                 raise ValueError(f"it has no {part}")
@@ -199,18 +211,3 @@ def read_config(path: Path, parts: tuple[str, ...] = ()) -> DictConfig:
 
 def _number(path: Path) -> str:
     return path.stem.partition("-")[2]
-
-
-def find_checkpoint(cfg: DictConfig) -> Path:
-    """Return the encoder's checkpoint, or say which command makes it.
-
-    Raises:
-        UsageError: there is none.
-    """
-    path = Path(cfg.checkpoint)
-    if not path.exists():
-        raise UsageError(
-            f"there is no encoder at {path}: make it with  {invocation('pretrain_slots', cfg)}  "
-            "or name another with checkpoint=..."
-        )
-    return path

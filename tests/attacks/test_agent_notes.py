@@ -10,13 +10,12 @@ import forged
 import gymnasium as gym
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from ocrl import UsageError
 from ocrl_agents.checkpoints import read_agent, save_agent
 from ocrl_agents.training import make_ppo
-from ocrl_studies.environments import settings
+from ocrl_studies.env_settings import EnvSettings
 from ocrl_studies.habits import Habits
 from ocrl_studies.stages.evaluation import load_agent
 from ocrl_studies.stages.record_video import encoder_of
@@ -71,11 +70,9 @@ def test_nothing_of_them_is_instantiated(agent: Path, tmp_path: Path, part: str,
     node = {"_target_": "pathlib.Path.touch", "self": {"_target_": "pathlib.Path", "_args_": []}}
     touch = {"_target_": "os.system", "command": f"touch {victim}"}
     change_notes(agent, **{part: {key: touch, "other": node, "_target_": "os.system"}})
-    env = OmegaConf.create(
-        {"id": "ocrl/NavMaze1-v0", "kwargs": {}, "vectorization": "sync", "action_repeat": 4}
-    )
+    env = EnvSettings("ocrl/NavMaze1-v0", action_repeat=4)
     with pytest.raises(UsageError):
-        load_agent(agent, env, OmegaConf.create({}), 1, "cpu")
+        load_agent(agent, env, {}, 1, "cpu")
     assert Habits.of_agent(read_agent(agent), "it").encoder == "ground_truth"
     assert not victim.exists()
 
@@ -135,8 +132,3 @@ def test_a_policy_that_is_none_is_refused(agent: Path, key: str, value: Any) -> 
     with pytest.raises(UsageError) as caught:
         load_policy(agent, GymnasiumVecEnv(envs))
     assert "\n" not in str(caught.value)
-
-
-def test_the_configuration_has_habits_too() -> None:
-    cfg = OmegaConf.create(NOTES)
-    assert Habits.of(cfg) == Habits.read(settings(cfg), "it")

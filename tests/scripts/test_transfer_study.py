@@ -12,8 +12,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-import ocrl_studies.transfer.cell
 from ocrl.errors import UsageError
+from ocrl_studies.stages.pretrain_slots import SlotPretraining
 
 TINY = [
     "env=seekavoid_arena_1",
@@ -134,10 +134,10 @@ def test_interrupted_anywhere_it_comes_to_the_same(
         raise KeyboardInterrupt
 
     again = ("runs_dir=again", "encoder=slotcontrast")
-    cell, playing = "ocrl_studies.transfer.cell", "ocrl_studies.transfer.playing"
+    stages, playing = "ocrl_studies.stages", "ocrl_studies.transfer.playing"
     for stage in (
-        f"{cell}.pretrain_slots",
-        f"{cell}.train_agent",
+        f"{stages}.pretrain_slots.SlotPretraining.train",
+        f"{stages}.train_agent.AgentTraining.train",
         f"{playing}.load_agent",
         f"{playing}.save_episodes",
     ):
@@ -198,19 +198,17 @@ def test_cells_of_other_settings_are_not_put_into_one_table(
 def test_a_cell_that_fails_leaves_the_others(
     study: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = ocrl_studies.transfer.cell.pretrain_slots
-
-    def failing(cfg: object) -> object:
+    def failing(pretraining: SlotPretraining) -> None:
         raise UsageError("the loss is not finite")
 
-    monkeypatch.setattr(ocrl_studies.transfer.cell, "pretrain_slots", failing)
-    code, out, err = study("seed=1,0")
+    with monkeypatch.context() as patch:
+        patch.setattr(SlotPretraining, "train", failing)
+        code, out, err = study("seed=1,0")
     assert code == 2
     assert "report: " in out
     assert "slotcontrast seed=1: the loss is not finite" in errors(err)[-1]
     markdown = (home / "runs/study/seekavoid_arena_1/report.md").read_text()
     assert "left out: slotcontrast seed=1: the loss is not finite" in markdown
-    monkeypatch.setattr(ocrl_studies.transfer.cell, "pretrain_slots", original)
     for path in (home / "runs/study/seekavoid_arena_1/cells").glob("*/seed=1.json"):
         path.unlink()
 

@@ -11,7 +11,7 @@ from hydra.utils import get_method
 
 from ocrl_agents.training import make_ppo
 from ocrl_studies.composition import compose, find_configs
-from ocrl_studies.environments import settings
+from ocrl_studies.plain import plain
 
 PPO = inspect.signature(make_ppo).parameters
 
@@ -23,7 +23,7 @@ def test_no_file_repeats_a_default_of_ppo(path: Path) -> None:
 
 
 def test_the_settings_of_ppo_are_the_arguments_of_its_function() -> None:
-    model = settings(compose("train_agent").agent.model)
+    model = plain(compose("train_agent").agent.model)
     assert get_method(model.pop("_target_")) is make_ppo
     given = {"envs", "seed", "device", "memory", "extractor", "extractor_kwargs"}
     expected = {name: PPO[name].default for name in PPO.keys() - given}

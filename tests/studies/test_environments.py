@@ -7,11 +7,12 @@ import pytest
 from gymnasium.vector import AutoresetMode
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
 from ocrl_studies.composition import find_configs, store_defaults
-from ocrl_studies.environments import make_environments, settings
+from ocrl_studies.env_settings import EnvSettings
+from ocrl_studies.environments import make_environments
+from ocrl_studies.plain import plain
 
 
 @pytest.fixture
@@ -22,11 +23,16 @@ def compose():
         yield lambda *overrides, name="train_agent": hydra.compose(name, list(overrides))
 
 
+def build(cfg, split="train", num_envs=1, *mode):
+    env = EnvSettings.of(cfg.env)
+    return make_environments(env, env.splits[split], num_envs, *mode)
+
+
 def test_mazes_are_built_natively_for_each_split(compose):
     cfg = compose("env=nav_maze_1")
     hashes = {}
     for split in ("train", "test"):
-        envs = make_environments(cfg.env, cfg.env[split], 2, AutoresetMode.DISABLED)
+        envs = build(cfg, split, 2, AutoresetMode.DISABLED)
         hashes[split] = {layout.canonical_hash() for layout in envs.unwrapped.simulation.layouts}
         assert envs.num_envs == 2
         assert envs.metadata["autoreset_mode"] is AutoresetMode.DISABLED
@@ -36,7 +42,7 @@ def test_mazes_are_built_natively_for_each_split(compose):
 def test_deepmind_lab_gets_the_same_splits_by_name(compose):
     cfg, maze = (compose("env=nav_maze_2", f"simulator={name}") for name in ("dmlab_mazes", "maze"))
     for split in ("rollouts", "train", "validation", "test"):
-        named, own = settings(cfg.env[split]), settings(maze.env[split])
+        named, own = plain(cfg.env[split]), plain(maze.env[split])
         assert named.pop("level") == "explore_goal_locations_small"
         assert named.pop("mazes_of") == "nav_maze_2"
         own.pop("num_layouts", None)  # fewer there, where each is compiled
@@ -46,7 +52,7 @@ def test_deepmind_lab_gets_the_same_splits_by_name(compose):
 
 def test_other_environments_are_stacked(compose):
     cfg = compose("env=custom", "env.id=CartPole-v1")
-    envs = make_environments(cfg.env, cfg.env.train, 3)
+    envs = build(cfg, num_envs=3)
     assert isinstance(envs, gymnasium.vector.SyncVectorEnv)
 
 
@@ -54,14 +60,13 @@ def test_other_environments_are_stacked(compose):
 def test_an_unknown_environment_is_one_line(compose, name):
     cfg = compose("env=custom", f"env.id={name}")
     with pytest.raises(UsageError, match=name.partition(":")[0]):
-        make_environments(cfg.env, cfg.env.train, 1)
+        build(cfg)
 
 
 def test_encoders_see_all_training_layouts_and_agents_as_many_as_are_asked_for(compose):
-    env = compose("env=nav_maze_1", "env.train.num_layouts=10").env
+    cfg = compose("env=nav_maze_1", "env.train.num_layouts=10")
     layouts = {
-        name: make_environments(env, env[name], 1).unwrapped.simulation.layouts
-        for name in ("rollouts", "train")
+        name: build(cfg, name).unwrapped.simulation.layouts for name in ("rollouts", "train")
     }
     assert len(layouts["rollouts"]) == 200
     assert layouts["train"] == layouts["rollouts"][:10]
@@ -70,7 +75,7 @@ def test_encoders_see_all_training_layouts_and_agents_as_many_as_are_asked_for(c
 def test_arguments_that_an_environment_does_not_take_are_one_line(compose):
     cfg = compose("env=custom", "env.id=CartPole-v1")
     with pytest.raises(UsageError, match=r"CartPole-v1 cannot be made with .*conditions=custom"):
-        make_environments(cfg.env, OmegaConf.create({"shift": "layout"}), 1)
+        make_environments(EnvSettings.of(cfg.env), {"shift": "layout"}, 1)
 
 
 @pytest.mark.parametrize("vectorization", ["sync", "native"])
@@ -79,7 +84,7 @@ def test_actions_are_repeated_in_any_environment(compose, vectorization):
         cfg = compose("env=custom", "env.id=CartPole-v1", "env.action_repeat=3")
     else:
         cfg = compose("env=nav_maze_1", "env.action_repeat=3", "env.velocity=true")
-    envs = make_environments(cfg.env, cfg.env.train, 2)
+    envs = build(cfg, num_envs=2)
     envs.reset(seed=0)
     observations, rewards, *_ = envs.step(np.array([0, 1]))
     if vectorization == "sync":
@@ -90,12 +95,12 @@ def test_actions_are_repeated_in_any_environment(compose, vectorization):
 
 
 def test_rollouts_for_encoders_are_the_same_whatever_else_agents_observe(compose):
-    plain, moving = (
+    still, moving = (
         instantiate(compose(f"env.velocity={velocity}", name="collect_rollouts").data)
         for velocity in ("false", "true")
     )
-    assert settings(plain.env.kwargs) == settings(moving.env.kwargs)
-    assert settings(moving.env.kwargs)["looks"] == "by_episode"
+    assert still.env.kwargs == moving.env.kwargs
+    assert moving.env.kwargs["looks"] == "by_episode"
 
 
 BREAKOUT = ["env=custom", "env.import=ale_py", "env.id=ALE/Breakout-v5"]
@@ -123,7 +128,7 @@ def test_environments_of_others_show_their_images(compose, overrides, shape, nam
     pytest.importorskip("ale_py")
     pytest.importorskip("minigrid")
     cfg = compose(*overrides)
-    envs = make_environments(cfg.env, cfg.env.train, 1)
+    envs = build(cfg)
     frames, _ = envs.reset(seed=0)
     envs.close()
     assert frames.shape == (1, *shape)
@@ -139,7 +144,7 @@ def test_wrappers_go_outwards_and_take_arguments(compose):
     cfg = compose(
         "env=custom", "env.id=CartPole-v1", "env.action_repeat=2", f"env.wrappers=[{wrappers}]"
     )
-    env = make_environments(cfg.env, cfg.env.train, 1).envs[0]
+    env = build(cfg).envs[0]
     assert [layer.class_name() for layer in (env, env.env, env.env.env)] == [
         "NormalizeReward",
         "TransformReward",
@@ -149,7 +154,7 @@ def test_wrappers_go_outwards_and_take_arguments(compose):
 
 def test_episodes_are_cut_where_the_configuration_says(compose):
     cfg = compose("env=custom", "env.id=CartPole-v1", "env.max_episode_steps=3")
-    envs = make_environments(cfg.env, cfg.env.train, 1)
+    envs = build(cfg)
     envs.reset(seed=0)
     cut = [bool(envs.step(np.array([step % 2]))[3][0]) for step in range(3)]
     assert cut == [False, False, True]
@@ -167,7 +172,7 @@ def test_episodes_are_cut_where_the_configuration_says(compose):
 def test_a_wrapper_that_does_not_fit_is_one_line(compose, wrappers, message):
     cfg = compose("env=custom", "env.id=CartPole-v1", f"env.wrappers={wrappers}")
     with pytest.raises(UsageError, match=message) as raised:
-        make_environments(cfg.env, cfg.env.train, 1)
+        build(cfg)
     assert "\n" not in str(raised.value)
 
 

@@ -3,36 +3,29 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
-from ocrl_studies.runs import (
-    CONFIG,
-    check_one_process,
-    claim,
-    find_checkpoint,
-    is_first,
-    starts,
-)
-from ocrl_studies.runs import open_run as open_until_left
+from ocrl_studies.agent_encoder import find_encoder
+from ocrl_studies.composition import compose
+from ocrl_studies.runs import CONFIG, Run, check_one_process, claim, starts
 
 
-def open_run(*args, **kwargs):
-    with open_until_left(*args, **kwargs) as folder:
-        return folder
+def open_run(cfg, same=("encoder",), grows=None):
+    run = Run.of(cfg, same, grows)
+    with run.open():
+        return run.folder
 
 
 def config(tmp_path, **changes):
     cfg = {
         "run_dir": str(tmp_path / "run"),
-        "runs_dir": "runs",
-        "checkpoint": str(tmp_path / "encoder.safetensors"),
         "resume": False,
         "seed": 0,
-        "env": {"name": "nav_maze_1", "simulator": "maze"},
-        "encoder": {"name": "shuffled", "pretrained_as": "slotcontrast", "dim": 64},
+        "encoder": {"name": "grid", "dim": 64},
         **changes,
     }
     return OmegaConf.create(cfg)
@@ -40,29 +33,29 @@ def config(tmp_path, **changes):
 
 def test_a_new_run_saves_its_configuration(tmp_path):
     cfg = config(tmp_path)
-    folder = open_run(cfg, same=("encoder",))
+    folder = open_run(cfg)
     assert OmegaConf.load(folder / CONFIG) == cfg
 
 
 def test_a_run_is_not_overwritten(tmp_path):
-    open_run(config(tmp_path), same=("encoder",))
+    open_run(config(tmp_path))
     with pytest.raises(UsageError, match="resume=true"):
-        open_run(config(tmp_path, seed=5), same=("encoder",))
+        open_run(config(tmp_path, seed=5))
     assert OmegaConf.load(tmp_path / "run" / CONFIG).seed == 0
 
 
 def test_a_run_resumes_with_the_same_settings_only(tmp_path):
-    open_run(config(tmp_path), same=("encoder",))
-    open_run(config(tmp_path, resume=True), same=("encoder",))
-    other = {"name": "shuffled", "pretrained_as": "slotcontrast", "dim": 32}
+    open_run(config(tmp_path))
+    open_run(config(tmp_path, resume=True))
+    other = {"name": "grid", "dim": 32}
     with pytest.raises(UsageError, match=r"encoder\.dim=64, now it is 32") as error:
-        open_run(config(tmp_path, resume=True, encoder=other), same=("encoder",))
+        open_run(config(tmp_path, resume=True, encoder=other))
     assert "\n" not in str(error.value)
 
 
 def test_each_start_keeps_its_configuration(tmp_path):
     for seed in range(12):
-        open_run(config(tmp_path, resume=True, seed=seed), same=("encoder",))
+        open_run(config(tmp_path, resume=True, seed=seed))
     kept = starts(tmp_path / "run")
     assert [OmegaConf.load(path).seed for path in kept] == list(range(12))
     assert kept[-1].name == "config.resume-11.yaml"
@@ -82,13 +75,14 @@ def test_a_run_may_grow_and_be_done_faster(tmp_path):
 
 
 def test_a_missing_encoder_names_the_command_that_makes_it(tmp_path):
-    cfg = config(tmp_path, seed=2)
-    del cfg.encoder.dim
-    command = r"pretrain_slots\.py env=nav_maze_1 encoder=slotcontrast seed=2  or"
+    cfg = compose("train_agent", ["encoder=shuffled", "seed=2", f"runs_dir={tmp_path}"])
+    command = r"pretrain_slots\.py env=nav_maze_1 encoder=slotcontrast seed=2 .*  or"
     with pytest.raises(UsageError, match=command):
-        find_checkpoint(cfg)
-    (tmp_path / "encoder.safetensors").touch()
-    assert find_checkpoint(cfg) == tmp_path / "encoder.safetensors"
+        find_encoder(cfg)
+    path = Path(cfg.checkpoint)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert find_encoder(cfg).checkpoint == path
 
 
 CLAIM = """
@@ -111,28 +105,30 @@ def test_one_process_at_a_time_and_a_dead_one_makes_way(tmp_path):
         assert other.stdout.readline() == b"mine\n"
         leftover.write_text("half")
         with pytest.raises(UsageError, match="another process is writing") as error:
-            open_run(config(tmp_path), same=("encoder",))
+            open_run(config(tmp_path))
         assert "\n" not in str(error.value)
         assert not starts(tmp_path / "run")
         assert leftover.exists()
         other.kill()
-    with open_until_left(config(tmp_path), same=("encoder",)) as folder, claim(folder):
+    run = Run.of(config(tmp_path), ("encoder",))
+    with run.open(), claim(run.folder):
         assert not leftover.exists()
 
 
 @pytest.mark.parametrize("rank", ["LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])
 def test_of_several_processes_the_first_has_the_folder_for_all(tmp_path, monkeypatch, rank):
     cfg = config(tmp_path, pretraining={"devices": 2, "num_nodes": 1})
-    with open_until_left(cfg, same=("encoder",)):
+    run = Run.of(cfg, ("encoder",))
+    with run.open():
         monkeypatch.setenv(rank, "1")
-        assert not is_first(cfg)
-        assert open_run(cfg, same=("encoder",)) == tmp_path / "run"
+        assert not run.is_first
+        assert open_run(cfg) == tmp_path / "run"
     assert [path.name for path in starts(tmp_path / "run")] == [CONFIG]
     # whoever trains alone is no part of that, whatever started it
     alone = config(tmp_path, pretraining={"devices": 1, "num_nodes": 1})
-    assert is_first(alone)
+    assert Run.of(alone, ("encoder",)).is_first
     with pytest.raises(UsageError, match="already holds a run"):
-        open_run(alone, same=("encoder",))
+        open_run(alone)
     with pytest.raises(UsageError, match="pretrain with these by pretrain_slots"):
         check_one_process(cfg)
     check_one_process(alone)

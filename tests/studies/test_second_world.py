@@ -20,6 +20,7 @@ from ocrl_envs import protocols
 from ocrl_envs.maze.vector import MazeVectorEnv
 from ocrl_envs.protocols import SEGMENT_STRIDE
 from ocrl_studies.composition import compose
+from ocrl_studies.env_settings import EnvSettings
 from ocrl_studies.stages.evaluation import episodes_to_play, load_agent
 from ocrl_studies.stages.train_agent import train_agent
 from ocrl_studies.transfer.conditions import check_conditions
@@ -168,7 +169,8 @@ def test_an_agent_reads_its_tokens_and_plays_its_layouts(tmp_path: Path) -> None
     cfg = grid_config(
         tmp_path, "evaluate_transfer", "num_envs=2", "episodes=4", "conditions=custom"
     )
-    policy, venv = load_agent(path, cfg.env, cfg.conditions.test, cfg.num_envs, cfg.device)
+    env = EnvSettings.of(cfg.env)
+    policy, venv = load_agent(path, env, env.splits["test"], cfg.num_envs, cfg.device)
     assert venv.observation_space.shape == (1, 2)
     seeds, options = episodes_to_play(venv, cfg.episodes, cfg.episode_seed)
     episodes = evaluate(policy, venv, seeds, options=options)
@@ -179,7 +181,7 @@ def test_an_agent_reads_its_tokens_and_plays_its_layouts(tmp_path: Path) -> None
 def test_its_policies_are_played_beside_agents_and_drawn_on_its_map(tmp_path: Path) -> None:
     chosen = ["num_envs=2", "episodes=3", "conditions=custom", "strip.every=4"]
     cfg = grid_config(tmp_path, "transfer_study", *chosen, "++layouts=null")
-    check_conditions(cfg.env, cfg.conditions)
+    check_conditions(cfg)
     plan = plan_study(cfg)
     play_references(plan)
     folder = references_folder(plan, plan.numbers[-1])

@@ -21,8 +21,8 @@ from ocrl_studies.composition import compose
 from ocrl_studies.encoders import make_encoder
 from ocrl_studies.stages.record_video import film_agent
 from ocrl_studies.stages.train_agent import train_agent
-from ocrl_studies.transfer.evaluation import PLAYED, find_agents, find_encoders, make_agent
-from ocrl_studies.transfer.plan import Agent, Evaluation
+from ocrl_studies.transfer.evaluation import PLAYED, check_encoders, find_agents, make_agent
+from ocrl_studies.transfer.plan import Agent, Evaluation, by_hash
 from ocrl_studies.transfer.playing import play_agent
 from ocrl_studies.trust import load_trusted
 
@@ -100,15 +100,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def the_agent(home: Path, encoder: Path | None = None) -> Agent:
+def the_agent(home: Path) -> Agent:
     ((run_dir, trained),) = find_agents(home / "agent/test-Glow-v0").items()
-    return make_agent(run_dir, trained, home / "report", encoder)
+    return make_agent(run_dir, trained, home / "report")
 
 
-def evaluation(home: Path, **kwargs: Any) -> Evaluation:
-    cfg = config(
-        home, "evaluate_transfer", "num_envs=1", "episodes=2", "conditions=custom", **kwargs
-    )
+def evaluation(home: Path, *overrides: str, **kwargs: Any) -> Evaluation:
+    small = ["num_envs=1", "episodes=2", "conditions=custom"]
+    cfg = config(home, "evaluate_transfer", *small, *overrides, **kwargs)
     return Evaluation.of(cfg, PLAYED)
 
 
@@ -142,7 +141,7 @@ def test_what_no_file_could_name_is_refused_in_one_line(
 ) -> None:
     model = {"_target_": f"{__name__}.{name}", "image_size": [16, 16], **arguments}
     with pytest.raises(UsageError, match=message) as error:
-        make_encoder(DictConfig(model))
+        make_encoder(model)
     assert "\n" not in str(error.value)
 
 
@@ -166,13 +165,13 @@ def test_an_encoder_is_found_where_it_is_said_to_be(home: Path) -> None:
     (home / "encoder.safetensors").rename(elsewhere)
     with pytest.raises(UsageError, match="there is no encoder at"):
         play_agent(the_agent(home), evaluation(home), "test")
-    run_dir = the_agent(home).run_dir
-    assert find_encoders(None, [run_dir]) == {}
-    encoders = find_encoders(str(elsewhere), [run_dir])
-    assert encoders == {run_dir: elsewhere}
-    play_agent(the_agent(home, encoders[run_dir]), evaluation(home), "train")
+    moved = evaluation(home, f"encoder_checkpoint='{elsewhere}'")
+    agent = the_agent(home)
+    assert moved.encoder_of(agent.checkpoint) == elsewhere
+    check_encoders(moved.encoders, [agent.run_dir])
+    play_agent(agent, moved, "train")
     elsewhere.rename(home / "encoder.safetensors")
     other = home / "other.safetensors"
     ocrl.save_encoder(other, Own([16, 16], 2), {"_target_": f"{__name__}.Own"})
     with pytest.raises(UsageError, match="no agent was trained with"):
-        find_encoders([str(other)], [run_dir])
+        check_encoders(by_hash([str(other)]), [agent.run_dir])

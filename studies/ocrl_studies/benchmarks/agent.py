@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import obs_as_tensor
@@ -25,9 +24,11 @@ from ocrl_studies.benchmarks.measuring import interleaved, seconds
 from ocrl_studies.command_line import stop
 from ocrl_studies.composition import compose
 from ocrl_studies.core.tables import print_table
+from ocrl_studies.env_settings import EnvSettings
 from ocrl_studies.environments import make_environments
 from ocrl_studies.habits import Habits
 from ocrl_studies.observations import make_token_environments
+from ocrl_studies.plain import plain
 
 TRUTH, FLOAT32, MEMORY = "encoder=ground_truth", "agent.precision=float32", "agent=recurrent_ppo"
 
@@ -39,16 +40,17 @@ FEW_STEPS = 512
 
 
 class Loop(NamedTuple):
-    """PPO, its encoder (None where the simulator tells the truth) and its settings."""
+    """PPO, its encoder (None where the simulator tells the truth), and how it plays what."""
 
     model: PPO
     encoder: Encoder | None
-    cfg: DictConfig
+    env: EnvSettings
+    habits: Habits
 
     @property
     def repeat(self) -> int:
         """Environment steps for which an action is held."""
-        return int(self.cfg.env.kwargs.get("action_repeat", 1))
+        return int(self.env.kwargs.get("action_repeat", 1))
 
     def learn(self) -> None:
         """Play one rollout and update by it."""
@@ -70,10 +72,10 @@ def run(budget: float, checkpoint: Path | None) -> None:
     slots, truth = partial(make_loop, checkpoint=checkpoint), partial(make_loop, TRUTH)
     whole = {
         "ground truth": truth(),
-        "ground truth, loop of stable-baselines3": plain(truth()),
+        "ground truth, loop of stable-baselines3": in_own_loop(truth()),
         "ground truth, with memory": truth(MEMORY),
         "slotcontrast": wrapped,
-        "slotcontrast, loop of stable-baselines3, float32": plain(slots(FLOAT32)),
+        "slotcontrast, loop of stable-baselines3, float32": in_own_loop(slots(FLOAT32)),
         "slotcontrast, float32": slots(FLOAT32),
         "slotcontrast, with memory": slots(MEMORY),
     }
@@ -112,14 +114,14 @@ def make_loop(*overrides: str, checkpoint: Path | None = None, steps: int | None
     if cfg.encoder.model is not None:
         encoder = load_encoder(checkpoint) if checkpoint else instantiate(cfg.encoder.model)
         encoder.eval().requires_grad_(bool(cfg.encoder.finetune))
-    habits = Habits.of(cfg)
-    envs = make_token_environments(cfg.env, cfg.env.train, cfg.agent.num_envs, habits, encoder)
+    env, habits = EnvSettings.of(cfg.env), Habits.read(plain(cfg), "the configuration")
+    envs = make_token_environments(env, env.splits["train"], cfg.agent.num_envs, habits, encoder)
     model = instantiate(cfg.agent.model, envs, seed=0, device="cpu", calibration_steps=0)
     model.set_logger(Logger(folder=None, output_formats=[]))
-    return Loop(model, encoder, cfg)
+    return Loop(model, encoder, env, habits)
 
 
-def plain(loop: Loop) -> Loop:
+def in_own_loop(loop: Loop) -> Loop:
     """Return the same policy, environments and settings in the loop of stable-baselines3."""
     names = ("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "seed")
     settings = {name: getattr(loop.model, name) for name in names}
@@ -168,13 +170,13 @@ def where_time_goes(loop: Loop, total: float, budget: float) -> tuple[list[list[
         A row for each part, and what the wrapper adds to the encoder's forward pass, as a share of
         it.
     """
-    model, encoder, num_envs = loop.model, loop.encoder, loop.cfg.agent.num_envs
+    model, encoder, num_envs = loop.model, loop.encoder, loop.model.n_envs
     assert encoder is not None, "slots are measured"
-    simulator = GymnasiumVecEnv(make_environments(loop.cfg.env, loop.cfg.env.train, num_envs))
+    simulator = GymnasiumVecEnv(make_environments(loop.env, loop.env.splits["train"], num_envs))
     frames = simulator.reset()
     actions = np.stack([simulator.action_space.sample() for _ in range(num_envs)])
     running = np.zeros(num_envs, dtype=np.bool_)
-    wrapper = VecSlotObservation(simulator, encoder, precision=loop.cfg.agent.precision)
+    wrapper = VecSlotObservation(simulator, encoder, precision=loop.habits.precision)
     tokens = obs_as_tensor(wrapper.stream.reset(frames), model.device)
     state, pixels = wrapper.stream.state, wrapper.stream.frames(frames)
 

@@ -10,15 +10,14 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 from ocrl_studies.command_line import USAGE_ERRORS, keep_rollouts_with_data, stop
-from ocrl_studies.environments import flatten, settings
+from ocrl_studies.plain import flatten, plain
 from ocrl_studies.settings import check_settings
-from ocrl_studies.sources import Source
+from ocrl_studies.sources import make_source
 
 CELL = ("encoder", "seed")
 """What the jobs of a study differ in."""
@@ -47,9 +46,9 @@ class Study(Callback):
         cfg = own_settings(config)
         cfg.seed = 0  # the data are the same for all cells
         keep_rollouts_with_data(cfg)
-        check_settings(flatten(settings(cfg)))
+        check_settings(flatten(plain(cfg)))
         height, width = cfg.encoder.image_size
-        source: Source = instantiate(cfg.data)
+        source = make_source(cfg.data)
         source.training_clips(cfg.clip_length, (height, width))
         self.check(source.scoring_videos(), cfg)
 

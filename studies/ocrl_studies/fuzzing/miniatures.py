@@ -36,7 +36,7 @@ from ocrl_envs.maze.layout.layout import Layout
 from ocrl_studies.core.record import Record
 from ocrl_studies.habits import Habits
 from ocrl_studies.manifest import note
-from ocrl_studies.runs import check_run
+from ocrl_studies.runs import Run
 from ocrl_studies.segmentation.scoring import Scored
 from ocrl_studies.transfer.episodes import save_episodes
 
@@ -301,7 +301,7 @@ def make_run(folder: Path) -> None:
 def read_run(folder: Path) -> None:
     """Ask whether the run may go on."""
     cfg = OmegaConf.create({**RUN, "run_dir": str(folder), "resume": True})
-    check_run(cfg, ("env", "agent", "seed"), "total_steps")
+    Run.of(cfg, ("env", "agent", "seed"), "total_steps").check()
 
 
 def make_checkpoint(folder: Path) -> None:

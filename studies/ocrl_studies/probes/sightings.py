@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from omegaconf import DictConfig
 from torch import Tensor
 
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl.wrappers.token_stream import TOKENS, TokenStream
 from ocrl_envs.protocols import HasFacts, HasPolicies
+from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.environments import make_environments
 from ocrl_studies.observations import truth_tokens
 from ocrl_studies.rollouts import rollout_policy
@@ -39,8 +39,8 @@ class Sightings(NamedTuple):
 
 
 def see(
-    env: DictConfig,
-    variation: DictConfig,
+    env: EnvSettings,
+    variation: Variation,
     encoders: Mapping[str, Encoder | None],
     *,
     num_frames: int,
@@ -51,8 +51,8 @@ def see(
     """Play as rollouts are collected, and keep some of the frames.
 
     Args:
-        env: as `ocrl_studies.environments.make_environments` takes it.
-        variation: likewise.
+        env: how it is made.
+        variation: of it.
         encoders: by name; None: the world describes itself.
         num_frames: M, rounded up to a multiple of ``num_envs``.
         num_envs: environments that are played together.

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from ocrl_studies.agent_encoder import find_encoder
 from ocrl_studies.composition import compose
 from ocrl_studies.core.page import Page
 from ocrl_studies.core.tables import Table, print_table, write_rows
-from ocrl_studies.environments import settings
-from ocrl_studies.observations import open_encoder
+from ocrl_studies.env_settings import EnvSettings
+from ocrl_studies.plain import plain
 from ocrl_studies.probes.networks import PROBES, ProbeSettings, read_facts
 from ocrl_studies.probes.scores import score, score_name
 from ocrl_studies.probes.sightings import Sightings, see
@@ -32,15 +33,16 @@ def probe_tokens(cfg: DictConfig) -> Path:
         The page.
     """
     torch.set_num_threads(cfg.num_threads)
-    encoders = {name: open_encoder(agent_config(cfg, name)) for name in cfg.encoders}
-    play = partial(see, cfg.env, encoders=encoders, num_envs=cfg.num_envs, every=cfg.every)
-    train = play(cfg.env.rollouts, num_frames=cfg.num_frames.train, seed=cfg.seed)
-    test = play(cfg.env.unseen, num_frames=cfg.num_frames.test, seed=cfg.seed)
+    encoders = {name: find_encoder(agent_config(cfg, name)).open() for name in cfg.encoders}
+    env = EnvSettings.of(cfg.env)
+    play = partial(see, env, encoders=encoders, num_envs=cfg.num_envs, every=cfg.every)
+    train = play(env.splits["rollouts"], num_frames=cfg.num_frames.train, seed=cfg.seed)
+    test = play(plain(cfg.env.unseen), num_frames=cfg.num_frames.test, seed=cfg.seed)
     rows = by_chance(train, test)
     for name in encoders:
         for probe in PROBES:
             torch.manual_seed(cfg.seed)
-            read = read_facts(probe, name, train, test, ProbeSettings(**settings(cfg.probe)))
+            read = read_facts(probe, name, train, test, ProbeSettings(**plain(cfg.probe)))
             rows += [row(name, probe, fact, test, read[fact]) for fact in test.facts]
     table = tabulate(rows)
     print_table(*table)

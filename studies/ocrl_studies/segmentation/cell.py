@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,11 +14,11 @@ from ocrl.errors import UsageError
 from ocrl.visualization import save_image
 from ocrl_studies.core.cell import Cell, Step, run_cell
 from ocrl_studies.encoders import make_encoder
-from ocrl_studies.environments import selected
-from ocrl_studies.runs import check_one_process, check_run
+from ocrl_studies.plain import selected
+from ocrl_studies.runs import check_one_process
 from ocrl_studies.segmentation.plan import TRUTH, Plan, plan_comparison
 from ocrl_studies.segmentation.scoring import PICTURE, SCORES, Scored, Truth, measure, picture_masks
-from ocrl_studies.stages.pretrain_slots import SAME, pretrain_slots
+from ocrl_studies.stages.pretrain_slots import SlotPretraining
 from ocrl_studies.trust import load_trusted
 
 RECORD = "record.json"
@@ -43,39 +42,38 @@ def compare_encoders(cfg: DictConfig) -> None:
     check_one_process(cfg)
     plan = plan_comparison(cfg)
     folder = plan.folder / f"cells/{cfg.encoder.name}/seed={cfg.seed}"
-    checkpoint = Path(cfg.run_dir) / "encoder.safetensors"
+    pretraining = SlotPretraining.of(cfg)
     run_cell(
         Cell(
             f"{cfg.encoder.name} seed={cfg.seed}",
             folder / RECORD,
             selected(cfg, CELL),
             cfg.device,
-            {CHECKPOINT: checkpoint},
-            steps(cfg, plan, folder, checkpoint),
+            {CHECKPOINT: pretraining.checkpoint},
+            steps(pretraining, plan, folder),
         )
     )
 
 
-def steps(cfg: DictConfig, plan: Plan, folder: Path, checkpoint: Path) -> Iterator[Step]:
+def steps(pretraining: SlotPretraining, plan: Plan, folder: Path) -> Iterator[Step]:
     """Yield the training and the scoring of an encoder, if scores are missing.
 
     Args:
-        cfg: of the training, as ``configs/pretrain_slots.yaml``.
+        pretraining: of the encoder.
         plan: of the comparison.
         folder: of the cell.
-        checkpoint: of the trained encoder.
 
     Raises:
         UsageError: before anything is trained, of an encoder that was trained with other settings,
             or has no masks.
     """
-    untrained = make_encoder(cfg.encoder.model)
+    untrained, checkpoint = make_encoder(pretraining.model), pretraining.checkpoint
     missing = [name for name in views(untrained) if not (folder / name / SCORES).exists()]
     if not missing:
         return
-    check_run(cfg, same=SAME)
-    check_masks(untrained, cfg.encoder.name, folder)
-    yield Step("pretraining", checkpoint.exists, partial(pretrain_slots, cfg))
+    pretraining.run.check()
+    check_masks(untrained, pretraining.name, folder)
+    yield Step("pretraining", checkpoint.exists, pretraining.train)
 
     def score() -> None:
         trained = views(load_trusted(checkpoint, plan.trusted))

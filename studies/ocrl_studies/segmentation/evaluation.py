@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from ocrl.checkpoints import sha256
@@ -25,14 +24,14 @@ from ocrl_studies.core.scoreboard import (
 )
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.encoders import make_encoder
-from ocrl_studies.sources import Source
+from ocrl_studies.sources import make_source
 from ocrl_studies.trust import load_trusted
 
 
 def evaluate_slots(cfg: DictConfig) -> None:
     """Score on unseen videos, and draw some of them."""
     torch.set_num_threads(cfg.num_threads)
-    source: Source = instantiate(cfg.data)
+    source = make_source(cfg.data)
     if cfg.checkpoint is None:
         # for its slots, its size and its backbone
         encoder: Encoder = make_encoder(cfg.encoder.model).eval().to(cfg.device)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from ocrl_studies.environments import selected
-from ocrl_studies.sources import Source
+from ocrl_studies.plain import selected
+from ocrl_studies.sources import Source, make_source
 
 TRUTH = ("data", "scoring", "identity")
 """What a score depends on besides the encoder."""
@@ -45,7 +44,7 @@ class Scoring:
     def of(cls, cfg: DictConfig) -> Scoring:
         """Return the scoring of a configuration like ``configs/compare_encoders.yaml``."""
         return cls(
-            instantiate(cfg.data),
+            make_source(cfg.data),
             cfg.scoring.num_clips,
             cfg.scoring.clip_length,
             cfg.identity.num_clips,

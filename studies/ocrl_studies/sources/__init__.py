@@ -1,6 +1,6 @@
 """Where the videos of pretraining come from: one class per configuration in ``configs/data``."""
 
-from ocrl_studies.sources.base import Mixed, Source
+from ocrl_studies.sources.base import Mixed, Source, make_source
 from ocrl_studies.sources.files import Recordings, Shards, VideoFiles
 from ocrl_studies.sources.generated import Scenes, Sprites
 from ocrl_studies.sources.published import Published
@@ -16,4 +16,5 @@ __all__ = [
     "Source",
     "Sprites",
     "VideoFiles",
+    "make_source",
 ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
+from hydra.utils import instantiate
 from torch.utils.data import Dataset, Subset
 
 from ocrl.data.clips import Clip, ClipDataset, MixedClips, evaluation_clips
 from ocrl.data.videos import Videos
-from ocrl_studies.rollouts import (
-    SegmentKinds,
-)
+from ocrl_studies.plain import plain
+from ocrl_studies.rollouts import SegmentKinds
 
 
 class Source(ABC):
@@ -88,3 +89,9 @@ class Mixed(Source):
                 for source in self.sources
             ]
         )
+
+
+def make_source(data: Mapping[Any, Any]) -> Source:
+    """Return the source of the ``data`` node of a configuration."""
+    source: Source = instantiate(plain(data))  # the node itself would lose its interpolations
+    return source

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-from omegaconf import DictConfig
 
 from ocrl.data.shard_writer import Arrays, write_shards
 from ocrl.data.shards import ShardVideos
@@ -28,7 +26,7 @@ class Scenes(Shards):
         run_name: str,
         path: str,
         recipe: Recipe,
-        num_videos: DictConfig,
+        num_videos: Mapping[str, int],
         num_workers: int,
         seed: int,
     ) -> None:
@@ -105,7 +103,7 @@ class Sprites(Source):
     """
 
     def __init__(
-        self, *, run_name: str, recipe: SpriteRecipe, num_videos: DictConfig, seed: int
+        self, *, run_name: str, recipe: SpriteRecipe, num_videos: Mapping[str, int], seed: int
     ) -> None:
         self.run_name = run_name
         self.recipe = recipe

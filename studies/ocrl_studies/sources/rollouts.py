@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from gymnasium.vector import AutoresetMode
-from omegaconf import DictConfig, OmegaConf
 
 from ocrl.data.mapped import MappedSegments
 from ocrl.data.rollout_videos import load_rollouts
@@ -16,8 +16,9 @@ from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from ocrl.data.videos import Videos
 from ocrl.files import write_text
 from ocrl.reading import read_object
+from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.env_wrappers import wrapper_settings
-from ocrl_studies.environments import make_environments, settings
+from ocrl_studies.environments import make_environments
 from ocrl_studies.manifest import check, note
 from ocrl_studies.rollouts import (
     SegmentKinds,
@@ -37,19 +38,18 @@ class Rollouts(Source):
         self,
         *,
         run_name: str,
-        env: DictConfig,
+        env: Mapping[str, Any],
         seed: int,
         policy: str,
         num_envs: int,
-        num_steps: DictConfig,
+        num_steps: Mapping[str, int],
         skip_first: int,
         image_size: tuple[int, int] | None,
         in_memory: bool,
     ) -> None:
         self.run_name = run_name
         # encoders see frames alone, whatever their agents observe besides
-        plain = {"kwargs": {"velocity": False}} if "velocity" in env.kwargs else {}
-        self.env = cast(DictConfig, OmegaConf.merge(env, plain))
+        self.env = EnvSettings.of(env).held(velocity=False)
         self.seed = seed
         self.policy = policy
         self.num_envs = num_envs
@@ -57,7 +57,7 @@ class Rollouts(Source):
         self.skip_first = skip_first
         # worlds of our own are asked for frames of a size, and draw no larger ones
         self.image_size: tuple[int, int] | None = None
-        if image_size is not None and env.simulator == "gymnasium":
+        if image_size is not None and self.env.simulator == "gymnasium":
             self.image_size = image_size[0], image_size[1]
         self.in_memory = in_memory
 
@@ -114,20 +114,20 @@ class Rollouts(Source):
         environments.close()
         note(self._settings_path(split), self._settings(split))
 
-    def _variation(self, split: str) -> DictConfig:
-        variation: DictConfig = self.env.rollouts if split == "train" else self.env[split]
-        return variation
+    def _variation(self, split: str) -> Variation:
+        return self.env.splits["rollouts" if split == "train" else split]
 
     def _settings(self, split: str) -> dict[str, Any]:
+        wrappers = wrapper_settings(self.env)
         return {
             "data.policy": self.policy,
             "data.num_steps": self.num_steps[split],
             **({"data.skip_first": self.skip_first} if self.skip_first else {}),
             "env.id": self.env.id,
-            "env.kwargs": settings(self.env.kwargs),
-            "variation": settings(self._variation(split)),
+            "env.kwargs": self.env.kwargs,
+            "variation": self._variation(split),
             **({"data.image_size": self.image_size} if self.image_size else {}),
-            **({"wrappers": wrapper_settings(self.env)} if wrapper_settings(self.env) else {}),
+            **({"wrappers": wrappers} if wrappers else {}),
         }
 
     def _settings_path(self, split: str) -> Path:

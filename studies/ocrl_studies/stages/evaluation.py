@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.reading import check_regular
 from ocrl_agents.checkpoints import find_encoder, load_policy, read_agent
 from ocrl_agents.vec_env import environment_seeds
+from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.environments import num_layouts
 from ocrl_studies.habits import Habits
 from ocrl_studies.observations import make_token_environments
@@ -20,8 +20,8 @@ from ocrl_studies.trust import load_trusted, prefixes
 
 def load_agent(
     path: Path,
-    env: DictConfig,
-    variation: DictConfig,
+    env: EnvSettings,
+    variation: Variation,
     num_envs: int,
     device: str,
     trusted: Sequence[str] = (),
@@ -31,8 +31,8 @@ def load_agent(
 
     Args:
         path: the agent's checkpoint.
-        env: as `ocrl_studies.environments.make_environments` takes it.
-        variation: likewise, such as a condition of transfer.
+        env: how it is made.
+        variation: of it, such as a condition of transfer.
         num_envs: number of the environments.
         device: where encoder and policy run.
         trusted: packages of one's own whose encoders and poolings may be built.

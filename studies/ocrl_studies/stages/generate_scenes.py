@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from ocrl.errors import UsageError
-from ocrl_studies.sources import Scenes
+from ocrl_studies.sources import Scenes, make_source
 
 
 def generate_scenes(cfg: DictConfig) -> None:
     """Write the shards of each split."""
-    scenes = instantiate(cfg.data)
+    scenes = make_source(cfg.data)
     if not isinstance(scenes, Scenes):
         raise UsageError(f"data={cfg.data.run_name} is not generated: choose data=movi_a_like, ...")
     for split in cfg.splits:

@@ -8,13 +8,13 @@ from omegaconf import DictConfig
 
 from ocrl.errors import UsageError
 from ocrl_envs.maze.play import Player
-from ocrl_studies.environments import settings
 from ocrl_studies.invocation import call
+from ocrl_studies.plain import plain
 
 
 def play(cfg: DictConfig) -> None:
     """Open the window."""
-    kwargs = {**settings(cfg.env.kwargs), **settings(cfg.variation)}
+    kwargs = {**plain(cfg.env.kwargs), **plain(cfg.variation)}
     if matplotlib.get_backend().lower() == "agg":
         raise UsageError(
             "there is no window to play in: start it on a screen, with tkinter or "

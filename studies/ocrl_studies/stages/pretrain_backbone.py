@@ -24,10 +24,10 @@ from ocrl.pretraining.loop import PretrainingSettings, fit
 from ocrl.pretraining.self_distillation import SelfDistillation
 from ocrl_envs.protocols import SEGMENT_STRIDE
 from ocrl_studies.core.tables import print_table
-from ocrl_studies.environments import settings
+from ocrl_studies.plain import plain
 from ocrl_studies.rollouts import SegmentKinds
-from ocrl_studies.runs import check_run, is_first, open_run
-from ocrl_studies.sources import Mixed, Source
+from ocrl_studies.runs import Run
+from ocrl_studies.sources import Mixed, Source, make_source
 
 SAME = ("data", "backbone", "crops", "distillation", "teacher", "pretraining", "seed")
 """What a backbone is made of: a run that goes on has the same."""
@@ -45,12 +45,13 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
         The weights.
     """
     torch.set_num_threads(cfg.num_threads)
-    run_dir = check_run(cfg, SAME, GROWS)
-    path = run_dir / "backbone.safetensors"
+    run = Run.of(cfg, SAME, GROWS)
+    run.check()
+    path, pictures = run.folder / "backbone.safetensors", run.folder / "pictures"
     if path.exists():
         print(f"{path} is trained already")
         return path
-    source: Source = instantiate(cfg.data)
+    source = make_source(cfg.data)
     height, width = cfg.backbone.image_size
     size = (height, width)
     clips = source.training_clips(1, size)
@@ -64,34 +65,31 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
     }
     torch.manual_seed(cfg.seed)
     backbone, untrained = (instantiate(cfg.backbone) for _ in range(2))
-    distillation = SelfDistillation(backbone, **settings(cfg.distillation))
-    pretraining = PretrainingSettings(seed=cfg.seed, device=cfg.device, **settings(cfg.pretraining))
+    distillation = SelfDistillation(backbone, **plain(cfg.distillation))
+    pretraining = PretrainingSettings(seed=cfg.seed, device=cfg.device, **plain(cfg.pretraining))
     module = BackbonePretraining(
         distillation,
         instantiate(cfg.crops),
         pretraining,
-        TeacherSchedule(**settings(cfg.teacher)),
+        TeacherSchedule(**plain(cfg.teacher)),
         probes,
     )
     each = max(1, cfg.scoring.num_pictures // len(parts))
     drawn = [stack(frames, "video", each) for frames in unseen]
-    with open_run(cfg, SAME, GROWS):
-        if is_first(cfg):
-            print(
-                f"Training {cfg.backbone.name} on {cfg.data.run_name}, on {cfg.device}: {run_dir}"
-            )
+    with run.open():
+        if run.is_first:
+            place = f"on {cfg.device}: {run.folder}"
+            print(f"Training {cfg.backbone.name} on {cfg.data.run_name}, {place}")
         fit(
             module,
             clips,
             validation,
             pretraining,
-            run_dir,
-            callbacks=[
-                FeaturePictures(distillation.backbone, torch.cat(drawn), run_dir / "pictures")
-            ],
+            run.folder,
+            callbacks=[FeaturePictures(distillation.backbone, torch.cat(drawn), pictures)],
             resume=cfg.resume,
         )
-        if not is_first(cfg):
+        if not run.is_first:
             return path
         trained = distillation.backbone.cpu().eval()
         assert isinstance(trained, TimmBackbone)
@@ -110,7 +108,7 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
                 [who, *(f"{100 * row[data][k]:.1f}" for k in kinds)] for who, row in scores.items()
             ]
             print_table([f"nearest neighbours, {data}", *kinds], rows)
-        write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
+        write_text(run.folder / "scores.json", json.dumps(scores, indent=2))
         notes = {
             "command": shlex.join(["python", *sys.argv]),
             "data": cfg.data.run_name,
@@ -119,7 +117,7 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
             "nearest neighbours": scores,
         }
         save_backbone(path, trained, notes)
-    print(f"backbone: {path}\nfeatures: {run_dir / 'pictures'}")
+    print(f"backbone: {path}\nfeatures: {pictures}")
     return path
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
+from torch.utils.data import Subset
 
 from ocrl.checkpoints import save_encoder
 from ocrl.data.annotations import annotated
+from ocrl.data.clips import Clip
 from ocrl.encoder import TrainableEncoder
 from ocrl.errors import UsageError
 from ocrl.files import write_text
@@ -23,10 +25,10 @@ from ocrl.visualization import draw_masks
 from ocrl_studies.core.scoreboard import baselines, make_scoreboard
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.encoders import check_target, make_encoder
-from ocrl_studies.environments import settings
 from ocrl_studies.invocation import call, invocation, trust
-from ocrl_studies.runs import check_run, is_first, open_run
-from ocrl_studies.sources import Source
+from ocrl_studies.plain import plain
+from ocrl_studies.runs import Run
+from ocrl_studies.sources import Source, make_source
 
 SAME = ("data", "encoder", "clip_length", "pretraining", "seed")
 """What an encoder is made of: a run that goes on has the same."""
@@ -34,14 +36,124 @@ SAME = ("data", "encoder", "clip_length", "pretraining", "seed")
 GROWS = "pretraining.max_steps"
 
 
+@dataclass(frozen=True)
+class SlotPretraining:
+    """What is trained, on what, and where.
+
+    Attributes:
+        name: of the encoder.
+        model: what makes it: ``_target_`` and arguments.
+        image_size: (height, width) of its frames.
+        source: of the videos.
+        clip_length: frames of a training clip.
+        num_scored: clips of unseen videos that it is scored on; None: all that do not overlap.
+        scored_length: frames of each; None: whole videos.
+        num_pictures: of these that are drawn.
+        pretraining: how it is trained.
+        run: its folder and settings.
+    """
+
+    name: str
+    model: Mapping[str, Any]
+    image_size: tuple[int, int]
+    source: Source
+    clip_length: int
+    num_scored: int | None
+    scored_length: int | None
+    num_pictures: int
+    pretraining: PretrainingSettings
+    run: Run
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> SlotPretraining:
+        """Return the pretraining of a configuration like ``configs/pretrain_slots.yaml``."""
+        height, width = cfg.encoder.image_size
+        return cls(
+            cfg.encoder.name,
+            plain(cfg.encoder.model),
+            (height, width),
+            make_source(cfg.data),
+            cfg.clip_length,
+            cfg.scoring.num_clips,
+            cfg.scoring.clip_length,
+            cfg.scoring.num_pictures,
+            PretrainingSettings(seed=cfg.seed, device=cfg.device, **plain(cfg.pretraining)),
+            Run.of(cfg, SAME, GROWS),
+        )
+
+    @property
+    def checkpoint(self) -> Path:
+        """Of the trained encoder."""
+        return self.run.folder / "encoder.safetensors"
+
+    def train(self) -> None:
+        """Train on clips of train layouts, then score on clips of validation layouts.
+
+        Raises:
+            UsageError: the run may not go on, or the encoder cannot be trained.
+        """
+        self.run.check()
+        if self.checkpoint.exists():
+            print(f"{self.checkpoint} is trained already")
+            return
+        check_target(self.model["_target_"])
+        source, size, device = self.source, self.image_size, self.pretraining.device
+        training = source.training_clips(self.clip_length, size)
+        scored = source.scoring_clips(self.num_scored, self.scored_length, size)
+        torch.manual_seed(self.pretraining.seed)
+        encoder = make_encoder(self.model)
+        if not isinstance(encoder, TrainableEncoder):
+            raise UsageError(
+                f"encoder={self.name} has no losses to pretrain by: make its class a "
+                "TrainableEncoder, or train an agent with it at once, encoder.pretrained_as=null"
+            )
+        clips = annotated(training, encoder, source.num_stuff)
+        validation = annotated(scored, encoder, source.num_stuff)
+        number, pictures = len(cast(Sized, clips)), self.run.folder / "pictures"
+        with self.run.open():
+            if self.run.is_first:
+                print(f"Training {self.name} on {number} clips, on {device}: {self.run.folder}")
+            pretrain(
+                encoder,
+                clips,
+                validation,
+                self.pretraining,
+                self.run.folder,
+                scores=SegmentationScores(source.num_stuff),
+                callbacks=[MaskPictures(validation, self.num_pictures, pictures)],
+                resume=self.run.resume,
+            )
+            if self.run.is_first:
+                self._save(encoder, validation)
+                print(f"encoder: {self.checkpoint}\nmasks:   {pictures}")
+
+    def _save(self, encoder: TrainableEncoder, validation: Subset[Clip]) -> None:
+        """Score the trained encoder beside baselines if there is truth; save it with its scores."""
+        scores, source = {}, self.source
+        if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
+            beside = baselines(encoder.num_tokens, self.image_size)
+            contenders = {self.name: encoder.cpu(), **beside}
+            board = make_scoreboard(
+                contenders, validation, source.num_stuff, j_and_f=source.j_and_f
+            )
+            print_table(*board.table())
+            scores = board.scores
+        write_text(self.run.folder / "scores.json", json.dumps(scores, indent=2))
+        notes = {"seed": self.pretraining.seed, "scores": scores}
+        save_encoder(self.checkpoint, encoder, self.model, notes)
+
+
 def pretrain_slots(cfg: DictConfig) -> Path:
-    """Train an encoder on clips of train layouts, then score it on clips of validation layouts.
+    """Pretrain an encoder, and say what comes next.
 
     Args:
         cfg: as ``configs/pretrain_slots.yaml``.
 
     Returns:
         The encoder's checkpoint.
+
+    Raises:
+        UsageError: there is nothing to pretrain.
     """
     torch.set_num_threads(cfg.num_threads)
     if cfg.encoder.pretrained_as is None:
@@ -54,54 +166,11 @@ def pretrain_slots(cfg: DictConfig) -> Path:
             f"encoder={cfg.encoder.name} has the weights of another: pretrain that with "
             f"encoder={cfg.encoder.pretrained_as}"
         )
-    run_dir = check_run(cfg, SAME, GROWS)
-    path = run_dir / "encoder.safetensors"
-    if path.exists():
-        print(f"{path} is trained already")
+    pretraining = SlotPretraining.of(cfg)
+    pretraining.train()
+    path = pretraining.checkpoint
+    if not pretraining.run.is_first:
         return path
-    check_target(cfg.encoder.model._target_)
-    source: Source = instantiate(cfg.data)
-    height, width = cfg.encoder.image_size
-    size = (height, width)
-    training = source.training_clips(cfg.clip_length, size)
-    scored = source.scoring_clips(cfg.scoring.num_clips, cfg.scoring.clip_length, size)
-    torch.manual_seed(cfg.seed)
-    encoder = make_encoder(cfg.encoder.model)
-    if not isinstance(encoder, TrainableEncoder):
-        raise UsageError(
-            f"encoder={cfg.encoder.name} has no losses to pretrain by: make its class a "
-            "TrainableEncoder, or train an agent with it at once, encoder.pretrained_as=null"
-        )
-    clips = annotated(training, encoder, source.num_stuff)
-    validation = annotated(scored, encoder, source.num_stuff)
-    number = len(cast(Sized, clips))
-    with open_run(cfg, SAME, GROWS):
-        if is_first(cfg):
-            print(f"Training {cfg.encoder.name} on {number} clips, on {cfg.device}: {run_dir}")
-        pretrain(
-            encoder,
-            clips,
-            validation,
-            PretrainingSettings(seed=cfg.seed, device=cfg.device, **settings(cfg.pretraining)),
-            run_dir,
-            scores=SegmentationScores(source.num_stuff),
-            callbacks=[MaskPictures(validation, cfg.scoring.num_pictures, run_dir / "pictures")],
-            resume=cfg.resume,
-        )
-        if not is_first(cfg):
-            return path
-        scores = {}
-        if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
-            contenders = {cfg.encoder.name: encoder.cpu(), **baselines(encoder.num_tokens, size)}
-            board = make_scoreboard(
-                contenders, validation, source.num_stuff, j_and_f=source.j_and_f
-            )
-            print_table(*board.table())
-            scores = board.scores
-        write_text(run_dir / "scores.json", json.dumps(scores, indent=2))
-        model = settings(cfg.encoder.model)
-        save_encoder(path, encoder, model, {"seed": cfg.seed, "scores": scores})
-    print(f"encoder: {path}\nmasks:   {run_dir / 'pictures'}")
     if cfg.data.run_name == cfg.env.run_name:
         print(f"next:    {invocation('train_agent', cfg)}")
     else:

@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from tqdm import tqdm
 
 from ocrl.errors import UsageError
 from ocrl.visualization import Image, save_video
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.videos import film
-from ocrl_studies.environments import make_environments, settings
+from ocrl_studies.env_settings import EnvSettings
+from ocrl_studies.environments import make_environments
 from ocrl_studies.habits import Habits
+from ocrl_studies.plain import plain
 from ocrl_studies.rollouts import rollout_policy
 from ocrl_studies.stages.evaluation import load_agent
 
@@ -42,10 +44,10 @@ def encoder_of(agent: Path) -> str:
 
 def film_agent(cfg: DictConfig) -> Image:
     """Film frames, slots, where the agent's policy looks, and the map if there is one."""
-    variation = OmegaConf.create({**settings(cfg.variation), "render_mode": "rgb_array"})
+    variation = {**plain(cfg.variation), "render_mode": "rgb_array"}
     policy, environments = load_agent(
         Path(cfg.checkpoint),
-        cfg.env,
+        EnvSettings.of(cfg.env),
         variation,
         cfg.num_envs,
         cfg.device,
@@ -59,8 +61,8 @@ def film_agent(cfg: DictConfig) -> Image:
 
 def film_policy(cfg: DictConfig) -> Image:
     """Film what a policy without learning sees, beside the map."""
-    variation = OmegaConf.create({**settings(cfg.variation), "render_mode": "rgb_array"})
-    environments = make_environments(cfg.env, variation, 1)
+    variation = {**plain(cfg.variation), "render_mode": "rgb_array"}
+    environments = make_environments(EnvSettings.of(cfg.env), variation, 1)
     policy = rollout_policy(cfg.policy, environments, cfg.seed)
     observations, _ = environments.reset(seed=cfg.seed)
     pictures: list[Any] = [*(environments.render() or ())]

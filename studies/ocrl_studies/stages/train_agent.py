@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra.utils import instantiate
@@ -11,12 +14,14 @@ from omegaconf import DictConfig
 
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST, train
+from ocrl_studies.agent_encoder import AgentEncoder, find_encoder
 from ocrl_studies.core.tables import read_curve
-from ocrl_studies.environments import settings
+from ocrl_studies.env_settings import EnvSettings
 from ocrl_studies.habits import Habits
 from ocrl_studies.invocation import invocation
-from ocrl_studies.observations import keep_encoder, make_token_environments, open_encoder
-from ocrl_studies.runs import check_run, open_run
+from ocrl_studies.observations import make_token_environments
+from ocrl_studies.plain import plain
+from ocrl_studies.runs import Run
 
 SAME = ("env", "encoder", "agent", "seed")
 """What an agent is made of: a run that goes on has the same. Its file knows its encoder."""
@@ -24,47 +29,109 @@ SAME = ("env", "encoder", "agent", "seed")
 GROWS = "total_steps"
 
 
+@dataclass(frozen=True)
+class AgentTraining:
+    """What is trained, where, and for how long.
+
+    Attributes:
+        env: that the agent acts in.
+        encoder: of its frames.
+        model: what makes PPO: ``_target_`` and arguments.
+        num_envs: that it acts in side by side.
+        num_steps: of the environments, in all.
+        eval_every: steps between two evaluations; 0: never.
+        eval_episodes: of each.
+        device: where it is trained.
+        num_threads: of torch.
+        run: its folder and settings.
+    """
+
+    env: EnvSettings
+    encoder: AgentEncoder
+    model: Mapping[str, Any]
+    num_envs: int
+    num_steps: int
+    eval_every: int
+    eval_episodes: int
+    device: str
+    num_threads: int
+    run: Run
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> AgentTraining:
+        """Return the training of a configuration like ``configs/train_agent.yaml``."""
+        return cls(
+            EnvSettings.of(cfg.env),
+            AgentEncoder.of(cfg),
+            plain(cfg.agent.model),
+            cfg.agent.num_envs,
+            cfg.total_steps,
+            cfg.eval_every,
+            cfg.eval_episodes,
+            cfg.device,
+            cfg.num_threads,
+            Run.of(cfg, SAME, GROWS),
+        )
+
+    def train(self) -> Path:
+        """Train PPO on train layouts, evaluating on train and validation layouts.
+
+        Returns:
+            The agent's checkpoint.
+        """
+        encoder, run_dir = self.encoder.open(), self.run.folder
+        self.run.check()
+        habits = Habits.read(self.run.settings, "the configuration")
+        make = partial(make_token_environments, self.env, habits=habits, encoder=encoder)
+        layouts = self.env.splits
+        environments = make(layouts["train"], self.num_envs)
+        # a world without splits is evaluated once
+        is_split = layouts["train"] != layouts["validation"]
+        splits = ("train", "validation") if is_split else ("validation",)
+        model = instantiate(self.model, environments, seed=self.encoder.seed, device=self.device)
+        with self.run.open():
+            print(f"Training on {self.num_steps} steps of {self.env.id}: {run_dir}")
+            train(
+                model,
+                self.num_steps,
+                run_dir,
+                encoder=self.encoder.keep(encoder),
+                evaluations={
+                    split: make(layouts[split], self.eval_episodes)
+                    for split in splits
+                    if self.eval_every
+                },
+                eval_every=self.eval_every,
+                eval_episodes=self.eval_episodes,
+                notes=self.run.settings,
+                resume=self.run.resume,
+                num_threads=self.num_threads,
+            )
+        return run_dir / LAST
+
+
 def train_agent(cfg: DictConfig) -> Path:
-    """Train PPO on train layouts, evaluating on train and validation layouts.
+    """Train an agent, and say what it came to.
 
     Args:
         cfg: as ``configs/train_agent.yaml``.
 
     Returns:
         The agent's checkpoint.
+
+    Raises:
+        UsageError: its encoder was not pretrained.
     """
     torch.set_num_threads(cfg.num_threads)
-    encoder = open_encoder(cfg)
-    check_run(cfg, SAME, GROWS)
-    make = partial(make_token_environments, cfg.env, habits=Habits.of(cfg), encoder=encoder)
-    environments = make(cfg.env.train, cfg.agent.num_envs)
-    # a world without splits is evaluated once
-    is_split = settings(cfg.env.train) != settings(cfg.env.validation)
-    splits = ("train", "validation") if is_split else ("validation",)
-    model = instantiate(cfg.agent.model, environments, seed=cfg.seed, device=cfg.device)
-    with open_run(cfg, SAME, GROWS) as run_dir:
-        print(f"Training on {cfg.total_steps} steps of {cfg.env.id}: {run_dir}")
-        train(
-            model,
-            cfg.total_steps,
-            run_dir,
-            encoder=keep_encoder(encoder, cfg),
-            evaluations={
-                split: make(cfg.env[split], cfg.eval_episodes) for split in splits if cfg.eval_every
-            },
-            eval_every=cfg.eval_every,
-            eval_episodes=cfg.eval_episodes,
-            notes=settings(cfg),
-            resume=cfg.resume,
-            num_threads=cfg.num_threads,
-        )
-    for name, scores in read_agent(run_dir / LAST).header["scores"].items():
+    find_encoder(cfg)
+    path = AgentTraining.of(cfg).train()
+    for name, scores in read_agent(path).header["scores"].items():
         print(f"return, {name}: {scores['return']:.2f}")
-    _, returns = read_curve(run_dir / "progress.csv", "rollout/ep_rew_mean")
+    _, returns = read_curve(path.parent / "progress.csv", "rollout/ep_rew_mean")
     if returns:
         print(f"return, the last episodes of the training: {returns[-1]:.2f}")
     else:
         print("no episode has ended: train for longer, with total_steps=...")
-    print(f"agent: {run_dir / LAST}")
+    print(f"agent: {path}")
     print(f"next:  {invocation('evaluate_transfer', cfg)}")
-    return run_dir / LAST
+    return path

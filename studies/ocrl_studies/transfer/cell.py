@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import torch
 from filelock import FileLock
 from omegaconf import DictConfig
 
 from ocrl_studies.command_line import USAGE_ERRORS
 from ocrl_studies.core.cell import Cell, Step, run_cell
-from ocrl_studies.environments import selected
+from ocrl_studies.plain import selected
 from ocrl_studies.runs import check_one_process
-from ocrl_studies.stages.pretrain_slots import pretrain_slots
-from ocrl_studies.stages.train_agent import train_agent
+from ocrl_studies.stages.pretrain_slots import SlotPretraining
+from ocrl_studies.stages.train_agent import AgentTraining
 from ocrl_studies.transfer.plan import (
     OWN,
     PRETRAINING,
@@ -35,6 +36,7 @@ def transfer_study(cfg: DictConfig) -> None:
     Args:
         cfg: as ``configs/transfer_study.yaml``.
     """
+    torch.set_num_threads(cfg.num_threads)
     try:
         run_cell(plan_cell(cfg))
     except USAGE_ERRORS as error:
@@ -53,7 +55,10 @@ def plan_cell(cfg: DictConfig) -> Cell:
     check_one_process(cfg)
     checkpoint = Path(cfg.checkpoint)
     agents = {layouts_name(agent.layouts): agent for agent in agent_configs(cfg)}
-    steps = [] if cfg.encoder.pretrained_as is None else [pretraining_step(cfg, checkpoint)]
+    steps = []
+    if cfg.encoder.pretrained_as is not None:
+        pretraining = SlotPretraining.of(pretraining_config(cfg, checkpoint.parent))
+        steps.append(Step("pretraining", checkpoint.exists, partial(pretrain, pretraining)))
     for agent in agents.values():
         steps += agent_steps(agent, "" if len(agents) == 1 else f" in {agent.layouts} layouts")
     return Cell(
@@ -69,12 +74,6 @@ def plan_cell(cfg: DictConfig) -> Cell:
     )
 
 
-def pretraining_step(cfg: DictConfig, checkpoint: Path) -> Step:
-    """Return the step that makes the checkpoint of the encoder."""
-    run = partial(pretrain, pretraining_config(cfg, checkpoint.parent), checkpoint)
-    return Step("pretraining", checkpoint.exists, run)
-
-
 def agent_steps(cfg: DictConfig, suffix: str) -> Iterator[Step]:
     """Yield the training of an agent, and its play under each condition.
 
@@ -82,24 +81,18 @@ def agent_steps(cfg: DictConfig, suffix: str) -> Iterator[Step]:
         cfg: of `agent_configs`.
         suffix: of the steps' names.
     """
-    agent = Agent.of(cfg.encoder.name, cfg.seed, cfg.layouts, Path(cfg.run_dir))
-    evaluation = Evaluation.of(cfg)
-    is_trained = partial(agent.is_trained, cfg.total_steps)
-    yield Step(f"training{suffix}", is_trained, partial(train_agent, cfg))
+    training, evaluation = AgentTraining.of(cfg), Evaluation.of(cfg)
+    agent = Agent.of(cfg.encoder.name, cfg.seed, cfg.layouts, training.run.folder)
+    yield Step(f"training{suffix}", partial(agent.is_trained, training.num_steps), training.train)
     for condition in evaluation.conditions:
         play = partial(play_agent, agent, evaluation, condition)
         yield Step(f"playing {condition}{suffix}", agent.episodes(condition).exists, play)
 
 
-def pretrain(cfg: DictConfig, checkpoint: Path) -> None:
-    """Make a checkpoint, unless a cell beside this one that shares it is about to.
-
-    Args:
-        cfg: as ``configs/pretrain_slots.yaml``.
-        checkpoint: that it makes.
-    """
-    folder = checkpoint.parent
+def pretrain(pretraining: SlotPretraining) -> None:
+    """Make the checkpoint of an encoder, unless a cell beside this one that shares it does."""
+    checkpoint, folder = pretraining.checkpoint, pretraining.run.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not checkpoint.exists():
-            pretrain_slots(cfg)
+            pretraining.train()

@@ -9,43 +9,45 @@ from omegaconf import DictConfig, OmegaConf
 import ocrl_envs.errors
 from ocrl.errors import UsageError
 from ocrl_studies.composition import find_configs
-from ocrl_studies.environments import find_spec, settings
+from ocrl_studies.env_settings import EnvSettings, Variation
+from ocrl_studies.environments import find_spec
+from ocrl_studies.plain import plain
 
 
-def check_conditions(env: DictConfig, conditions: DictConfig) -> None:
-    """Raise UsageError if an environment does not take one of the conditions.
+def check_conditions(cfg: DictConfig) -> None:
+    """Raise UsageError if the environment of a configuration does not take one of its conditions.
 
     Args:
-        env: the ``env`` node: ``id``, ``kwargs``.
-        conditions: variations of the environment by name; None: there is no such variation.
+        cfg: ``env``; ``conditions``: variations of it by name; None: there is no such variation.
     """
-    for name in conditions:
-        objection = _objection(env, conditions[name])
+    env = EnvSettings.of(cfg.env)
+    for name, variation in plain(cfg.conditions).items():
+        objection = _objection(env, variation)
         if objection:
             raise UsageError(
                 f"{env.run_name} has no condition {name!r} ({objection}): choose "
-                f"conditions={' or '.join(fitting_conditions(env))}"
+                f"conditions={' or '.join(fitting_conditions(cfg.env))}"
             )
 
 
-def fitting_conditions(env: DictConfig) -> list[str]:
-    """Return the files in ``configs/conditions`` all of whose conditions an environment takes."""
-    names = []
+def fitting_conditions(node: DictConfig) -> list[str]:
+    """Return the files in ``configs/conditions`` all of whose conditions an ``env`` node takes."""
+    names, env = [], EnvSettings.of(node)
     for path in sorted((find_configs() / "conditions").glob("*.yaml")):
         conditions = OmegaConf.load(path)
-        node = OmegaConf.create({"env": settings(env), "conditions": conditions})
+        both = OmegaConf.create({"env": plain(node), "conditions": conditions})
         own = "defaults" not in conditions  # and not the alias of another
-        if own and not any(_objection(node.env, node.conditions[n]) for n in node.conditions):
+        if own and not any(_objection(env, each) for each in plain(both.conditions).values()):
             names.append(path.stem)
     return names
 
 
-def _objection(env: DictConfig, variation: DictConfig | None) -> str | None:
+def _objection(env: EnvSettings, variation: Variation | None) -> str | None:
     """Return what an environment has against a variation; nothing is played."""
     if variation is None:
         return "there is none"
     spec = find_spec(env)
-    kwargs = {**spec.kwargs, **settings(env.kwargs), **settings(variation)}
+    kwargs = {**spec.kwargs, **env.kwargs, **variation}
     entry = spec.entry_point or spec.vector_entry_point
     try:
         (entry if callable(entry) else load_env_creator(str(entry)))(**kwargs).close()

@@ -10,18 +10,17 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
 from ocrl.files import whole_file
-from ocrl.reading import check_regular
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST
 from ocrl_studies.core.comparability import check_comparable
 from ocrl_studies.core.study import command
 from ocrl_studies.core.tables import print_table
-from ocrl_studies.environments import selected, settings
+from ocrl_studies.env_settings import Variation
 from ocrl_studies.habits import folder_name
 from ocrl_studies.invocation import call, trust
+from ocrl_studies.plain import plain, selected
 from ocrl_studies.runs import CONFIG, read_config, starts
 from ocrl_studies.transfer.comparison import TRAIN
 from ocrl_studies.transfer.conditions import check_conditions
@@ -56,15 +55,15 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     trained = next(iter(found.values()))
     if trained.env.simulator == cfg.env.simulator:
         cfg.env.train = trained.env.train
-    check_conditions(cfg.env, cfg.conditions)
-    for name in same_as_training(cfg.conditions):
+    check_conditions(cfg)
+    for name in same_as_training(plain(cfg.conditions)):
         print(
             f"{name} plays the environments of the training, and is not played again: there is "
             "nothing to carry over to"
         )
     plan = make_plan(cfg, trained)
-    encoders = find_encoders(cfg.encoder_checkpoint, list(found))
-    agents = [make_agent(*run, plan.folder, encoders.get(run[0])) for run in found.items()]
+    check_encoders(plan.evaluation.encoders, list(found))
+    agents = [make_agent(*run, plan.folder) for run in found.items()]
     results = play_all(plan, agents)
     report = Report(plan, results, command("evaluate_transfer"))
     path = report.write()
@@ -74,14 +73,14 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     print(f"next:   {call('record_video')} env={cfg.env.name} checkpoint={agent}{trust(cfg)}")
 
 
-def same_as_training(conditions: Mapping[Any, DictConfig] | DictConfig) -> list[str]:
+def same_as_training(conditions: Mapping[str, Variation]) -> list[str]:
     """Return the conditions that are those of the training under another name.
 
-    >>> same_as_training(OmegaConf.create({"train": {}, "layout": {}, "hard": {"level": 2}}))
+    >>> same_as_training({"train": {}, "layout": {}, "hard": {"level": 2}})
     ['layout']
     """
-    trained = settings(conditions[TRAIN])
-    return [str(n) for n in conditions if n != TRAIN and settings(conditions[n]) == trained]
+    trained = conditions[TRAIN]
+    return [name for name, each in conditions.items() if name != TRAIN and each == trained]
 
 
 def find_agents(folder: Path, patterns: Sequence[str] = ("*/seed=*",)) -> dict[Path, DictConfig]:
@@ -139,42 +138,30 @@ def make_plan(cfg: DictConfig, trained: DictConfig) -> Plan:
     )
 
 
-def find_encoders(checkpoints: str | Sequence[str] | None, agents: list[Path]) -> dict[Path, Path]:
-    """Return run folder -> encoder of the agents whose encoders are said to be elsewhere.
+def check_encoders(encoders: Mapping[str, Path], agents: list[Path]) -> None:
+    """Raise UsageError of an encoder that no agent was trained with.
 
     Args:
-        checkpoints: of encoders, one or several; an agent takes the one that it was trained with.
+        encoders: see `Evaluation`.
         agents: folders of all agents.
-
-    Raises:
-        UsageError: one of them is not there, or no agent was trained with it.
     """
-    given = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints or ())
-    trained = {path: read_agent(path / LAST).header["encoder"] for path in agents if given}
-    found = {}
-    for checkpoint in map(Path, given):
-        check_regular(checkpoint, "encoder")
-        digest = sha256(checkpoint)
-        own = {p: checkpoint for p, named in trained.items() if named and named["sha256"] == digest}
-        if not own:
+    trained = [read_agent(path / LAST).header["encoder"] for path in agents if encoders]
+    known = {named["sha256"] for named in trained if named}
+    for digest, checkpoint in encoders.items():
+        if digest not in known:
             raise UsageError(
                 f"no agent was trained with encoder_checkpoint={checkpoint} (sha256 {digest[:12]}):"
                 " leave it out, or give the encoder of one"
             )
-        found.update(own)
-    return found
 
 
-def make_agent(
-    run_dir: Path, config: DictConfig, folder: Path, encoder_checkpoint: Path | None
-) -> Agent:
+def make_agent(run_dir: Path, config: DictConfig, folder: Path) -> Agent:
     """Return an agent whose episodes go into a folder of this evaluation.
 
     Args:
         run_dir: of its training.
         config: of its training.
         folder: of the report.
-        encoder_checkpoint: see `Agent`.
     """
     name = folder_name(config.encoder.name, f"encoder.name of {run_dir}")
     seed = int(config.seed)
@@ -184,7 +171,6 @@ def make_agent(
         config.env.train.get("num_layouts"),
         run_dir,
         folder / "episodes" / name / f"seed={seed}",
-        encoder_checkpoint,
     )
 
 
@@ -199,14 +185,16 @@ def play_all(plan: Plan, agents: list[Agent]) -> Results:
                 copy_episodes(agent.episodes(TRAIN), agent.episodes(condition))
             else:
                 play_agent(agent, evaluation, condition)
-        for policy in evaluation.references:
+        for policy in evaluation.env.policies:
             path = reference_episodes(folder, policy, condition)
             if condition in again:
                 copy_episodes(reference_episodes(folder, policy, TRAIN), path)
             else:
                 play_reference(policy, evaluation, condition, path)
     agents.sort(key=lambda agent: (agent.encoder != plan.compare, agent.encoder, agent.seed))
-    results = [read_agent_result(agent, evaluation, pretraining(agent)) for agent in agents]
+    results = [
+        read_agent_result(agent, evaluation, pretraining(agent, evaluation)) for agent in agents
+    ]
     return Results({number: results}, {number: read_references(folder, evaluation)}, [], [])
 
 
@@ -218,7 +206,7 @@ def copy_episodes(played: Path, path: Path) -> None:
                 shutil.copyfile(played.with_suffix(suffix), part)
 
 
-def pretraining(agent: Agent) -> Path:
+def pretraining(agent: Agent, evaluation: Evaluation) -> Path:
     """Return the folder of the encoder of an agent."""
-    encoder = agent.encoder_checkpoint or read_agent(agent.checkpoint).encoder
+    encoder = evaluation.encoder_of(agent.checkpoint) or read_agent(agent.checkpoint).encoder
     return agent.run_dir if encoder is None else encoder.parent

@@ -13,11 +13,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
+from ocrl.reading import check_regular
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST
-from ocrl_studies.environments import selected
-from ocrl_studies.transfer.comparison import RANDOM
+from ocrl_studies.env_settings import EnvSettings, Variation
+from ocrl_studies.plain import plain, selected
 
 SHARED = ("env", "agent", "total_steps", "conditions", "episodes", "episode_seed", "num_envs")
 """What all cells of a table have in common."""
@@ -37,8 +39,8 @@ class Evaluation:
     """What every agent plays.
 
     Attributes:
-        env: as `ocrl_studies.environments.make_environments` takes it.
-        conditions: name -> keyword arguments over those of the environment.
+        env: how the environment is made.
+        conditions: variations of it by name.
         num_episodes: under each condition.
         episode_seed: of the episodes, the same for every agent.
         num_envs: that are played side by side.
@@ -46,11 +48,12 @@ class Evaluation:
         every: decisions between two of these frames.
         device: where encoders and policies run.
         trusted: packages of one's own whose encoders and poolings may be built.
+        encoders: sha256 of an encoder -> where it is, if not where agents' files name it.
         settings: what the agents that play it have in common, by dotted name.
     """
 
-    env: DictConfig
-    conditions: Mapping[str, DictConfig]
+    env: EnvSettings
+    conditions: Mapping[str, Variation]
     num_episodes: int
     episode_seed: int
     num_envs: int
@@ -58,14 +61,15 @@ class Evaluation:
     every: int
     device: str
     trusted: Sequence[str]
+    encoders: Mapping[str, Path]
     settings: Mapping[str, Any]
 
     @classmethod
     def of(cls, cfg: DictConfig, shared: tuple[str, ...] = SHARED) -> Evaluation:
         """Return the evaluation of a configuration like ``configs/evaluate_transfer.yaml``."""
         return cls(
-            cfg.env,
-            {str(name): variation for name, variation in cfg.conditions.items()},
+            EnvSettings.of(cfg.env),
+            plain(cfg.conditions),
             cfg.episodes,
             cfg.episode_seed,
             cfg.num_envs,
@@ -73,13 +77,14 @@ class Evaluation:
             cfg.strip.every,
             cfg.device,
             tuple(cfg.trusted),
+            by_hash(cfg.encoder_checkpoint),
             selected(cfg, shared),
         )
 
-    @property
-    def references(self) -> tuple[str, ...]:
-        """Policies without learning that the world is played with beside the agents."""
-        return tuple(self.env.get("policies", [RANDOM]))
+    def encoder_of(self, agent: Path) -> Path | None:
+        """Return where the encoder of a saved agent is; None: where its file says."""
+        trained = read_agent(agent).header["encoder"] if self.encoders else None
+        return None if trained is None else self.encoders.get(trained["sha256"])
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,6 @@ class Agent:
         num_layouts: that it is trained in; None: all.
         run_dir: folder of its training.
         episodes_dir: folder of the episodes that it plays.
-        encoder_checkpoint: where its encoder is; None: where its file says.
     """
 
     encoder: str
@@ -100,7 +104,6 @@ class Agent:
     num_layouts: int | None
     run_dir: Path
     episodes_dir: Path
-    encoder_checkpoint: Path | None = None
 
     @classmethod
     def of(cls, encoder: str, seed: int, num_layouts: int | None, run_dir: Path) -> Agent:
@@ -172,6 +175,24 @@ def plan_study(cfg: DictConfig) -> Plan:
         cfg.compare,
         OmegaConf.to_yaml(configs[cfg.num_layouts[-1]], resolve=True),
     )
+
+
+def by_hash(checkpoints: str | Sequence[str] | None) -> dict[str, Path]:
+    """Return sha256 -> encoder of those that are said to be elsewhere than agents' files name them.
+
+    Args:
+        checkpoints: of encoders, one or several.
+
+    Raises:
+        UsageError: one of them is not there.
+    """
+    paths = [
+        Path(each)
+        for each in ([checkpoints] if isinstance(checkpoints, str) else checkpoints or ())
+    ]
+    for path in paths:
+        check_regular(path, "encoder")
+    return {sha256(path): path for path in paths}
 
 
 def pretraining_config(cfg: DictConfig, run_dir: Path) -> DictConfig:

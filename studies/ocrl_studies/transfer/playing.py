@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
-from omegaconf import DictConfig, OmegaConf
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -29,7 +27,7 @@ def play_agent(agent: Agent, evaluation: Evaluation, condition: str) -> None:
         evaluation.num_envs,
         evaluation.device,
         evaluation.trusted,
-        agent.encoder_checkpoint,
+        evaluation.encoder_of(agent.checkpoint),
     )
     print(f"playing {agent.run_dir} under condition {condition}")
     play_watched(policy, environments, evaluation, agent.episodes(condition))
@@ -37,6 +35,9 @@ def play_agent(agent: Agent, evaluation: Evaluation, condition: str) -> None:
 
 def play_reference(policy: str, evaluation: Evaluation, condition: str, path: Path) -> None:
     """Let a policy without learning play under a condition.
+
+    It acts at every decision, however agents play: it sets the scale that they are measured on,
+    which is not to depend on how long they hold an action.
 
     Args:
         policy: its name.
@@ -46,22 +47,10 @@ def play_reference(policy: str, evaluation: Evaluation, condition: str, path: Pa
     """
     print(f"playing the {policy} policy under condition {condition}")
     variation = evaluation.conditions[condition]
-    environments = make_environments(
-        at_every_decision(evaluation.env), variation, evaluation.num_envs
-    )
+    env = evaluation.env.held(action_repeat=1)
+    environments = make_environments(env, variation, evaluation.num_envs)
     act = rollout_policy(policy, environments, evaluation.episode_seed)
     play_watched(act, GymnasiumVecEnv(environments), evaluation, path)
-
-
-def at_every_decision(env: DictConfig) -> DictConfig:
-    """Return an environment that asks for an action at every decision, however agents play it.
-
-    Policies without learning set the scale that agents are measured on, which is not to depend on
-    how long these hold an action.
-    """
-    once = {"action_repeat": 1}
-    kwargs = {"kwargs": once} if "action_repeat" in env.get("kwargs", {}) else {}
-    return cast(DictConfig, OmegaConf.merge(env, once, kwargs))
 
 
 def play_watched(

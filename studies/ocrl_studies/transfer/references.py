@@ -35,7 +35,7 @@ def play_references(plan: Plan) -> None:
             evaluation.settings,
             evaluation.device,
         )
-        for policy in evaluation.references:
+        for policy in evaluation.env.policies:
             for condition in evaluation.conditions:
                 path = reference_episodes(folder, policy, condition)
                 if not path.exists():
@@ -47,6 +47,6 @@ def read_references(folder: Path, evaluation: Evaluation) -> list[Played]:
     """Return the episodes of all policies under all conditions."""
     return [
         Played(policy, 0, condition, load_episodes(reference_episodes(folder, policy, condition)))
-        for policy in evaluation.references
+        for policy in evaluation.env.policies
         for condition in evaluation.conditions
     ]

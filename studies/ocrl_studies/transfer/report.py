@@ -8,13 +8,13 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from omegaconf import DictConfig
 
 from ocrl_agents.checkpoints import read_agent
 from ocrl_studies.core.page import Page
 from ocrl_studies.core.record import Record, machines
 from ocrl_studies.core.statistics import Array
 from ocrl_studies.core.tables import Table, read_curve, write_rows
+from ocrl_studies.env_settings import Variation
 from ocrl_studies.transfer.comparison import ORACLE, TRAIN, estimates, generalisation_gaps
 from ocrl_studies.transfer.plan import Plan
 from ocrl_studies.transfer.played import (
@@ -250,10 +250,10 @@ class Report:
         page.code(self.plan.settings, folded="All settings")
 
 
-def describe(conditions: Mapping[str, DictConfig]) -> str:
+def describe(conditions: Mapping[str, Variation]) -> str:
     """Return conditions as a sentence has them.
 
-    >>> describe({"train": DictConfig({"split": "train"}), "all": DictConfig({"shift": "all"})})
+    >>> describe({"train": {"split": "train"}, "all": {"shift": "all", "level": None}})
     'train (split=train), all (shift=all)'
     """
     texts = []

@@ -22,8 +22,7 @@ class TransferStudy(Study):
     @stopping
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the conditions before anything is collected, trained or played."""
-        cfg = own_settings(config)
-        check_conditions(cfg.env, cfg.conditions)
+        check_conditions(own_settings(config))
         super().on_multirun_start(config, **kwargs)
 
     @stopping

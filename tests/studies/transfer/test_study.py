@@ -14,8 +14,12 @@ from ocrl.errors import UsageError
 from ocrl_agents.evaluation import evaluate
 from ocrl_agents.vec_env import GymnasiumVecEnv
 from ocrl_studies.composition import compose as composed
+from ocrl_studies.env_settings import EnvSettings
 from ocrl_studies.environments import make_environments
+from ocrl_studies.plain import plain
 from ocrl_studies.stages.evaluation import episodes_to_play
+from ocrl_studies.stages.pretrain_slots import SlotPretraining
+from ocrl_studies.stages.train_agent import AgentTraining
 from ocrl_studies.transfer.cell import transfer_study
 from ocrl_studies.transfer.plan import agent_configs
 from ocrl_studies.transfer.strips import Watched
@@ -25,7 +29,7 @@ def compose(*overrides: str, name: str = "transfer_study") -> DictConfig:
     return composed(name, overrides)
 
 
-OWN = {"run_dir", "resume", "conditions", "agents", "encoder_checkpoint"}
+OWN = {"run_dir", "resume", "conditions", "agents"}
 """What commands say of runs that are there, and a study makes itself."""
 
 
@@ -52,7 +56,7 @@ def test_each_number_of_layouts_is_an_agent_that_plays_on_its_own_mazes() -> Non
     assert few.checkpoint == many.checkpoint
     layouts = {}
     for condition, variation in few.conditions.items():
-        envs = GymnasiumVecEnv(make_environments(few.env, variation, 1))
+        envs = GymnasiumVecEnv(make_environments(EnvSettings.of(few.env), variation, 1))
         _, options = episodes_to_play(envs, few.episodes, few.episode_seed)
         assert options is not None
         layouts[condition] = [option["layout"] for option in options]
@@ -76,16 +80,18 @@ def test_numbers_of_layouts_are_for_mazes() -> None:
 def test_cells_pretrain_what_their_agents_need_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str, pretrained: str | None
 ) -> None:
-    calls: list[DictConfig] = []
-    monkeypatch.setattr("ocrl_studies.transfer.cell.pretrain_slots", calls.append)
-    monkeypatch.setattr("ocrl_studies.transfer.cell.train_agent", lambda cfg: None)
+    calls: list[SlotPretraining] = []
+    monkeypatch.setattr(SlotPretraining, "train", lambda pretraining: calls.append(pretraining))
+    monkeypatch.setattr(AgentTraining, "train", lambda training: None)
     cfg = compose(f"encoder={encoder}", f"runs_dir={tmp_path}")
     cfg.conditions = {}
     transfer_study(cfg)
-    assert [call.encoder.name for call in calls] == [pretrained] * (pretrained is not None)
+    assert [call.name for call in calls] == [pretrained] * (pretrained is not None)
     for call in calls:
-        assert call.encoder == compose(f"encoder={pretrained}").encoder
-        assert call.run_dir == str(Path(cfg.checkpoint).parent)
+        alone = compose(f"encoder={pretrained}").encoder
+        assert call.model == plain(alone.model)
+        assert call.run.settings["encoder"] == plain(alone)
+        assert call.checkpoint == Path(cfg.checkpoint)
 
 
 def mazes() -> GymnasiumVecEnv:
