@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
-import torch
-from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 from torch import Tensor
 
@@ -26,6 +24,7 @@ from ocrl.tensor_files import read_tensors, write_tensors
 from ocrl_agents.bit_tensors import to_arrays, to_tensors
 from ocrl_agents.building import build_policy, describe_policy
 from ocrl_agents.policies import SlotPolicy
+from ocrl_agents.policy_tensors import fill_optimizer, fill_policy, policy_tensors
 from ocrl_agents.ppo import TokenPPO
 from ocrl_agents.reward_scale import VecScaledReward
 from ocrl_agents.run_state import get_run_state
@@ -57,9 +56,6 @@ POLICY = {
     "lstm_dim": int,
 }
 """What a header says of the policy."""
-
-MOMENTS = {"step", "exp_avg", "exp_avg_sq"}
-"""What Adam knows of a parameter."""
 
 TRAINING = "training."
 """What the names of tensors begin with that are no weights."""
@@ -134,10 +130,7 @@ def save_agent(
         "scores": {name: dict(values) for name, values in (scores or {}).items()},
         "notes": dict(notes or {}),
     }
-    tensors = {f"policy.{name}": tensor for name, tensor in _named_tensors(policy).items()}
-    for index, moments in policy.optimizer.state_dict()["state"].items():
-        for name, tensor in moments.items():
-            tensors[f"optimizer.{index}.{name}"] = tensor
+    tensors = policy_tensors(policy)
     if resumable:
         state = to_tensors(get_run_state(model))
         tensors |= {f"{TRAINING}{name}": tensor for name, tensor in state.items()}
@@ -202,7 +195,7 @@ def load_policy(
     check_numbers(agent.header["policy"], str(path))
     with within(agent.tensors, str(path)):
         policy = build_policy(agent.header["policy"], venv, trusted)
-    _fill(policy, agent, str(path))
+    fill_policy(policy, agent.tensors, str(path))
     policy.set_training_mode(False)
     return policy.to(device)
 
@@ -230,20 +223,8 @@ def restore(path: str | Path, model: TokenPPO, *, encoder: str | Path | None = N
             f"{path} was trained with {agent.header['algorithm']}, not {type(model).__name__}: "
             "continue it with the same algorithm"
         )
-    _fill(model.policy, agent, str(path))
-    optimizer = model.policy.optimizer
-    groups = optimizer.state_dict()["param_groups"]
-    state = _optimizer_state(agent, groups, str(path))
-    parameters = [each for group in optimizer.param_groups for each in group["params"]]
-    for number, moments in state.items():
-        # torch does not look, and would write beyond the end of smaller ones
-        if any(
-            moments[name].shape != parameters[number].shape for name in ("exp_avg", "exp_avg_sq")
-        ):
-            raise UsageError(
-                f"{path} has a state of Adam that does not fit its weights: give a whole file"
-            )
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    fill_policy(model.policy, agent.tensors, str(path))
+    fill_optimizer(model.policy, agent.tensors, str(path))
     model.num_timesteps = agent.header["num_timesteps"]
     model._n_updates = agent.header["num_updates"]
     if (scale := _reward_scale(model)) and agent.header["largest_reward"] is not None:
@@ -299,55 +280,9 @@ def _name_encoder(encoder: Path, folder: Path) -> dict[str, str]:
     return {"path": path, "sha256": sha256(encoder)}
 
 
-def _optimizer_state(
-    agent: AgentFile, groups: list[dict[str, Any]], source: str
-) -> dict[int, dict[str, Tensor]]:
-    """Return the state of each parameter, by its number."""
-    state: dict[int, dict[str, Tensor]] = {}
-    numbers = {str(number): number for group in groups for number in group["params"]}
-    for key, tensor in agent.tensors.items():
-        kind, _, rest = key.partition(".")
-        if kind == "optimizer":
-            index, _, name = rest.partition(".")
-            if index not in numbers or name not in MOMENTS:
-                raise UsageError(f"{source} has a {key} that Adam does not know: give a whole file")
-            state.setdefault(numbers[index], {})[name] = tensor
-    if any(set(each) != MOMENTS for each in state.values()):
-        raise UsageError(f"{source} lacks a part of Adam's state: give a whole file")
-    return state
-
-
 def _reward_scale(model: TokenPPO) -> VecScaledReward | None:
     return None if model.env is None else unwrap_vec_wrapper(model.env, VecScaledReward)
 
 
 def _spaces(owner: TokenPPO | VecEnv) -> dict[str, str]:
     return {"observation": str(owner.observation_space), "action": str(owner.action_space)}
-
-
-def _named_tensors(policy: ActorCriticPolicy) -> dict[str, Tensor]:
-    """Return parameters and buffers, each once: extractors shared by actor and critic have one."""
-    return {**dict(policy.named_parameters()), **dict(policy.named_buffers())}
-
-
-def _fill(policy: ActorCriticPolicy, agent: AgentFile, source: str) -> None:
-    own = _named_tensors(policy)
-    prefix = "policy."
-    saved = {
-        key.removeprefix(prefix): tensor
-        for key, tensor in agent.tensors.items()
-        if key.startswith(prefix)
-    }
-    differing = sorted(
-        name
-        for name in own.keys() | saved.keys()
-        if name not in own or name not in saved or own[name].shape != saved[name].shape
-    )
-    if differing:
-        raise UsageError(
-            f"{source} does not fit the policy: {differing[0]} differs ({len(differing)} such in "
-            "all); use the policy settings that it was trained with"
-        )
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(saved[name])
