@@ -1,4 +1,4 @@
-"""Tells a policy what it did last, and what that brought."""
+"""The previous step as an observation: what a policy did last, and what that brought."""
 
 from __future__ import annotations
 

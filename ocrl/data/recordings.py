@@ -1,4 +1,4 @@
-"""Reads folders of recorded episodes, one ``.npz`` each, as videos."""
+"""Folders of recorded episodes, one ``.npz`` each, as videos."""
 
 from __future__ import annotations
 

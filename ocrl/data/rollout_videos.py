@@ -1,4 +1,4 @@
-"""Reads the frames of Minari datasets, collected here or elsewhere, as videos."""
+"""The frames of Minari datasets, collected here or elsewhere, as videos."""
 
 from __future__ import annotations
 

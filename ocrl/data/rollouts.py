@@ -1,4 +1,4 @@
-"""Collects rollouts of any Gymnasium vector environment into a Minari dataset."""
+"""Rollouts of any Gymnasium vector environment as a Minari dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads TFRecord files of ``tf.train.Example`` messages without tensorflow."""
+"""TFRecord files of ``tf.train.Example`` messages, read without tensorflow."""
 
 from __future__ import annotations
 

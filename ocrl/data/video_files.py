@@ -1,4 +1,4 @@
-"""Reads plain video files."""
+"""Plain video files as videos."""
 
 from __future__ import annotations
 

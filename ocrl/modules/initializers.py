@@ -43,7 +43,7 @@ class LearnedInitializer(Initializer):
         self.slots = nn.Parameter(torch.randn(1, num_slots, slot_dim) * slot_dim**-0.5)
 
     def forward(self, batch_size: int) -> Tensor:
-        """Return slots (batch_size, K, D)."""
+        """Return the learned slots, the same for all."""
         return self.slots.expand(batch_size, -1, -1)
 
 
@@ -113,6 +113,6 @@ class RandomInitializer(Initializer):
         return torch.randn(shape, device=self.mean.device) if self.training else self.eval_noise
 
     def forward(self, batch_size: int) -> Tensor:
-        """Return slots (batch_size, K, D)."""
+        """Return slots that are drawn around the learned mean, the same for all."""
         slots = self.mean + self.log_std.exp() * self.noise(batch_size)
         return slots.expand(batch_size, -1, -1)

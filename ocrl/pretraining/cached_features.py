@@ -1,4 +1,4 @@
-"""Training on what a frozen network makes of frames without computing it in every step."""
+"""What a frozen network makes of frames, cached: it is not computed in every step."""
 
 from __future__ import annotations
 

@@ -19,6 +19,12 @@ CARRIED = ("env", "encoder", "seed", "runs_dir", "data_dir", "trusted")
 OF_AGENTS = ("name", "pretrained_as", "finetune", "positions", "wrapper")
 """Settings of an encoder that an agent has made of another's weights."""
 
+CLASSES = ("encoder.model._target_", "encoder.wrapper._target_", "agent.model.extractor.path")
+"""Settings that name a class, which may be one's own."""
+
+LIBRARY = ("ocrl", "ocrl_agents")
+"""Packages whose classes every command may build."""
+
 
 def invocation(verb: str, cfg: DictConfig) -> str:
     """Return the command that runs a verb with the world, the encoder and the seed of another.
@@ -43,7 +49,7 @@ def invocation(verb: str, cfg: DictConfig) -> str:
         known = (find_configs() / "encoder" / f"{name}.yaml").exists()
         words.append(f"encoder={name if known else 'custom'}")
         default = compose(verb, words)
-    before, now = _unresolved(default), _unresolved(cfg)
+    before, now = _unresolved(default), {**_unresolved(cfg), "trusted": to_trust(cfg)}
     for key, value in now.items():
         part, _, name = key.partition(".")
         is_own = part == "encoder" and name.split(".")[0] in of_agents
@@ -70,7 +76,24 @@ def trust(cfg: DictConfig) -> str:
     >>> trust(OmegaConf.create({"trusted": []}))
     ''
     """
-    return f" trusted={_written(list(cfg.trusted))}" if cfg.trusted else ""
+    packages = to_trust(cfg)
+    return f" trusted={_written(packages)}" if packages else ""
+
+
+def to_trust(cfg: DictConfig) -> list[str]:
+    """Return the packages of one's own that files of a run name, whatever the command was told.
+
+    >>> model = {"_target_": "mine.nets.Encoder"}
+    >>> to_trust(OmegaConf.create({"trusted": ["another"], "encoder": {"model": model}}))
+    ['another', 'mine']
+    """
+    packages = [*cfg.trusted]
+    for key in CLASSES:
+        name = OmegaConf.select(cfg, key)
+        known = tuple(f"{each}." for each in (*LIBRARY, *packages))
+        if name is not None and not name.startswith(known):
+            packages.append(name.partition(".")[0])
+    return packages
 
 
 def _unresolved(cfg: DictConfig) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Starts DeepMind Lab, and says in one line why it cannot."""
+"""DeepMind Lab, started, or one line that says why it cannot be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walking through a maze by keyboard."""
+"""A walk through a maze by keyboard."""
 
 from __future__ import annotations
 

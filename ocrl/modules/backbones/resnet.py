@@ -41,6 +41,6 @@ class ResNetBackbone(Backbone):
         self.position = PositionEmbedding(self.grid_size, self.feature_dim)
 
     def extract(self, images: Tensor) -> Tensor:
-        """Map normalised images (B, 3, H, W) to tokens (B, N, F)."""
+        """Return the features of the last stage, with their positions."""
         tokens: Tensor = self.position(self.model(images).flatten(2).transpose(1, 2))
         return tokens

@@ -82,7 +82,7 @@ class TimmBackbone(Backbone):
         self.train(not frozen)
 
     def extract(self, images: Tensor) -> Tensor:
-        """Map normalised images (B, 3, H, W) to tokens (B, N, F)."""
+        """Return the patch tokens of the last block, before the final norm."""
         outputs: Any = self.model.forward_intermediates(
             images, indices=1, norm=False, output_fmt="NLC", intermediates_only=True
         )

@@ -111,7 +111,7 @@ class Sprites(Source):
         self.seed = seed
 
     def training_videos(self) -> Videos:
-        """Return the videos to train on."""
+        """Return videos of the seed."""
         return SpriteVideos(self.recipe, self.num_videos["train"], seed=1 + self.seed)
 
     def scoring_videos(self) -> Videos:

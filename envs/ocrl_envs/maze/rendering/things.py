@@ -1,4 +1,4 @@
-"""Drawing things: rays against their solids, inside the part of the picture they can cover."""
+"""Pictures of things: rays against their solids, inside the part of the picture they can cover."""
 
 from __future__ import annotations
 
