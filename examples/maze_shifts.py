@@ -32,9 +32,7 @@ def first_sight(level: str, shift: str | None, seed: int) -> NDArray[np.uint8]:
 
 def main(path: str, level: str = "nav_maze_1", seed: str = "3") -> None:
     """Draw no shift and all others side by side."""
-    columns = {
-        shift or "none": first_sight(level, shift, int(seed)) for shift in (None, *SHIFTS)
-    }
+    columns = {shift or "none": first_sight(level, shift, int(seed)) for shift in (None, *SHIFTS)}
     save_image(path, image_grid([[with_title(c[None], n)[0] for n, c in columns.items()]]))
 
 

@@ -113,6 +113,6 @@ class RandomInitializer(Initializer):
         return torch.randn(shape, device=self.mean.device) if self.training else self.eval_noise
 
     def forward(self, batch_size: int) -> Tensor:
-        """Return slots that are drawn around the learned mean, the same for all."""
+        """Return slots drawn around the learned mean; the same ones always in eval mode."""
         slots = self.mean + self.log_std.exp() * self.noise(batch_size)
         return slots.expand(batch_size, -1, -1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ocrl.modules.decoders.base import Decoded, Decoder
+from ocrl.modules.decoders.base import Decoder, DecoderOutput
 from ocrl.modules.transformer import Attention
 
 
@@ -43,14 +43,14 @@ class AutoregressiveDecoder(Decoder):
         self.from_slots = _normalised_linear(slot_dim, target_dim)
         self.blocks = nn.ModuleList(CausalBlock(target_dim, num_heads) for _ in range(num_blocks))
 
-    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> Decoded:
+    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> DecoderOutput:
         """Predict each patch of the target (B, N, F) from those before; ``attention`` is unused."""
         first = self.first_patch.expand(len(target), -1, -1)
         hidden = self.from_target(torch.cat([first, target[:, :-1]], dim=1))
         memory = self.from_slots(slots)
         for block in self.blocks:
             hidden, masks = block(hidden, memory)
-        return Decoded(hidden, masks)
+        return DecoderOutput(hidden, masks)
 
 
 class CausalBlock(nn.Module):

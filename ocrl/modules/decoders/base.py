@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ocrl.objectives import feature_reconstruction
 
 
-class Decoded(NamedTuple):
+class DecoderOutput(NamedTuple):
     """A decoded frame.
 
     Attributes:
@@ -37,7 +37,7 @@ class Decoder(nn.Module, ABC):
         self.grid_size = (int(grid_size[0]), int(grid_size[1]))
 
     @abstractmethod
-    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> Decoded:
+    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> DecoderOutput:
         """Decode.
 
         Args:

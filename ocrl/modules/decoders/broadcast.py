@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ocrl.errors import UsageError
-from ocrl.modules.decoders.base import Decoded, Decoder
+from ocrl.modules.decoders.base import Decoder, DecoderOutput
 from ocrl.modules.position import PositionEmbedding
 
 
@@ -64,7 +64,7 @@ class SpatialBroadcastDecoder(Decoder):
             width = next_width
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, target_dim + 1, 1))
 
-    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> Decoded:
+    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> DecoderOutput:
         """Decode slots (B, K, D); ``attention`` and ``target`` are not used."""
         height, width = self.broadcast_size
         cells = slots.flatten(0, 1).unsqueeze(1).expand(-1, height * width, -1)
@@ -72,4 +72,4 @@ class SpatialBroadcastDecoder(Decoder):
         images = self.layers(grid).flatten(2).unflatten(0, slots.shape[:2])
         masks, painted = torch.softmax(images[:, :, -1], dim=1), images[:, :, :-1]
         painted = torch.tanh(painted) if self.bounded else painted
-        return Decoded(torch.einsum("bkn,bkfn->bnf", masks, painted), masks)
+        return DecoderOutput(torch.einsum("bkn,bkfn->bnf", masks, painted), masks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ocrl.modules.decoders.base import Decoded, Decoder
+from ocrl.modules.decoders.base import Decoder, DecoderOutput
 from ocrl.objectives import feature_reconstruction, flat_mixture_likelihood
 
 
@@ -34,9 +34,9 @@ class FlatDecoder(Decoder):
         self.sigma = sigma
         self.to_constant = nn.Linear(slot_dim, target_dim)
 
-    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> Decoded:
+    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> DecoderOutput:
         """Decode slots (B, K, D) that attend to the tokens with (B, K, N)."""
-        return Decoded(attention.transpose(1, 2) @ self.to_constant(slots), attention)
+        return DecoderOutput(attention.transpose(1, 2) @ self.to_constant(slots), attention)
 
     def loss(self, slots: Tensor, attention: Tensor, target: Tensor) -> Tensor:
         """Return the mean of the mixture's squared error and its negative log likelihood."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ocrl.errors import UsageError
-from ocrl.modules.decoders.base import Decoded, Decoder
+from ocrl.modules.decoders.base import Decoder, DecoderOutput
 from ocrl.modules.mlp import MLP
 from ocrl.modules.transformer import LogitScale, Transformer
 
@@ -71,11 +71,11 @@ class SlotMixerDecoder(Decoder):
             nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(self.output_transform.bias)
 
-    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> Decoded:
+    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> DecoderOutput:
         """Decode slots (B, K, D); ``attention`` and ``target`` are not used."""
         positions = self.pos_emb.expand(len(slots), -1, -1)
         queries = self.to_q(self.norm_q(self.allocator(positions, self.norm_memory(slots))))
         keys = self.to_k(self.norm_k(slots))
         masks = torch.softmax(keys @ queries.transpose(1, 2) * self.scale, dim=1)
         mixed = masks.transpose(1, 2) @ slots + positions
-        return Decoded(self.output_transform(self.renderer(mixed)), masks)
+        return DecoderOutput(self.output_transform(self.renderer(mixed)), masks)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ocrl.modules.decoders.base import Decoded, Decoder
+from ocrl.modules.decoders.base import Decoder, DecoderOutput
 from ocrl.modules.mlp import MLP
 
 
@@ -44,7 +44,7 @@ class MLPDecoder(Decoder):
         self.pos_emb = nn.Parameter(torch.randn(1, 1, num_patches, slot_dim) * slot_dim**-0.5)
         self.mlp = MLP(slot_dim, hidden_dims, target_dim + 1)
 
-    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> Decoded:
+    def forward(self, slots: Tensor, attention: Tensor, target: Tensor) -> DecoderOutput:
         """Decode slots (B, K, D); ``attention`` and ``target`` are not used."""
         first, *hidden, last = self.mlp.layers
         assert isinstance(first, nn.Linear)
@@ -56,4 +56,4 @@ class MLPDecoder(Decoder):
         alpha = F.linear(activations, last.weight[-1:], last.bias[-1:]).squeeze(-1)
         masks = torch.softmax(alpha, dim=1)
         mixture = torch.einsum("bkn,bknh->bnh", masks, activations)
-        return Decoded(F.linear(mixture, last.weight[:-1], last.bias[:-1]), masks)
+        return DecoderOutput(F.linear(mixture, last.weight[:-1], last.bias[:-1]), masks)

@@ -37,7 +37,7 @@ from ocrl_studies.core.record import Record
 from ocrl_studies.habits import Habits
 from ocrl_studies.manifest import note
 from ocrl_studies.runs import Run
-from ocrl_studies.segmentation.scoring import Scored
+from ocrl_studies.segmentation.scoring import ContenderScores
 from ocrl_studies.transfer.episodes import save_episodes
 
 NOTES = {
@@ -316,7 +316,7 @@ def make_texts(folder: Path) -> None:
         Layout.from_text("*****\n*P G*\n*   *\n*A  *\n*****").to_text()
     )
     save_episodes(folder / "train.json", [Episode(7, {"layout": 3}, 1.0, 9, {"success": 1.0})] * 2)
-    Scored({"fg_ari": 0.5}, {"fg_ari": 3}, 4, 100, False).save(folder / "scored")
+    ContenderScores({"fg_ari": 0.5}, {"fg_ari": 3}, 4, 100, False).save(folder / "scored")
     (folder / "progress.csv").write_text("step,return\n8,1.5\n16,2.5\n")
     note(folder / "made_with.json", MADE_WITH)
     (folder / "scores.json").write_text(json.dumps({"grid": {"fg_ari": 0.1}}))

@@ -22,7 +22,7 @@ from ocrl_studies.core.record import Record
 from ocrl_studies.core.tables import read_curve
 from ocrl_studies.fuzzing import miniatures as m
 from ocrl_studies.manifest import check
-from ocrl_studies.segmentation.scoring import Scored
+from ocrl_studies.segmentation.scoring import ContenderScores
 from ocrl_studies.transfer.episodes import load_episodes
 from ocrl_studies.transfer.plan import Agent
 from ocrl_studies.transfer.results import AgentResult, slot_quality
@@ -138,7 +138,10 @@ SAMPLES = [
     Sample("layout", "maze.txt", m.make_texts, lambda f: Layout.from_file(f / "maze.txt")),
     Sample("episodes", "train.json", m.make_texts, lambda f: load_episodes(f / "train.json")),
     Sample(
-        "scores of masks", "scored/scores.json", m.make_texts, lambda f: Scored.load(f / "scored")
+        "scores of masks",
+        "scored/scores.json",
+        m.make_texts,
+        lambda f: ContenderScores.load(f / "scored"),
     ),
     Sample(
         "scores of an encoder",

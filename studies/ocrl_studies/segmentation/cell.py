@@ -17,7 +17,14 @@ from ocrl_studies.encoders import make_encoder
 from ocrl_studies.plain import selected
 from ocrl_studies.runs import check_one_process
 from ocrl_studies.segmentation.plan import TRUTH, Plan, plan_comparison
-from ocrl_studies.segmentation.scoring import PICTURE, SCORES, Scored, Truth, measure, picture_masks
+from ocrl_studies.segmentation.scoring import (
+    PICTURE,
+    SCORES,
+    ContenderScores,
+    Truth,
+    measure,
+    picture_masks,
+)
 from ocrl_studies.stages.pretrain_slots import SlotPretraining
 from ocrl_studies.trust import load_trusted
 
@@ -112,12 +119,12 @@ def save_scores(
         truth: what it is scored on.
         num_pictures: how many clips are drawn.
         folder: where both go.
-        frozen_backbone: see `Scored`.
+        frozen_backbone: see `ContenderScores`.
     """
     values, counts = measure(encoder, truth)
     save_image(folder / PICTURE, picture_masks(encoder, truth, num_pictures))
     size = sum(parameter.numel() for parameter in encoder.parameters())
-    Scored(values, counts, encoder.num_tokens, size, frozen_backbone).save(folder)
+    ContenderScores(values, counts, encoder.num_tokens, size, frozen_backbone).save(folder)
 
 
 def check_masks(encoder: Encoder, name: str, folder: Path) -> None:

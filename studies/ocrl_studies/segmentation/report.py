@@ -12,7 +12,7 @@ from ocrl_studies.core.tables import write_rows
 from ocrl_studies.segmentation.plan import Plan
 from ocrl_studies.segmentation.results import Results
 from ocrl_studies.segmentation.scores import IDENTITY, OVERLAPS, Scores
-from ocrl_studies.segmentation.scoring import PICTURE, Scored
+from ocrl_studies.segmentation.scoring import PICTURE, ContenderScores
 
 
 class Report:
@@ -34,7 +34,7 @@ class Report:
         self, plan: Plan, results: Results, baselines: dict[str, Path], command: str
     ) -> None:
         self.plan, self.results, self.baselines, self.command = plan, results, baselines, command
-        scored = {name: Scored.load(folder) for name, folder in baselines.items()}
+        scored = {name: ContenderScores.load(folder) for name, folder in baselines.items()}
         self.scores = Scores(results.contenders(), scored)
         self.overlaps = self.scores.table(OVERLAPS, "clips or frames scored")
         self.identity = self.scores.table(IDENTITY, "occasions")

@@ -10,7 +10,7 @@ from ocrl_studies.core.comparability import check_records
 from ocrl_studies.core.record import Record
 from ocrl_studies.segmentation.cell import ATTENTION, RECORD
 from ocrl_studies.segmentation.plan import TRUTH
-from ocrl_studies.segmentation.scoring import SCORES, Scored
+from ocrl_studies.segmentation.scoring import SCORES, ContenderScores
 
 SHARED = (*TRUTH, "clip_length", "pretraining.max_steps", "pretraining.batch_size")
 """What all cells have in common: the data, the budget and how they are scored."""
@@ -32,7 +32,7 @@ class Cell:
     encoder: str
     view: str
     seed: int
-    scored: Scored
+    scored: ContenderScores
     record: Record
     folder: Path
 
@@ -79,7 +79,7 @@ def read_results(folder: Path) -> Results:
             encoder, seed = place.parent.name, int(place.name.partition("=")[2])
             for view in ("", ATTENTION):
                 if (place / view / SCORES).exists():
-                    scored = Scored.load(place / view)
+                    scored = ContenderScores.load(place / view)
                     cells.append(Cell(encoder, view, seed, scored, record, place / view))
         else:
             missing.append(f"{record.name}: {record.error or 'not finished'}")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from ocrl_studies.core.tables import Table
 from ocrl_studies.segmentation.results import Cell
-from ocrl_studies.segmentation.scoring import Scored
+from ocrl_studies.segmentation.scoring import ContenderScores
 
 Array = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class Scores:
     """
 
     def __init__(
-        self, encoders: Mapping[str, Sequence[Cell]], baselines: Mapping[str, Scored]
+        self, encoders: Mapping[str, Sequence[Cell]], baselines: Mapping[str, ContenderScores]
     ) -> None:
         self.encoders, self.baselines = encoders, baselines
 
@@ -91,7 +91,7 @@ class Scores:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each score of each seed, and of each baseline, which has no seed."""
-        seeds: list[tuple[str, int | None, Scored]] = [
+        seeds: list[tuple[str, int | None, ContenderScores]] = [
             (name, cell.seed, cell.scored)
             for name, cells in self.encoders.items()
             for cell in cells

@@ -72,7 +72,7 @@ def check_segments(videos: Videos, name: str) -> None:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ContenderScores:
     """What came of one contender.
 
     Attributes:
@@ -94,7 +94,7 @@ class Scored:
         write_text(folder / SCORES, json.dumps(asdict(self), indent=2))
 
     @classmethod
-    def load(cls, folder: Path) -> Scored:
+    def load(cls, folder: Path) -> ContenderScores:
         """Read ``scores.json``.
 
         Raises:
@@ -112,7 +112,7 @@ class Scored:
         return cls(**{name: content[name] for name in fields})
 
 
-class AsSeen(Dataset[Clip]):
+class ResizedClips(Dataset[Clip]):
     """Clips with their frames in an encoder's size, and the true segments as they are.
 
     Args:
@@ -146,9 +146,9 @@ def measure(encoder: Encoder, truth: Truth) -> tuple[dict[str, float], dict[str,
     return scores.compute() | rates, scores.counts | identity.occasions
 
 
-def as_seen(clips: Subset[Clip], encoder: Encoder, truth: Truth) -> AsSeen:
+def as_seen(clips: Subset[Clip], encoder: Encoder, truth: Truth) -> ResizedClips:
     """Return clips as an encoder sees them, with what it asks for."""
-    return AsSeen(annotated(clips, encoder, truth.num_stuff), encoder.image_size)
+    return ResizedClips(annotated(clips, encoder, truth.num_stuff), encoder.image_size)
 
 
 def things(segments: Tensor, num_stuff: int) -> Tensor:

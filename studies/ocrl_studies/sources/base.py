@@ -61,7 +61,7 @@ class Source(ABC):
         return evaluation_clips(self.scoring_videos(), length, num, image_size=image_size)
 
 
-class Mixed(Source):
+class Mixture(Source):
     """Several sources in equal shares; the first one is scored on."""
 
     def __init__(self, *, run_name: str, sources: Mapping[str, Source]) -> None:

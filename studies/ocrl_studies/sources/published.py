@@ -17,7 +17,7 @@ from ocrl_studies.invocation import call
 from ocrl_studies.sources.base import Source
 
 
-class Published(Source):
+class PublishedData(Source):
     """A published data set: as shards if it was converted, else in its original folders.
 
     Frames are cropped and mirrored as the published settings have it.

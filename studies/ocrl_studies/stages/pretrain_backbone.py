@@ -27,7 +27,7 @@ from ocrl_studies.core.tables import print_table
 from ocrl_studies.plain import plain
 from ocrl_studies.rollouts import SegmentKinds
 from ocrl_studies.runs import Run
-from ocrl_studies.sources import Mixed, Source, make_source
+from ocrl_studies.sources import Mixture, Source, make_source
 
 SAME = ("data", "backbone", "crops", "distillation", "teacher", "pretraining", "seed")
 """What a backbone is made of: a run that goes on has the same."""
@@ -56,7 +56,7 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
     size = (height, width)
     clips = source.training_clips(1, size)
     validation = source.scoring_clips(cfg.scoring.num_frames, 1, size)
-    parts = source.sources if isinstance(source, Mixed) else [source]
+    parts = source.sources if isinstance(source, Mixture) else [source]
     unseen = [part.scoring_clips(cfg.scoring.num_frames, 1, size) for part in parts]
     probes = {
         part.run_name: probe

@@ -11,12 +11,12 @@ from ocrl.errors import UsageError
 from ocrl_agents.evaluation import Episode
 from ocrl_studies.core.statistics import normalise
 from ocrl_studies.transfer.comparison import ORACLE, RANDOM
-from ocrl_studies.transfer.played import Played, episode_score, score_matrix
+from ocrl_studies.transfer.rounds import Round, episode_score, score_matrix
 
 NORMALISED = "normalised "
 
 
-def with_normalised(played: Sequence[Played], score: str) -> list[Played]:
+def with_normalised(played: Sequence[Round], score: str) -> list[Round]:
     """Add to each episode its score between that of a random agent (0) and of an oracle (1).
 
     Both are means over the episodes of their condition. The new score is called
@@ -26,7 +26,7 @@ def with_normalised(played: Sequence[Played], score: str) -> list[Played]:
         UsageError: the random agent or the oracle did not play under a condition.
 
     >>> def agent(name, value):
-    ...     return Played(name, 0, "train", [Episode(0, {}, value, 9)])
+    ...     return Round(name, 0, "train", [Episode(0, {}, value, 9)])
     >>> played = [agent("random", 2.0), agent("slots", 5.0), agent("oracle", 10.0)]
     >>> [p.episodes[0].scalars for p in with_normalised(played, "return")]
     [{'normalised return': 0.0}, {'normalised return': 0.375}, {'normalised return': 1.0}]
@@ -52,12 +52,12 @@ def with_normalised(played: Sequence[Played], score: str) -> list[Played]:
     return added
 
 
-def with_pool(played: Sequence[Played], conditions: Sequence[str], name: str) -> list[Played]:
+def with_pool(played: Sequence[Round], conditions: Sequence[str], name: str) -> list[Round]:
     """Add a condition that holds the episodes of several.
 
     Conditions of equally many episodes weigh the same in it.
 
-    >>> played = [Played("slots", 0, c, [Episode(0, {}, 1.0, 9)]) for c in ("layout", "size")]
+    >>> played = [Round("slots", 0, c, [Episode(0, {}, 1.0, 9)]) for c in ("layout", "size")]
     >>> [(p.condition, len(p.episodes)) for p in with_pool(played, ["layout", "size"], "unseen")]
     [('layout', 1), ('size', 1), ('unseen', 2)]
     """
@@ -65,5 +65,5 @@ def with_pool(played: Sequence[Played], conditions: Sequence[str], name: str) ->
     for p in played:
         if p.condition in conditions:
             pools.setdefault((p.encoder, p.seed), []).extend(p.episodes)
-    pooled = [Played(encoder, seed, name, e) for (encoder, seed), e in pools.items()]
+    pooled = [Round(encoder, seed, name, e) for (encoder, seed), e in pools.items()]
     return [*played, *pooled]

@@ -19,7 +19,7 @@ from ocrl_studies.core.statistics import (
     probability_of_improvement,
     stratified_bootstrap,
 )
-from ocrl_studies.transfer.played import Played, score_matrix
+from ocrl_studies.transfer.rounds import Round, score_matrix
 
 TRAIN = "train"
 """The condition that agents were trained under."""
@@ -44,7 +44,7 @@ class Pair(NamedTuple):
     improvement: Estimate
 
 
-def estimates(played: Sequence[Played], score: str) -> dict[str, dict[str, Estimate]]:
+def estimates(played: Sequence[Round], score: str) -> dict[str, dict[str, Estimate]]:
     """Return the interquartile mean over seeds: encoder -> condition -> estimate."""
     return {
         encoder: {c: stratified_bootstrap(iqm, column(seeds)) for c, seeds in conditions.items()}
@@ -53,7 +53,7 @@ def estimates(played: Sequence[Played], score: str) -> dict[str, dict[str, Estim
 
 
 def generalisation_gaps(
-    played: Sequence[Played], score: str, trained_on: str = TRAIN
+    played: Sequence[Round], score: str, trained_on: str = TRAIN
 ) -> dict[str, dict[str, Estimate]]:
     """Return what each agent loses off its training condition: encoder -> condition -> estimate."""
     gaps: dict[str, dict[str, Estimate]] = {}
@@ -67,7 +67,7 @@ def generalisation_gaps(
     return gaps
 
 
-def normalised(played: Sequence[Played], score: str) -> dict[str, npt.NDArray[np.float64]]:
+def normalised(played: Sequence[Round], score: str) -> dict[str, npt.NDArray[np.float64]]:
     """Return scores between a random agent (0) and an oracle (1): encoder -> (seeds, conditions).
 
     Only conditions under which both of them and all encoders were played are kept.
@@ -91,7 +91,7 @@ def normalised(played: Sequence[Played], score: str) -> dict[str, npt.NDArray[np
     }
 
 
-def pairs(played: Sequence[Played], score: str, condition: str) -> Iterator[Pair]:
+def pairs(played: Sequence[Round], score: str, condition: str) -> Iterator[Pair]:
     """Compare every two encoders under a condition."""
     seeds = {(p.encoder, p.seed) for p in played if p.condition == condition}
     matrix = score_matrix([p for p in played if p.condition == condition], score)
@@ -106,12 +106,12 @@ def pairs(played: Sequence[Played], score: str, condition: str) -> Iterator[Pair
         )
 
 
-def findings(played: Sequence[Played], score: str, condition: str) -> list[str]:
+def findings(played: Sequence[Round], score: str, condition: str) -> list[str]:
     """Say in words what the intervals allow one to say, and no more.
 
     >>> from ocrl_agents.evaluation import Episode
     >>> def agent(encoder, seed, value):
-    ...     return Played(encoder, seed, "layout", [Episode(0, {}, value, 9)])
+    ...     return Round(encoder, seed, "layout", [Episode(0, {}, value, 9)])
     >>> played = [agent("slots", s, 5.0 + s) for s in range(3)]
     >>> played += [agent("grid", s, 1.0 + s) for s in range(3)]
     >>> findings(played, "return", "layout")

@@ -15,7 +15,7 @@ from ocrl_studies.rollouts import rollout_policy
 from ocrl_studies.stages.evaluation import episodes_to_play, load_agent
 from ocrl_studies.transfer.episodes import save_episodes
 from ocrl_studies.transfer.plan import Agent, Evaluation
-from ocrl_studies.transfer.strips import Watched
+from ocrl_studies.transfer.strips import Spectator
 
 
 def play_agent(agent: Agent, evaluation: Evaluation, condition: str) -> None:
@@ -64,7 +64,7 @@ def play_watched(
         evaluation: how many episodes, of which seeds.
         path: of the episodes' file.
     """
-    watched = Watched(environments, evaluation.num_frames, evaluation.every)
+    watched = Spectator(environments, evaluation.num_frames, evaluation.every)
     seeds, options = episodes_to_play(
         environments, evaluation.num_episodes, evaluation.episode_seed
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 from ocrl_studies.core.record import open_record
 from ocrl_studies.transfer.episodes import load_episodes
 from ocrl_studies.transfer.plan import EPISODES, Evaluation, Plan, layouts_name
-from ocrl_studies.transfer.played import Played
 from ocrl_studies.transfer.playing import play_reference
+from ocrl_studies.transfer.rounds import Round
 
 
 def references_folder(plan: Plan, number: int | None) -> Path:
@@ -43,10 +43,10 @@ def play_references(plan: Plan) -> None:
                         play_reference(policy, evaluation, condition, path)
 
 
-def read_references(folder: Path, evaluation: Evaluation) -> list[Played]:
+def read_references(folder: Path, evaluation: Evaluation) -> list[Round]:
     """Return the episodes of all policies under all conditions."""
     return [
-        Played(policy, 0, condition, load_episodes(reference_episodes(folder, policy, condition)))
+        Round(policy, 0, condition, load_episodes(reference_episodes(folder, policy, condition)))
         for policy in evaluation.env.policies
         for condition in evaluation.conditions
     ]

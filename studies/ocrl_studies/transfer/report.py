@@ -17,11 +17,6 @@ from ocrl_studies.core.tables import Table, read_curve, write_rows
 from ocrl_studies.env_settings import Variation
 from ocrl_studies.transfer.comparison import ORACLE, TRAIN, estimates, generalisation_gaps
 from ocrl_studies.transfer.plan import Plan
-from ocrl_studies.transfer.played import (
-    plot_learning,
-    plot_transfer,
-    score_matrix,
-)
 from ocrl_studies.transfer.plots import (
     plot_against,
     plot_estimates,
@@ -30,6 +25,11 @@ from ocrl_studies.transfer.plots import (
 )
 from ocrl_studies.transfer.references import reference_episodes, references_folder
 from ocrl_studies.transfer.results import AgentResult, Results, slot_quality
+from ocrl_studies.transfer.rounds import (
+    plot_learning,
+    plot_transfer,
+    score_matrix,
+)
 from ocrl_studies.transfer.scores import UNSEEN, Scores, episode_rows, estimate_rows
 from ocrl_studies.transfer.verdicts import BLIND, caveats, verdicts
 

@@ -11,8 +11,8 @@ from ocrl_studies.core.comparability import check_records
 from ocrl_studies.core.record import Record
 from ocrl_studies.transfer.episodes import load_episodes
 from ocrl_studies.transfer.plan import PRETRAINING, SHARED, Agent, Evaluation, Plan, layouts_name
-from ocrl_studies.transfer.played import Played
 from ocrl_studies.transfer.references import read_references, references_folder
+from ocrl_studies.transfer.rounds import Round
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class AgentResult:
     """
 
     agent: Agent
-    played: Sequence[Played]
+    played: Sequence[Round]
     pretraining: Path
 
     @property
@@ -53,12 +53,12 @@ class Results:
     """
 
     agents: dict[int | None, list[AgentResult]]
-    references: dict[int | None, list[Played]]
+    references: dict[int | None, list[Round]]
     records: list[Record]
     missing: list[str]
 
     @property
-    def agents_played(self) -> dict[int | None, list[Played]]:
+    def agents_played(self) -> dict[int | None, list[Round]]:
         """Return the episodes of the agents, like those of ``references``."""
         return {
             n: [p for agent in agents for p in agent.played] for n, agents in self.agents.items()
@@ -114,7 +114,7 @@ def read_agent_result(agent: Agent, evaluation: Evaluation, pretraining: Path) -
     return AgentResult(
         agent,
         [
-            Played(agent.encoder, agent.seed, name, load_episodes(agent.episodes(name)))
+            Round(agent.encoder, agent.seed, name, load_episodes(agent.episodes(name)))
             for name in evaluation.conditions
         ],
         pretraining,

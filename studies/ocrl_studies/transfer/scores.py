@@ -21,8 +21,8 @@ from ocrl_studies.transfer.comparison import (
     pairs,
 )
 from ocrl_studies.transfer.plan import Plan
-from ocrl_studies.transfer.played import Played, score_matrix
 from ocrl_studies.transfer.results import Results
+from ocrl_studies.transfer.rounds import Round, score_matrix
 
 UNSEEN = "unseen"
 """All conditions but the training layouts, together."""
@@ -142,7 +142,7 @@ class Scores:
 def episode_rows(results: Results) -> list[dict[str, Any]]:
     """Return a row for each episode of every agent and reference."""
 
-    def rows(played: Sequence[Played], layouts: int | None) -> list[dict[str, Any]]:
+    def rows(played: Sequence[Round], layouts: int | None) -> list[dict[str, Any]]:
         return [
             {
                 "encoder": p.encoder,

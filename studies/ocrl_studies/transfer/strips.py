@@ -21,7 +21,7 @@ HEIGHT = 128
 SMALLEST_MAP = 192
 
 
-class Watched(VecEnvWrapper):
+class Spectator(VecEnvWrapper):
     """Notes what the first environment shows in the first episode, now and then.
 
     Args:

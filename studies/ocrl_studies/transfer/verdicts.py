@@ -8,14 +8,14 @@ import numpy as np
 
 from ocrl_studies.core.statistics import MIN_RUNS, Estimate
 from ocrl_studies.transfer.comparison import TRAIN, estimates, findings, generalisation_gaps
-from ocrl_studies.transfer.played import Played
+from ocrl_studies.transfer.rounds import Round
 
 BLIND = ("random", "wandering")
 """Policies that do not look: what they score needs no encoder."""
 
 
 def verdicts(
-    played: Sequence[Played], score: str, encoders: Sequence[str], unseen: str
+    played: Sequence[Round], score: str, encoders: Sequence[str], unseen: str
 ) -> Iterator[str]:
     """Yield sentences: who has learned to play, what each loses, who carries over better.
 

@@ -175,7 +175,7 @@ PUBLISHED: dict[str, tuple[str, tuple[Any, ...]]] = {
 @pytest.mark.parametrize("name", NAMES)
 def test_a_published_experiment_trains_on_its_data_for_its_time(name):
     config = composed(name)
-    assert config.data._target_ == "ocrl_studies.sources.Published"
+    assert config.data._target_ == "ocrl_studies.sources.PublishedData"
     data, encoder, training = config.data, config.encoder, config.pretraining
     schedule, page = PUBLISHED[name]
     assert page == (

@@ -9,13 +9,13 @@ from ocrl.errors import UsageError
 from ocrl_agents.evaluation import Episode
 from ocrl_studies.transfer.aggregates import with_normalised, with_pool
 from ocrl_studies.transfer.comparison import estimates, generalisation_gaps, normalised
-from ocrl_studies.transfer.played import Played, score_matrix
+from ocrl_studies.transfer.rounds import Round, score_matrix
 
 
-def play(encoder: str, condition: str, *seeds: tuple[float, ...]) -> list[Played]:
+def play(encoder: str, condition: str, *seeds: tuple[float, ...]) -> list[Round]:
     """Agents of seeds 0, 1, ... with episodes of the given returns."""
     return [
-        Played(encoder, seed, condition, [Episode(i, {}, r, 9) for i, r in enumerate(returns)])
+        Round(encoder, seed, condition, [Episode(i, {}, r, 9) for i, r in enumerate(returns)])
         for seed, returns in enumerate(seeds)
     ]
 

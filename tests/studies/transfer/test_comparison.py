@@ -12,19 +12,19 @@ from ocrl_studies.transfer.comparison import (
     normalised,
     pairs,
 )
-from ocrl_studies.transfer.played import Played
 from ocrl_studies.transfer.plots import (
     plot_against,
     plot_estimates,
     plot_generalisation,
     plot_profiles,
 )
+from ocrl_studies.transfer.rounds import Round
 
 
-def play(encoder: str, condition: str, *means: float) -> list[Played]:
+def play(encoder: str, condition: str, *means: float) -> list[Round]:
     """Agents of seeds 0, 1, ... whose two episodes have the given mean."""
     return [
-        Played(
+        Round(
             encoder,
             seed,
             condition,

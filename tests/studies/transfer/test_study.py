@@ -22,7 +22,7 @@ from ocrl_studies.stages.pretrain_slots import SlotPretraining
 from ocrl_studies.stages.train_agent import AgentTraining
 from ocrl_studies.transfer.cell import transfer_study
 from ocrl_studies.transfer.plan import agent_configs
-from ocrl_studies.transfer.strips import Watched
+from ocrl_studies.transfer.strips import Spectator
 
 
 def compose(*overrides: str, name: str = "transfer_study") -> DictConfig:
@@ -112,10 +112,10 @@ def forward(observations: object) -> np.ndarray:
 
 def test_watching_changes_nothing_and_keeps_the_first_episode() -> None:
     seeds = [1, 2, 3, 4]
-    watched = Watched(mazes(), num_frames=3, every=100)
+    watched = Spectator(mazes(), num_frames=3, every=100)
     assert str(evaluate(forward, watched, seeds)) == str(evaluate(forward, mazes(), seeds))
     picture = watched.picture()
-    again = Watched(mazes(), num_frames=3, every=100)
+    again = Spectator(mazes(), num_frames=3, every=100)
     evaluate(forward, again, seeds[:1])
     np.testing.assert_array_equal(picture, again.picture())
     assert picture is not None
@@ -124,7 +124,7 @@ def test_watching_changes_nothing_and_keeps_the_first_episode() -> None:
 
 
 def test_watching_ends_with_the_episode() -> None:
-    watched = Watched(mazes(), num_frames=50, every=100)
+    watched = Spectator(mazes(), num_frames=50, every=100)
     evaluate(forward, watched, [1, 2])
     picture = watched.picture()
     assert picture is not None

@@ -8,8 +8,8 @@ import pytest
 from ocrl.errors import UsageError
 from ocrl_agents.evaluation import Episode
 from ocrl_studies.core.tables import read_curve
-from ocrl_studies.transfer.played import (
-    Played,
+from ocrl_studies.transfer.rounds import (
+    Round,
     episode_score,
     plot_learning,
     plot_transfer,
@@ -29,10 +29,10 @@ def episodes(*returns):
 
 
 PLAYED = [
-    Played("slots", 1, "train", episodes(4.0, 6.0)),
-    Played("slots", 0, "train", episodes(1.0, 3.0)),
-    Played("slots", 0, "layout", episodes(0.0)),
-    Played("grid", 0, "train", episodes(7.0)),
+    Round("slots", 1, "train", episodes(4.0, 6.0)),
+    Round("slots", 0, "train", episodes(1.0, 3.0)),
+    Round("slots", 0, "layout", episodes(0.0)),
+    Round("grid", 0, "train", episodes(7.0)),
 ]
 
 
@@ -95,8 +95,8 @@ def test_the_band_of_learning_curves_holds_the_mean_of_the_seeds():
 
 
 def test_bars_have_whiskers_where_the_interval_is_known():
-    played = [Played("slots", s, "train", episodes(v)) for s, v in enumerate([1.0, 2.0, 6.0, 7.0])]
-    played += [Played("grid", s, "train", episodes(v)) for s, v in enumerate([3.0, 5.0])]
+    played = [Round("slots", s, "train", episodes(v)) for s, v in enumerate([1.0, 2.0, 6.0, 7.0])]
+    played += [Round("grid", s, "train", episodes(v)) for s, v in enumerate([3.0, 5.0])]
     axes = plot_transfer(played, "goals", "goals").axes[0]
     assert [bar.get_height() for bar in axes.patches] == [4.0, 4.0]  # the mean of the middle half
     whiskers = [line.get_ydata() for line in axes.lines if line.get_marker() == "None"]

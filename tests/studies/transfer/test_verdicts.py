@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ocrl_agents.evaluation import Episode
-from ocrl_studies.transfer.played import Played
+from ocrl_studies.transfer.rounds import Round
 from ocrl_studies.transfer.verdicts import caveats, verdicts
 
 
-def play(encoder: str, condition: str, *means: float) -> list[Played]:
+def play(encoder: str, condition: str, *means: float) -> list[Round]:
     return [
-        Played(encoder, seed, condition, [Episode(0, {}, mean, 9)])
+        Round(encoder, seed, condition, [Episode(0, {}, mean, 9)])
         for seed, mean in enumerate(means)
     ]
 
@@ -17,7 +17,7 @@ def play(encoder: str, condition: str, *means: float) -> list[Played]:
 BLIND = [*play("random", "train", 0.0), *play("wandering", "train", 0.1)]
 
 
-def said(*played: list[Played], encoders: tuple[str, ...] = ("slots", "grid")) -> list[str]:
+def said(*played: list[Round], encoders: tuple[str, ...] = ("slots", "grid")) -> list[str]:
     return list(verdicts(sum(played, BLIND), "return", encoders, "unseen"))
 
 

@@ -20,7 +20,7 @@ from ocrl_studies.core.tables import write_rows
 
 
 @dataclass(frozen=True)
-class Played:
+class Round:
     """Episodes that one agent played under one condition.
 
     Attributes:
@@ -36,7 +36,7 @@ class Played:
     episodes: Sequence[Episode]
 
 
-def write_episodes(path: str | Path, played: Sequence[Played]) -> None:
+def write_episodes(path: str | Path, played: Sequence[Round]) -> None:
     """Write one CSV row per episode, the file whole or not at all."""
     rows = [
         {"encoder": p.encoder, "agent_seed": p.seed, "condition": p.condition, **episode.row()}
@@ -58,7 +58,7 @@ def episode_score(episode: Episode, score: str) -> float:
     return scores[score]
 
 
-def score_matrix(played: Sequence[Played], score: str) -> dict[str, dict[str, NDArray[np.float64]]]:
+def score_matrix(played: Sequence[Round], score: str) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Average episodes to one value per agent: encoder -> condition -> (seeds,).
 
     Raw successes are averaged first, because an interquartile mean of zeros and ones says nothing
@@ -66,7 +66,7 @@ def score_matrix(played: Sequence[Played], score: str) -> dict[str, dict[str, ND
 
     Example:
         >>> episodes = [Episode(0, {}, 10.0, 9), Episode(1, {}, 0.0, 9)]
-        >>> score_matrix([Played("grid", 0, "train", episodes)], "return")
+        >>> score_matrix([Round("grid", 0, "train", episodes)], "return")
         {'grid': {'train': array([5.])}}
     """
     values: dict[str, dict[str, list[float]]] = {}
@@ -79,12 +79,12 @@ def score_matrix(played: Sequence[Played], score: str) -> dict[str, dict[str, ND
     }
 
 
-def summary_rows(played: Sequence[Played], scores: Sequence[str]) -> list[dict[str, Any]]:
+def summary_rows(played: Sequence[Round], scores: Sequence[str]) -> list[dict[str, Any]]:
     """Return one row per encoder and condition: number of seeds and episodes, mean of each score.
 
     Example:
         >>> episodes = [Episode(0, {}, 10.0, 9), Episode(1, {}, 0.0, 9)]
-        >>> summary_rows([Played("grid", 0, "train", episodes)], ["return"])
+        >>> summary_rows([Round("grid", 0, "train", episodes)], ["return"])
         [{'encoder': 'grid', 'condition': 'train', 'seeds': 1, 'episodes': 2, 'return': 5.0}]
     """
     matrices = {score: score_matrix(played, score) for score in scores}
@@ -104,7 +104,7 @@ def summary_rows(played: Sequence[Played], scores: Sequence[str]) -> list[dict[s
     return rows
 
 
-def plot_transfer(played: Sequence[Played], score: str, label: str) -> Figure:
+def plot_transfer(played: Sequence[Round], score: str, label: str) -> Figure:
     """Draw bars of a score by encoder and condition: interquartile means over seeds.
 
     Each seed is a dot. A whisker is the 95 % interval; where it is unknown there is none.
