@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from ocrl_studies.composition import compose, find_configs
-from ocrl_studies.fuzzing.commands import VERBS, call, fresh
+from ocrl_studies.fuzzing.commands import VERBS, call, fresh, give
 from ocrl_studies.fuzzing.trials import Trial, campaign
 
 Generator = np.random.Generator
@@ -32,8 +31,7 @@ VALUES = [
 
 def command_lines(number: int, seed: int, folder: Path, log: Path) -> None:
     """Give each verb in turn a setting that may be wrong, and let it run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    os.environ.pop("MINARI_DATASETS_PATH", None)
+    give(folder)
     for verb, words in VERBS.items():
         call(verb, words, fresh(folder))  # whole without the change, and the data are there then
     keys = {verb: _keys(verb, words) for verb, words in VERBS.items()}

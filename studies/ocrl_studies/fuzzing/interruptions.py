@@ -8,45 +8,87 @@ import hashlib
 import os
 import shutil
 import signal
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
 import safetensors.torch
 
 from ocrl.errors import UsageError
 from ocrl.tensor_files import digest
-from ocrl_studies.fuzzing.commands import VERBS, call, fresh
+from ocrl_studies.fuzzing.commands import CLIPS, ROLLOUTS, STEPS, VERBS, call, fresh, give
 from ocrl_studies.fuzzing.trials import Trial, campaign
+
+TRIED = {verb: VERBS[verb] for verb in ("generate_scenes", "convert_data")}
+TRIED |= {
+    "collect_rollouts": [*ROLLOUTS, "data_dir=own"],
+    "pretrain_backbone": VERBS["pretrain_backbone"],
+    "pretrain_slots": [*VERBS["pretrain_slots"], "pretraining.max_steps=2"],
+    "train_agent": VERBS["train_agent"],
+    "transfer_study": [*VERBS["transfer_study"], "encoder=vector", *STEPS, *CLIPS],
+}
+"""Verb -> what makes it small."""
 
 RESULTS = {
     "generate_scenes": ["data/movi_a_like/*.tar"],
     "convert_data": ["shards/*.tar", "shards/*.json"],
+    "collect_rollouts": ["own/**/*.hdf5"],
     "pretrain_backbone": ["runs/**/backbone.safetensors"],
     "pretrain_slots": ["runs/**/encoder.safetensors"],
     "train_agent": ["runs/**/last.safetensors"],
+    "transfer_study": ["runs/**/*.safetensors", "runs/study/*/*.csv"],
 }
 """Verb -> what it leaves, the same to the last bit in every run."""
 
+OFTEN = [verb for verb in RESULTS if verb != "transfer_study"]
+TURNS = [*OFTEN * 3, "transfer_study"]
+"""Who is tried, in turn: a study takes ten times as long as any other."""
+
 RESUME = ("pretrain_backbone", "pretrain_slots", "train_agent")
+WRITES = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
+"""What Python tells of before it happens, where something changes on the disk."""
+
 NEW_MOUNTS, NEW_USER, REMOUNT, PRIVATE, DETACH = 0x00020000, 0x10000000, 0x20, 0x44000, 2
 
 
+class Whole(NamedTuple):
+    """An uninterrupted run.
+
+    Attributes:
+        digest: of what it leaves.
+        seconds: of computation.
+        size: bytes that it writes.
+        writes: changes on the disk that Python tells of.
+    """
+
+    digest: str
+    seconds: float
+    size: int
+    writes: int
+
+
 def kills(number: int, seed: int, folder: Path, log: Path) -> None:
-    """Kill each verb in turn at a random time, and run it again until it is through."""
+    """Kill each verb in turn, and run it again: before any of its writes, or at any time."""
     whole = references(folder)
 
     def make(trial: int) -> Trial:
-        verb = list(RESULTS)[trial % len(RESULTS)]
-        whole_digest, seconds, _ = whole[verb]
-        after = float(np.random.default_rng([seed, trial]).uniform(0, 1.1 * seconds))
+        verb = TURNS[trial % len(TURNS)]
+        rng = np.random.default_rng([seed, trial])
+        write = int(rng.integers(whole[verb].writes))
+        after = float(rng.uniform(0, 1.1 * whole[verb].seconds))
+        by_write = rng.random() < 0.5
 
         def act() -> None:
             home = fresh(folder)
-            _in_child(verb, home, after=after)
-            _finish(verb, home, whole_digest)
+            _in_child(verb, home, (lambda: before(write, home)) if by_write else lambda: at(after))
+            _finish(verb, home, whole[verb].digest)
 
-        return Trial(verb, f"after {after:.2f} s", act)
+        how = f"before write {write} of {whole[verb].writes}" if by_write else f"at {after:.2f} s"
+        return Trial(verb, how, act)
 
     campaign(make, number, log)
 
@@ -56,9 +98,8 @@ def full_disks(number: int, seed: int, folder: Path, log: Path) -> None:
     whole = references(folder)
 
     def make(trial: int) -> Trial:
-        verb = list(RESULTS)[trial % len(RESULTS)]
-        whole_digest, _, size = whole[verb]
-        room = int(np.random.default_rng([seed, trial]).uniform(0, size))
+        verb = TURNS[trial % len(TURNS)]
+        room = int(np.random.default_rng([seed, trial]).uniform(0, whole[verb].size))
 
         def act() -> None:
             home, place = fresh(folder), folder / "disk"
@@ -68,28 +109,34 @@ def full_disks(number: int, seed: int, folder: Path, log: Path) -> None:
                 with contextlib.suppress(UsageError):
                     call(verb, words(verb), place / "home")
                 mount_new(place, 2**30, remount=True)
-                _finish(verb, place / "home", whole_digest)
+                _finish(verb, place / "home", whole[verb].digest)
             finally:
                 os.chdir(folder)
                 ctypes.CDLL(None).umount2(str(place).encode(), DETACH)
 
-        return Trial(verb, f"{room} bytes of {size}", act)
+        return Trial(verb, f"{room} bytes of {whole[verb].size}", act)
 
     campaign(make, number, log)
 
 
-def references(folder: Path) -> dict[str, tuple[str, float, int]]:
-    """Return of each verb what it comes to, the CPU seconds it takes and the bytes it writes."""
+def references(folder: Path) -> dict[str, Whole]:
+    """Return what each verb does if nothing happens to it."""
     found = {}
-    (folder / "home").mkdir(parents=True, exist_ok=True)
+    give(folder)
     for verb in RESULTS:
-        call(verb, VERBS[verb], fresh(folder))  # compiles, and collects rollouts
+        call(verb, TRIED[verb], fresh(folder))  # compiles, and collects rollouts
         home = fresh(folder)
-        before, start = _size(home), time.process_time()
-        call(verb, VERBS[verb], home)
-        seconds = time.process_time() - start
-        found[verb] = (digest_of(verb, home), seconds, _size(home) - before)
+        size, start = _size(home), time.process_time()
+        call(verb, TRIED[verb], home)
+        seconds, made = time.process_time() - start, digest_of(verb, home)
+        found[verb] = Whole(made, seconds, _size(home) - size, _count_writes(verb, folder))
     return found
+
+
+def _count_writes(verb: str, folder: Path) -> int:
+    home, noted = fresh(folder), folder / "writes"
+    _in_child(verb, home, lambda: on_write(home, lambda count: noted.write_text(str(count))))
+    return int(noted.read_text())
 
 
 def _size(folder: Path) -> int:
@@ -107,14 +154,21 @@ def digest_of(verb: str, home: Path) -> str:
         if path.suffix == ".safetensors":  # whose texts tell when and how
             tensors = safetensors.torch.load_file(path)
             whole.update(digest(tensors, {}).encode())
+        elif path.suffix == ".hdf5":  # which has times in it
+            with h5py.File(path) as file:
+                file.visititems(lambda name, item: whole.update(_content(name, item)))
         else:
             whole.update(path.name.encode() + path.read_bytes())
     return whole.hexdigest()
 
 
+def _content(name: str, item: h5py.Group | h5py.Dataset) -> bytes:
+    return name.encode() + (item[()].tobytes() if isinstance(item, h5py.Dataset) else b"")
+
+
 def words(verb: str) -> list[str]:
     """Return the words that start a verb, or go on with it."""
-    return [*VERBS[verb], *(["resume=true"] if verb in RESUME else [])]
+    return [*TRIED[verb], *(["resume=true"] if verb in RESUME else [])]
 
 
 def mount_new(place: Path, size: int, *, remount: bool = False) -> None:
@@ -156,14 +210,47 @@ def _finish(verb: str, home: Path, expected: str) -> None:
         raise AssertionError(f"{left[0]} was left behind")
 
 
-def _in_child(verb: str, home: Path, *, after: float) -> None:
-    """Run a verb in a process that the system ends after some seconds of computation."""
+def _in_child(verb: str, home: Path, prepare: Callable[[], None]) -> None:
+    """Run a verb in a process of its own, which is prepared to die."""
     child = os.fork()
     if child == 0:
         try:
-            signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends a process at once
-            signal.setitimer(signal.ITIMER_PROF, max(after, 1e-3))
+            prepare()
             call(verb, words(verb), home)
         finally:
             os._exit(0)
     os.waitpid(child, 0)
+
+
+def at(seconds: float) -> None:
+    """Have the system end this process after some seconds of computation."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends a process at once
+    signal.setitimer(signal.ITIMER_PROF, max(seconds, 1e-3))
+
+
+def before(number: int, home: Path) -> None:
+    """End this process before a write in a folder."""
+
+    def die(count: int) -> None:
+        if count > number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    on_write(home, die)
+
+
+def on_write(home: Path, act: Callable[[int], object]) -> None:
+    """Call with the number of writes so far, before each file or name that changes in a folder."""
+    count, busy = 0, False
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal count, busy
+        if busy or event not in WRITES or not isinstance(arguments[0], str | os.PathLike):
+            return
+        if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            return
+        if Path(home, arguments[0]).is_relative_to(home):
+            count, busy = count + 1, True
+            act(count)
+            busy = False
+
+    sys.addaudithook(hook)
