@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ocrl.checkpoints.encoders import sha256 as file_sha256
 from ocrl.checkpoints.hub import ENCODER, card, fetch, publish
 from ocrl.errors import UsageError
+from ocrl.hub_files import check_sha256
 from ocrl_agents.checkpoints import find_encoder, read_agent
 from ocrl_agents.player import Agent, load_agent
 
@@ -35,7 +37,7 @@ def push_to_hub(
         private: make it visible to its owner alone.
 
     Returns:
-        Its address.
+        The address of the commit, whose last part is what `from_pretrained` takes as ``revision``.
 
     Raises:
         UsageError: a file is missing or no agent, or the hub refuses.
@@ -54,6 +56,8 @@ def push_to_hub(
 def from_pretrained(
     source: str | Path,
     *,
+    revision: str | None = None,
+    sha256: str | None = None,
     num_envs: int = 1,
     device: str = "cpu",
     trusted: Sequence[str] = ("ocrl.", "ocrl_agents."),
@@ -62,14 +66,19 @@ def from_pretrained(
 
     Args:
         source: "user/name", or a folder.
+        revision: see `ocrl.checkpoints.hub.from_pretrained`.
+        sha256: of the agent's file, which names its encoder by hash; the card has it. None:
+            whatever there is.
         num_envs: see `ocrl_agents.load_agent`.
         device: likewise.
         trusted: likewise.
 
     Raises:
-        UsageError: it cannot be fetched, or is no agent.
+        UsageError: it cannot be fetched, is another than meant, or is no agent.
     """
-    folder = fetch(source, [AGENT, ENCODER])
+    folder = fetch(source, [AGENT, ENCODER], revision)
+    if sha256 is not None:
+        check_sha256(folder / AGENT, sha256)
     beside = folder / ENCODER
     return load_agent(
         folder / AGENT,
@@ -89,7 +98,7 @@ def agent_card(path: str | Path, repository: str) -> str:
         repository,
         f"An agent over the tokens of an object-centric encoder, trained with PPO for "
         f"{header['num_timesteps']:,} steps in `{where}`.",
-        f'agent = ocrl_agents.hub.from_pretrained("{repository}")',
+        f'agent = ocrl_agents.hub.from_pretrained("{repository}", sha256="{file_sha256(path)}")',
         {"Evaluation while training": header["scores"]},
         {"Policy": header["policy"], "Configuration": notes},
     )

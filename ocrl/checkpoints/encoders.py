@@ -65,7 +65,8 @@ def save_encoder(
         encoder: what is saved.
         config: what builds it, as Hydra would: a plain dict with ``_target_`` and arguments. None:
             what it was created with by `ocrl.create_encoder`.
-        metadata: anything that JSON can hold, for people: data, seed, scores.
+        metadata: anything that JSON can hold, for people: data, seed, scores. Which files of the
+            hub the encoder was made from joins it, under ``hub``.
 
     Raises:
         UsageError: if the configuration does not name what built the encoder, or JSON cannot hold
@@ -79,8 +80,12 @@ def save_encoder(
             f"the configuration names {given}, but the encoder is of {actual}: "
             "save an encoder with the configuration that built it"
         )
+    notes = dict(metadata or {})
+    files = [file for part in encoder.modules() if (file := getattr(part, "origin", None))]
+    if files:
+        notes["hub"] = {file.name: file.pin._asdict() for file in files}
     try:
-        texts = {"config": json.dumps(dict(config)), "metadata": json.dumps(dict(metadata or {}))}
+        texts = {"config": json.dumps(dict(config)), "metadata": json.dumps(notes)}
     except TypeError as error:
         raise UsageError(
             f"the configuration or the metadata is not plain JSON ({error}): resolve it first, "

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ocrl.checkpoints.encoders import builder, load_encoder, read_checkpoint
+from ocrl.checkpoints.encoders import builder, load_encoder, read_checkpoint, sha256
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+from ocrl.hub_files import check_sha256
 
 ENCODER = "encoder.safetensors"
 """The file of an encoder in a repository."""
@@ -27,7 +28,7 @@ def push_to_hub(path: str | Path, repository: str, *, private: bool = False) -> 
         private: make it visible to its owner alone.
 
     Returns:
-        Its address.
+        The address of the commit, whose last part is what `from_pretrained` takes as ``revision``.
 
     Raises:
         UsageError: the file is no encoder, or the hub refuses.
@@ -35,17 +36,28 @@ def push_to_hub(path: str | Path, repository: str, *, private: bool = False) -> 
     return publish(repository, {ENCODER: Path(path)}, encoder_card(path, repository), private)
 
 
-def from_pretrained(source: str | Path, *, trusted: Sequence[str] = ("ocrl.",)) -> Encoder:
+def from_pretrained(
+    source: str | Path,
+    *,
+    revision: str | None = None,
+    sha256: str | None = None,
+    trusted: Sequence[str] = ("ocrl.",),
+) -> Encoder:
     """Load an encoder of the hub, fetched once, or of a folder laid out like a repository.
 
     Args:
         source: "user/name", or a folder.
+        revision: a commit of the repository, a branch or a tag. None: what is newest.
+        sha256: of the encoder's file; the card has it. None: whatever there is.
         trusted: see `ocrl.load_encoder`.
 
     Raises:
-        UsageError: it cannot be fetched, or is no encoder.
+        UsageError: it cannot be fetched, is another than meant, or is no encoder.
     """
-    return load_encoder(fetch(source, [ENCODER]) / ENCODER, trusted=trusted)
+    path = fetch(source, [ENCODER], revision) / ENCODER
+    if sha256 is not None:
+        check_sha256(path, sha256)
+    return load_encoder(path, trusted=trusted)
 
 
 def encoder_card(path: str | Path, repository: str) -> str:
@@ -55,7 +67,7 @@ def encoder_card(path: str | Path, repository: str) -> str:
     return card(
         repository,
         f"An object-centric encoder, `{builder(checkpoint.config)}`: RGB frames in, tokens out.",
-        f'encoder = ocrl.checkpoints.hub.from_pretrained("{repository}")',
+        f'encoder = ocrl.checkpoints.hub.from_pretrained("{repository}", sha256="{sha256(path)}")',
         {"Scores": {name: row for name, row in scores.items() if isinstance(row, Mapping)}},
         {"Configuration": checkpoint.config},
     )
@@ -93,7 +105,7 @@ def card(
 
 
 def publish(repository: str, files: Mapping[str, Path], text: str, private: bool) -> str:
-    """Upload files under new names, and a model card, in one commit; return the address.
+    """Upload files under new names, and a model card; return the address of the commit.
 
     Raises:
         UsageError: a file is missing, or the hub refuses.
@@ -110,35 +122,39 @@ def publish(repository: str, files: Mapping[str, Path], text: str, private: bool
         try:
             api = HfApi()
             url = api.create_repo(repository, private=private, exist_ok=True)
-            api.upload_folder(repo_id=repository, folder_path=folder)
+            commit = api.upload_folder(repo_id=repository, folder_path=folder)
         except (HfHubHTTPError, HFValidationError, OSError) as error:
             raise UsageError(
                 f"the hub did not take {repository} ({' '.join(str(error).split())[:200]}): log in "
                 "with hf auth login, and name it user/name"
             ) from error
-    return str(url)
+    return f"{url}/tree/{commit.oid}"
 
 
-def fetch(source: str | Path, names: Sequence[str]) -> Path:
+def fetch(source: str | Path, names: Sequence[str], revision: str | None) -> Path:
     """Return the folder of a repository, of which only some files are fetched.
 
     Args:
         source: "user/name" on the hub, or a folder.
         names: the files.
+        revision: a commit, a branch or a tag of the repository. None: what is newest.
 
     Raises:
         UsageError: they cannot be fetched.
     """
     if Path(source).is_dir():
+        if revision is not None:
+            raise UsageError(f"{source} is a folder, without revisions: leave revision out")
         return Path(source)
     from huggingface_hub import snapshot_download  # here, since it takes long to import
     from huggingface_hub.errors import HFValidationError
 
     try:
-        return Path(snapshot_download(str(source), allow_patterns=list(names)))
+        return Path(snapshot_download(str(source), revision=revision, allow_patterns=names))
     except (OSError, HFValidationError) as error:
+        version = f"revision {revision} of {source}" if revision else str(source)
         raise UsageError(
-            f"{source} is no folder, and could not be fetched from huggingface.co "
+            f"{version} is no folder, and could not be fetched from huggingface.co "
             f"({type(error).__name__}): go online once, or give the folder of a download"
         ) from error
 

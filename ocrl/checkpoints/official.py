@@ -14,6 +14,7 @@ from ocrl.checkpoints.building import fit_weights, list_misfits
 from ocrl.checkpoints.releases import RELEASES, Release
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+from ocrl.hub_files import fetch_published
 from ocrl.reading import reading
 from ocrl.zoo import create_encoder
 
@@ -37,7 +38,8 @@ def load_released(name: str, path: str | Path | None = None) -> Encoder:
 
     Args:
         name: such as "slotcontrast-movi-c"; all are in `ocrl.checkpoints.releases.RELEASES`.
-        path: the downloaded ``.ckpt``. None: fetch it from the Hugging Face hub, once.
+        path: the downloaded ``.ckpt``. None: fetch it from the Hugging Face hub, once; what came
+            first is what is taken ever after (`ocrl.hub_files`).
 
     Raises:
         UsageError: for an unknown name, if the hub cannot be reached, or if the file holds
@@ -47,7 +49,9 @@ def load_released(name: str, path: str | Path | None = None) -> Encoder:
         close = difflib.get_close_matches(name, RELEASES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(RELEASES)}"
         raise UsageError(f"there is no released encoder {name!r}: {hint}")
-    path = _fetch(name) if path is None else path
+    if path is None:
+        release = RELEASES[name]
+        path = fetch_published(release.repository, release.filename).path
     weights = read_weights(path)
     encoder = _create(RELEASES[name])
     fit_weights(encoder, weights | _ours_alone(encoder), str(path))
@@ -109,17 +113,3 @@ def _our_name(key: str) -> str:
 
 def _ours_alone(encoder: Encoder) -> dict[str, Tensor]:
     return {key: value for key, value in encoder.state_dict().items() if key == OURS_ALONE}
-
-
-def _fetch(name: str) -> str:
-    from huggingface_hub import hf_hub_download  # here, since it takes long to import
-
-    release = RELEASES[name]
-    try:
-        return hf_hub_download(release.repository, release.filename)
-    except OSError as error:
-        raise UsageError(
-            f"{name} could not be fetched from huggingface.co/{release.repository} "
-            f"({type(error).__name__}): go online once, or download {release.filename} elsewhere "
-            "and load it by its path"
-        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
@@ -17,6 +18,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 import ocrl
 import ocrl_agents
 from ocrl.checkpoints import hub as encoder_hub
+from ocrl.checkpoints import sha256
 from ocrl.errors import UsageError
 from ocrl_agents import hub
 from ocrl_agents.checkpoints import save_agent
@@ -172,11 +174,12 @@ def hub_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (root / repository).mkdir(parents=True, exist_ok=True)
         return f"https://huggingface.co/{repository}"
 
-    def upload_folder(self: Any, *, repo_id: str, folder_path: str) -> None:
+    def upload_folder(self: Any, *, repo_id: str, folder_path: str) -> SimpleNamespace:
         shutil.copytree(folder_path, root / repo_id, dirs_exist_ok=True)
+        return SimpleNamespace(oid="c0ffee")
 
-    def snapshot_download(repository: str, allow_patterns: list[str]) -> str:
-        if not (root / repository).exists():
+    def snapshot_download(repository: str, revision: str | None, allow_patterns: list[str]) -> str:
+        if not (root / repository).exists() or revision not in (None, "c0ffee"):
             raise FileNotFoundError(repository)
         return str(root / repository)
 
@@ -187,15 +190,25 @@ def hub_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_encoder_goes_to_the_hub_and_back(hub_folder: Path, encoder: Path) -> None:
-    assert encoder_hub.push_to_hub(encoder, "me/slots").endswith("me/slots")
+    address = encoder_hub.push_to_hub(encoder, "me/slots")
+    assert address == "https://huggingface.co/me/slots/tree/c0ffee"
     text = (hub_folder / "me/slots/README.md").read_text()
-    assert 'from_pretrained("me/slots")' in text
+    hashed = sha256(encoder)
+    assert f'from_pretrained("me/slots", sha256="{hashed}")' in text
     assert "| slotcontrast | 0.5 |" in text
     assert '"num_slots": 3' in text
     for source in ("me/slots", hub_folder / "me/slots"):
         assert encoder_hub.from_pretrained(source).num_tokens == 3
     with pytest.raises(UsageError, match="could not be fetched"):
         encoder_hub.from_pretrained("me/nothing")
+    pinned = encoder_hub.from_pretrained("me/slots", revision="c0ffee", sha256=hashed)
+    assert pinned.num_tokens == 3
+    with pytest.raises(UsageError, match="revision f00 of me/slots"):
+        encoder_hub.from_pretrained("me/slots", revision="f00")
+    with pytest.raises(UsageError, match="without revisions"):
+        encoder_hub.from_pretrained(hub_folder / "me/slots", revision="c0ffee")
+    with pytest.raises(UsageError, match="is not the file that is meant"):
+        encoder_hub.from_pretrained("me/slots", sha256="0" * 64)
 
 
 def test_an_agent_goes_to_the_hub_with_its_encoder(
@@ -213,7 +226,10 @@ def test_an_agent_goes_to_the_hub_with_its_encoder(
         "encoder.safetensors",
     }
     assert "Moving-v0" in (folder / "README.md").read_text()
-    action = hub.from_pretrained("me/agent").predict(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(UsageError, match="is not the file that is meant"):
+        hub.from_pretrained("me/agent", sha256=sha256(encoder))
+    agent = hub.from_pretrained("me/agent", revision="c0ffee", sha256=sha256(path))
+    action = agent.predict(np.zeros((8, 8, 3), np.uint8))
     assert action in spaces.Discrete(5)
 
 

@@ -13,10 +13,14 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from ocrl.errors import UsageError, nearest
+from ocrl.hub_files import HubFile, fetch_published
 from ocrl.modules.backbones.base import Backbone
 
 MICRO = "vit_micro_patch4_32.ocrl"
 """The vision transformer whose weights come with this package."""
+
+WEIGHTS = "model.safetensors"
+"""What the file of a model's weights is called on the hub."""
 
 PLAIN = (bool, int, float, str, list, tuple, type(None))
 """Values that a configuration can hold."""
@@ -37,11 +41,15 @@ class TimmBackbone(Backbone):
         name: as timm knows it, e.g. "vit_small_patch14_dinov2"; or "vit_micro_patch4_32.ocrl", a
             small one whose weights come with this package.
         image_size: (height, width) of the frames; divisible by the patch size.
-        pretrained: fetch the published weights from the Hugging Face hub; random weights otherwise.
+        pretrained: fetch the published weights from the Hugging Face hub, pinned by commit and hash
+            (`ocrl.hub_files`); random weights otherwise.
         weights: a file of weights in place of the published ones, such as the one that
             ``scripts/pretrain_backbone.py`` writes.
         frozen: keep the weights as they are.
         model_kwargs: further arguments of timm's model, such as ``patch_size`` or ``embed_dim``.
+
+    Attributes:
+        origin: the file of the hub that the weights were read from. None: another.
     """
 
     def __init__(
@@ -63,6 +71,11 @@ class TimmBackbone(Backbone):
                     f"leave weights out for those of {name}"
                 )
             arguments["pretrained_cfg_overlay"] = {"file": str(weights)}
+        origin = _fetch(name) if pretrained and weights is None else None
+        if origin is not None:
+            # without custom_load timm takes it for safetensors, whatever format its own file has
+            overlay = {"file": str(origin.path), "custom_load": False}
+            arguments["pretrained_cfg_overlay"] = overlay
         model = _create(name, pretrained, arguments)
         colours: Any = model.pretrained_cfg
         super().__init__(image_size, colours["mean"], colours["std"], frozen=frozen)
@@ -73,6 +86,7 @@ class TimmBackbone(Backbone):
                 f"{name} has patches of {patch_height}x{patch_width}, which do not divide frames "
                 f"of {height}x{width}: choose an image_size that they divide"
             )
+        self.origin = origin
         self.grid_size = (height // patch_height, width // patch_width)
         self.feature_dim = model.embed_dim
         # The final norm and the classifier are never run: without them the weights' names and
@@ -119,6 +133,16 @@ def check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
             )
 
 
+def _fetch(name: str) -> HubFile | None:
+    """Fetch the published weights of a model; None if they are on this disk already."""
+    published = timm.models.get_pretrained_cfg(name, allow_unregistered=True)
+    if published is None or published.file:
+        return None  # what there is not is said later
+    if not published.hf_hub_id:
+        raise UsageError(f"no weights of {name} are on the Hugging Face hub: give weights=FILE")
+    return fetch_published(published.hf_hub_id, published.hf_hub_filename or WEIGHTS)
+
+
 def _create(name: str, pretrained: bool, model_kwargs: dict[str, Any]) -> VisionTransformer:
     architecture = name.split(".")[0]
     if not timm.is_model(architecture):
@@ -133,11 +157,6 @@ def _create(name: str, pretrained: bool, model_kwargs: dict[str, Any]) -> Vision
         raise UsageError(
             f"timm cannot build {name} with {model_kwargs} ({error}): choose a vision transformer, "
             "weights that timm has for it, and arguments that it takes"
-        ) from error
-    except OSError as error:
-        raise UsageError(
-            f"the weights of {name} could not be fetched ({type(error).__name__}): connect to the "
-            "Hugging Face hub, or use pretrained=false for random weights"
         ) from error
     if not isinstance(model, VisionTransformer):
         raise UsageError(f"{name} is no plain vision transformer: choose a timm model vit_*")

@@ -17,6 +17,7 @@ import ocrl
 from ocrl import Encoder, EncoderOutput, UsageError
 from ocrl.checkpoints import read_checkpoint, sha256
 from ocrl.encoders import GridEncoder
+from ocrl.hub_files import HubFile, Pin
 
 BACKBONE = {
     "_target_": "ocrl.modules.backbones.cnn.CNNBackbone",
@@ -261,19 +262,21 @@ def test_a_pretrained_backbone_is_not_fetched_again(tmp_path, monkeypatch):
         "image_size": [32, 32],
         "backbone_options": {"depth": 1},
     }
+    weights = tmp_path / "model.safetensors"
+    vit = timm.create_model("vit_tiny_patch16_224", depth=1, num_classes=0)
+    safetensors.torch.save_file(vit.state_dict(), weights)
     asked = []
-    create = timm.create_model
 
-    def offline(name: str, pretrained: bool, **kwargs: Any) -> object:
-        asked.append(pretrained)
-        return create(name, pretrained=False, **kwargs)
+    def fetch(repository: str, filename: str) -> HubFile:
+        asked.append(filename)
+        return HubFile(weights, f"{repository}/{filename}", Pin("0" * 40, sha256(weights)))
 
-    monkeypatch.setattr(timm, "create_model", offline)
+    monkeypatch.setattr("ocrl.modules.backbones.vit.fetch_published", fetch)
     path = tmp_path / "encoder.safetensors"
     for config in (plain, named):
         ocrl.save_encoder(path, instantiate(config), config)
         ocrl.load_encoder(path)
-    assert asked == [True, False, False] * 2
+    assert asked == ["model.safetensors"] * 2
 
 
 def test_saving_needs_the_configuration_of_the_encoder(tmp_path):

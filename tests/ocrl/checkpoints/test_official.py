@@ -16,8 +16,10 @@ from torch import Tensor
 
 import ocrl
 from ocrl import UsageError
+from ocrl.checkpoints import sha256
 from ocrl.checkpoints.official import identify, load_released, read_weights
 from ocrl.checkpoints.releases import RELEASES, Release
+from ocrl.hub_files import HubFile, Pin
 
 OFFICIAL = {
     "slotcontrast-movi-c": ("keys_slotcontrast_movi_c.txt", ""),
@@ -224,17 +226,19 @@ def test_names_are_fetched_from_the_hub(make, monkeypatch):
     _, path = make("dinosaur-coco")
     asked = []
 
-    def download(repository: str, filename: str) -> str:
+    def fetch(repository: str, filename: str) -> HubFile:
         asked.append((repository, filename))
-        return str(path)
+        return HubFile(path, filename, Pin("0" * 40, sha256(path)))
 
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr("ocrl.checkpoints.official.fetch_published", fetch)
     assert ocrl.load_encoder("dinosaur-coco").num_tokens == 3
     assert asked == [("owner/repository", "dinosaur-coco.ckpt")]
 
 
-def test_a_hub_out_of_reach_is_one_line(monkeypatch):
-    def download(*_: str) -> str:
+def test_a_hub_out_of_reach_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HOME", str(tmp_path))
+
+    def download(*_: str, revision: str | None) -> str:
         raise huggingface_hub.errors.LocalEntryNotFoundError("no route\nto host")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
