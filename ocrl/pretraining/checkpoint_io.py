@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from ocrl.files import previous, whole_file, write_text
 from ocrl.reading import check_fields, check_regular, parsing, read_text
 
 ADVICE = "remove it to begin again"
+SUMS_ADVICE = "remove it to go on unchecked"
+HEXADECIMAL = set("0123456789abcdef")
 
 FIELDS = {
     "state_dict": dict[str, Tensor],
@@ -79,6 +82,17 @@ class WholeCheckpoints(CheckpointIO):
         Path(path).unlink(missing_ok=True)
 
 
+def check_whole(path: Path) -> None:
+    """Raise UsageError unless a checkpoint, last or previous, is what was written.
+
+    Where its hash is not beside it, as when it alone was copied, that is said in a line.
+    """
+    sums = _sums(path.with_name(f"last{path.suffix}"))
+    if not sums.exists() and path.exists():
+        print(f"{sums} is not there: {path} is taken as it is, damaged or not", file=sys.stderr)
+    read_whole(path)
+
+
 def read_whole(path: Path) -> bytes:
     """Return the bytes of a checkpoint, last or previous.
 
@@ -104,4 +118,7 @@ def _hashes(path: Path) -> list[str]:
     sums = _sums(path)
     if not sums.exists():
         return []
-    return [line[:64] for line in read_text(sums, "hashes of", ADVICE).splitlines()]
+    hashes = [line[:64] for line in read_text(sums, "hashes", SUMS_ADVICE).splitlines()]
+    if not hashes or any(set(each) - HEXADECIMAL or len(each) < 64 for each in hashes):
+        raise UsageError(f"cannot read the hashes {sums} (they are none): {SUMS_ADVICE}")
+    return hashes

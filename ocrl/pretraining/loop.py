@@ -23,7 +23,7 @@ from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import Batch
 from ocrl.errors import UsageError
 from ocrl.files import newest
-from ocrl.pretraining.checkpoint_io import ADVICE, WholeCheckpoints, read_whole
+from ocrl.pretraining.checkpoint_io import ADVICE, WholeCheckpoints, check_whole
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def fit(
         UsageError: the checkpoints to continue from are damaged, or clips cannot be read.
     """
     _silence()
-    checkpoint = newest(run_dir / "last.ckpt", read_whole) if resume else None
+    checkpoint = newest(run_dir / "last.ckpt", check_whole) if resume else None
     trainer = lightning.Trainer(
         accelerator=settings.device,
         devices=settings.devices,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+import sysconfig
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +35,7 @@ from ocrl_studies.settings import check_settings
 
 Main = Callable[[DictConfig], object]
 USAGE_ERRORS = (ocrl_envs.errors.UsageError, ocrl.errors.UsageError)
+OWN = ("ocrl", "ocrl_envs", "ocrl_agents", "ocrl_studies")
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
@@ -43,7 +46,8 @@ def script(
     """Turn ``main(cfg)`` into a command line over ``configs/<config_name>.yaml``.
 
     Bad input, a full disk and a place that cannot be written to end in one line on stderr and exit
-    code 2, Ctrl-C in the way to continue; what is left is a bug and shows its traceback.
+    code 2, Ctrl-C in the way to continue; what is left is a bug, of this package or of a class of
+    one's own, and shows its traceback.
 
     Args:
         config_name: of the verb.
@@ -63,6 +67,8 @@ def script(
                 sys.argv = started or sys.argv
                 main(cfg)
             except InstantiationException as error:
+                if _is_of_others(error.__cause__):
+                    raise
                 stop(_misfit(error))
             except USAGE_ERRORS as error:
                 stop(str(error))
@@ -139,6 +145,21 @@ def _way_to_continue(config_name: str) -> str:
     if resume is None:
         return ""
     return f": the same command{'' if resume else ' with resume=true'} continues"
+
+
+def _is_of_others(error: BaseException | None) -> bool:
+    """Say whether code that comes neither with this package nor with a library raised an error.
+
+    That is a bug of whoever runs this, and the traceback shows where.
+    """
+    if error is None or isinstance(error, USAGE_ERRORS):
+        return False
+    libraries = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in OWN and not frame.f_code.co_filename.startswith(libraries):
+            return True
+    return False
 
 
 def _misfit(error: InstantiationException) -> str:

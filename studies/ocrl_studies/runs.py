@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,11 +28,11 @@ LONGEST = 2**20
 LOCK = ".lock"
 """File that the process locks which writes to a run's folder."""
 
-FREE = {
-    f"pretraining.{name}"
-    for name in ("num_workers", "devices", "num_nodes", "compile", "feature_cache")
-}
+FREE = {f"pretraining.{name}" for name in ("num_workers", "compile", "feature_cache")}
 """Settings by which a run is faster or slower, and comes to the same."""
+
+BATCH = tuple(f"pretraining.{name}" for name in ("batch_size", "devices", "num_nodes"))
+"""Settings that come to the same as long as their product does: the clips in a step."""
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Variables by which Lightning, torchrun and Slurm number the processes of one training."""
@@ -44,7 +45,8 @@ class Run:
     Attributes:
         folder: of it.
         settings: all of them, resolved; they say whether it may ``resume``.
-        same: parts that may not change when it is continued, but for those of `FREE`.
+        same: parts that may not change when it is continued, but for those of `FREE`, and those of
+            `BATCH` against each other.
         grows: a number that may become larger, such as the steps of the whole run.
     """
 
@@ -110,7 +112,9 @@ class Run:
                 "another with another seed, runs_dir or run_dir"
             )
         before = [read_config(path, self.same) for path in paths]
-        old, new = selected(before[0], self.same), selected(self.settings, self.same)
+        old, new = (
+            with_whole_batch(selected(each, self.same)) for each in (before[0], self.settings)
+        )
         for key in sorted((old.keys() | new.keys()) - FREE - {self.grows}):
             if old.get(key) != new.get(key):
                 raise UsageError(
@@ -175,6 +179,22 @@ def claim(run_dir: Path) -> Iterator[Path]:
             f"another process is writing to {run_dir}: wait until it is done, or start another run "
             "with another seed, runs_dir or run_dir"
         ) from error
+
+
+def with_whole_batch(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings in which one number, how many clips are in a step, stands for `BATCH`.
+
+    >>> with_whole_batch({"pretraining.batch_size": 8, "pretraining.devices": 2, "seed": 0})
+    {'seed': 0, 'pretraining.batch_size x devices x num_nodes': 16}
+
+    Args:
+        chosen: settings by dotted name.
+    """
+    numbers = [chosen[name] for name in BATCH if name in chosen]
+    if BATCH[0] not in chosen or not all(isinstance(number, int) for number in numbers):
+        return dict(chosen)
+    others = {name: value for name, value in chosen.items() if name not in BATCH}
+    return {**others, f"{BATCH[0]} x devices x num_nodes": math.prod(numbers)}
 
 
 def starts(run_dir: Path) -> list[Path]:

@@ -2,9 +2,12 @@
 
 import errno
 import sys
+import traceback
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 
 import ocrl.errors
 import ocrl_envs.errors
@@ -227,3 +230,36 @@ def test_bugs_keep_their_traceback(run):
 
     with pytest.raises(ZeroDivisionError):
         run(main=main)
+
+
+OWN_CODE = """
+from ocrl.errors import UsageError
+
+def make(size):
+    return inner(size)
+
+def inner(size):
+    if size == 1:
+        raise UsageError("size=1: take 2")
+    return [][size]
+"""
+
+
+def test_a_bug_in_code_of_ones_own_shows_its_traceback(run, tmp_path, monkeypatch):
+    """But a setting that it does not take, or an error that it means to be read, is a line."""
+    (tmp_path / "own_part.py").write_text(OWN_CODE)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def main(**settings):
+        return lambda cfg: instantiate({"_target_": "own_part.make", **settings})
+
+    for settings, line in (({"size": 1}, "take 2"), ({"colour": 3}, "unexpected keyword")):
+        _, code, said = run(main=main(**settings))
+        assert code == 2
+        assert line in said
+        assert len(said.splitlines()) == 1
+    with pytest.raises(InstantiationException, match="list index out of range") as error:
+        run(main=main(size=3))
+    assert "inner" in [
+        entry.name for entry in traceback.extract_tb(error.value.__cause__.__traceback__)
+    ]

@@ -74,6 +74,18 @@ def test_a_run_may_grow_and_be_done_faster(tmp_path):
         start(max_steps=20, num_workers=0, learning_rate=2.0)
 
 
+def test_a_run_goes_on_with_as_many_clips_in_a_step(tmp_path):
+    def start(**pretraining):
+        open_run(config(tmp_path, resume=True, pretraining=pretraining), same=("pretraining",))
+
+    start(batch_size=8, devices=1, num_nodes=1)
+    start(batch_size=4, devices=2, num_nodes=1)
+    start(batch_size=2, devices=2, num_nodes=2)
+    for others in ({"batch_size": 8, "devices": 2}, {"batch_size": 4, "devices": 1}):
+        with pytest.raises(UsageError, match=r"batch_size x devices x num_nodes=8, now it is"):
+            start(num_nodes=1, **others)
+
+
 def test_a_missing_encoder_names_the_command_that_makes_it(tmp_path):
     cfg = compose("train_agent", ["encoder=shuffled", "seed=2", f"runs_dir={tmp_path}"])
     command = r"pretrain_slots\.py env=nav_maze_1 encoder=slotcontrast seed=2 .*  or"

@@ -12,7 +12,7 @@ import torch
 
 from ocrl.errors import UsageError
 from ocrl.files import newest, previous
-from ocrl.pretraining.checkpoint_io import WholeCheckpoints, read_whole
+from ocrl.pretraining.checkpoint_io import WholeCheckpoints, check_whole, read_whole
 
 
 def checkpoint(step: int) -> dict[str, Any]:
@@ -60,6 +60,24 @@ def test_all_damage_is_seen(path: Path, capsys: pytest.CaptureFixture[str]) -> N
         if bytes(changed) != whole:
             assert newest(path, read_whole) == previous(path)
     assert "SHA-256" in capsys.readouterr().err
+
+
+def test_a_checkpoint_without_its_hash_is_taken_and_said_to_be_unchecked(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert newest(path, check_whole) == path
+    assert capsys.readouterr().err == ""
+    path.with_name("last.ckpt.sha256").unlink()
+    assert newest(path, check_whole) == path
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "last.ckpt.sha256 is not there" in line
+
+
+@pytest.mark.parametrize("text", ["", "\n", "0" * 63 + "\n", "g" * 64 + "  last.ckpt\n"])
+def test_hashes_that_are_none_are_refused(path: Path, text: str) -> None:
+    path.with_name("last.ckpt.sha256").write_text(text)
+    with pytest.raises(UsageError, match="remove it to go on unchecked"):
+        newest(path, check_whole)
 
 
 @pytest.mark.parametrize("stop_at", range(1, 6))
