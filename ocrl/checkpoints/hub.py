@@ -150,7 +150,7 @@ def fetch(source: str | Path, names: Sequence[str], revision: str | None) -> Pat
     from huggingface_hub.errors import HFValidationError
 
     try:
-        return Path(snapshot_download(str(source), revision=revision, allow_patterns=names))
+        return Path(snapshot_download(str(source), revision=revision, allow_patterns=list(names)))
     except (OSError, HFValidationError) as error:
         version = f"revision {revision} of {source}" if revision else str(source)
         raise UsageError(
