@@ -29,6 +29,7 @@ CLIPS = ["clip_length=2", "scoring.num_clips=2", "scoring.clip_length=2"]
 PPO = ["agent.num_envs=2", "agent.model.n_steps=8", "agent.model.batch_size=16", "eval_every=0"]
 AGENT = ["encoder=ground_truth", "total_steps=32", *PPO]
 PLAYED = ["episodes=1", "num_envs=1", "conditions=layout", "strip.num_frames=1"]
+LONG = ["identity.num_clips=1", "identity.clip_length=4"]
 FRAMES = ["num_frames.train=8", "num_frames.test=8", "num_envs=2", "every=1", "probe.num_steps=1"]
 
 VERBS: dict[str, list[str]] = {
@@ -41,7 +42,7 @@ VERBS: dict[str, list[str]] = {
     "record_video": ["steps=2"],
     "evaluate_slots": ["checkpoint=given/encoder.safetensors", *ROLLOUTS, *CLIPS],
     "segment": ["checkpoint=given/encoder.safetensors", "path=given/val2017"],
-    "compare_encoders": ["encoder=vector", "seed=0", *STEPS, *CLIPS, "identity.num_clips=1"],
+    "compare_encoders": ["encoder=slotcontrast", "seed=0", *STEPS, *CLIPS, *LONG],
     "transfer_study": [*AGENT, "seed=0", *ROLLOUTS, *PLAYED],
     "evaluate_transfer": ["runs_dir=given/runs", *PLAYED],
     "probe_tokens": ["encoders=[ground_truth]", *FRAMES],
