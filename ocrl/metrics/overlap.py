@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import torch
@@ -46,7 +47,23 @@ def hungarian(values: Tensor) -> Tensor:
 
 
 class _MeanOverlap(SegmentationMetric):
-    """Mean over true segments of their IoU with the segment they are matched to."""
+    """Mean over true segments of their IoU with the segment they are matched to.
+
+    Args:
+        video: score whole videos, or each frame.
+        ignore_background: leave the true background out of the mean.
+        pixels: of a sample's true segments, only those of at least so many pixels, and fewer than
+            the second number, take part in the mean.
+    """
+
+    def __init__(
+        self,
+        video: bool = True,
+        ignore_background: bool = True,
+        pixels: tuple[float, float] = (1, math.inf),
+    ) -> None:
+        super().__init__(video, ignore_background)
+        self.pixels = pixels
 
     def scores(self, segments: Tensor, targets: Tensor) -> Tensor:
         """Return the mean overlap of each sample, float64 (S,), NaN where nothing is true."""
@@ -54,8 +71,9 @@ class _MeanOverlap(SegmentationMetric):
         tables, true_ids = tables[:, true_ids >= 0], true_ids[true_ids >= 0]
         rows = self.scored_rows(true_ids)
         overlaps = self.matched(pairwise_iou(tables)[:, rows])
-        num_present = (tables[:, rows].sum(2) > 0).sum(1)
-        return overlaps.sum(1) / num_present
+        sizes = tables[:, rows].sum(2)
+        counted = (sizes >= self.pixels[0]) & (sizes < self.pixels[1])
+        return (overlaps * counted).sum(1) / counted.sum(1)
 
     @abstractmethod
     def matched(self, iou: Tensor) -> Tensor:
@@ -70,6 +88,7 @@ class MeanBestOverlap(_MeanOverlap):
     Args:
         video: score whole videos, or each frame.
         ignore_background: leave the true background out of the mean.
+        pixels: only true segments of at least so many pixels, and fewer than the second number.
 
     Example:
         >>> metric = MeanBestOverlap()
@@ -92,6 +111,7 @@ class MeanIoU(_MeanOverlap):
     Args:
         video: score whole videos, or each frame.
         ignore_background: leave the true background out of the matching and of the mean.
+        pixels: only true segments of at least so many pixels, and fewer than the second number.
 
     Example:
         >>> metric = MeanIoU()

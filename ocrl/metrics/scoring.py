@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 
 from ocrl.data.clips import batches
 from ocrl.encoder import Encoder
 from ocrl.metrics import AdjustedRandIndex, JAndF, MeanBestOverlap
 from ocrl.metrics.base import SegmentationMetric, hard_segments
+
+SIZES = {"under_8": (1, 8), "8_to_32": (8, 33), "over_32": (33, math.inf)}
+"""Name of a size -> pixels of a thing in a frame, from the first number to below the second."""
 
 
 class SegmentationScores(nn.Module):
@@ -19,7 +25,9 @@ class SegmentationScores(nn.Module):
     Where there are true categories besides, mBO over those of each frame too: ``image_mbo_c`` is
     the mBO-c of papers on images, ``image_mbo`` their mBO-i.
 
-    J&F over things, ``j_and_f``, is what DAVIS is scored by.
+    Asked for besides: J&F over things, ``j_and_f``, which DAVIS is scored by; and ``sizes``, mBO of
+    things by their pixels in the frame, because a grid of tokens cannot see what is smaller than a
+    token: ``image_mbo_under_8``, ``image_mbo_8_to_32``, ``image_mbo_over_32``.
 
     FG-ARI alone misleads: on small images even block masks score high. Judge by all of them, and
     beside the baselines.
@@ -34,12 +42,18 @@ class SegmentationScores(nn.Module):
     Args:
         num_stuff: true segments 0 .. num_stuff - 1 are stuff (sky, floor, walls; the background of
             a scene), the others things.
-        j_and_f: score J&F too, which takes as long as two of the others.
+        extra: which of "j_and_f" and "sizes" are scored too.
     """
 
-    def __init__(self, num_stuff: int = 1, *, j_and_f: bool = False) -> None:
+    def __init__(self, num_stuff: int = 1, extra: Sequence[str] = ()) -> None:
         super().__init__()
         self.num_stuff = num_stuff
+        further: dict[str, Metric] = {"j_and_f": JAndF()} if "j_and_f" in extra else {}
+        if "sizes" in extra:
+            further |= {
+                f"image_mbo_{name}": MeanBestOverlap(video=False, pixels=pixels)
+                for name, pixels in SIZES.items()
+            }
         self.everything = MetricCollection(
             {
                 "ari": AdjustedRandIndex(ignore_background=False),
@@ -53,7 +67,7 @@ class SegmentationScores(nn.Module):
                 "image_fg_ari": AdjustedRandIndex(empty_foreground="skip", video=False),
                 "mbo": MeanBestOverlap(),
                 "image_mbo": MeanBestOverlap(video=False),
-                **({"j_and_f": JAndF()} if j_and_f else {}),
+                **further,
             },
             compute_groups=False,
         )
@@ -107,9 +121,8 @@ def score(
     encoder: Encoder,
     clips: Dataset[dict[str, Tensor]],
     num_stuff: int,
+    extra: Sequence[str] = (),
     batch_size: int = 8,
-    *,
-    j_and_f: bool = False,
 ) -> SegmentationScores:
     """Score the masks of an encoder on clips with ``video``, ``segments`` and what it asks for.
 
@@ -120,7 +133,7 @@ def score(
         >>> score(BlockMasks(), [clip, clip], num_stuff=1).counts["image_ari"]
         6
     """
-    scores = SegmentationScores(num_stuff, j_and_f=j_and_f)
+    scores = SegmentationScores(num_stuff, extra)
     encoder.eval()
     for batch in batches(clips, batch_size):
         masks = encoder.segment(encoder.to_device(batch))

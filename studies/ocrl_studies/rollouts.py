@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,11 +87,33 @@ def segment_kinds(environments: VectorEnv[Any, Any, Any]) -> SegmentKinds:
     return SegmentKinds()
 
 
-def merge_stuff(segments: NDArray[np.integer], num_stuff: int) -> NDArray[np.integer]:
+def merge_stuff(
+    segments: NDArray[np.integer], kinds: SegmentKinds, apart: Sequence[str] = ()
+) -> NDArray[np.integer]:
     """Number all segments of a kind of stuff alike, 0 .. num_stuff - 1, and leave things alone.
 
+    Args:
+        segments: as a world numbers them, ``kind * SEGMENT_STRIDE + index``.
+        kinds: of the world's segments.
+        apart: kinds of stuff whose segments stay apart, with numbers from num_stuff on, below those
+            of things.
+
+    Raises:
+        UsageError: there is no such kind of stuff.
+
     Example:
-        >>> merge_stuff(np.array([0, 4096, 8192, 8199, 16385]), num_stuff=3).tolist()
-        [0, 1, 2, 2, 16385]
+        >>> maze = SegmentKinds(("sky", "floor", "wall", "object"), num_stuff=3)
+        >>> segments = np.array([0, 4096, 8192, 8199, 12289])
+        >>> merge_stuff(segments, maze).tolist()
+        [0, 1, 2, 2, 12289]
+        >>> merge_stuff(segments, maze, apart=["wall"]).tolist()
+        [0, 1, 8195, 8202, 12289]
     """
-    return np.where(segments < num_stuff * SEGMENT_STRIDE, segments // SEGMENT_STRIDE, segments)
+    stuff = kinds.names[: kinds.num_stuff]
+    for name in apart:
+        if name not in stuff:
+            raise UsageError(f"data.apart: there is no stuff {name!r}: {nearest(name, stuff)}")
+    kind = segments // SEGMENT_STRIDE
+    merged = np.where(kind < kinds.num_stuff, kind, segments)
+    stays = np.isin(kind, [stuff.index(name) for name in apart])
+    return np.where(stays, segments + kinds.num_stuff, merged)

@@ -48,6 +48,27 @@ def test_rollouts_are_of_all_layouts_of_a_split(
     assert seen == [num_layouts]
 
 
+def test_walls_that_stay_apart_are_stuff_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+
+    def of(*overrides: str) -> tuple[Any, Source]:
+        made = source("data=rollouts", "data.num_steps.validation=16", *overrides)
+        return made.scoring_videos().segments(0, 0, 16), made
+
+    merged, whole = of()
+    apart, walls = of("data.apart=[wall]")
+    is_thing = merged >= whole.num_stuff
+    assert (is_thing == (apart >= walls.num_stuff)).all()
+    assert (merged[is_thing] == apart[is_thing]).all()
+    assert set(np.unique(merged[~is_thing])) <= {0, 1, 2}
+    assert len(np.unique(apart[merged == 2])) > 3  # runs of wall, over several places
+    assert (apart[merged < 2] == merged[merged < 2]).all()
+    with pytest.raises(UsageError, match="no stuff 'walls': did you mean wall"):
+        of("data.apart=[walls]")
+
+
 def test_video_files_come_in_the_size_of_the_encoder(tmp_path: Path) -> None:
     write_video(tmp_path / "train/a.mp4", 6, 200)
     write_video(tmp_path / "validation/b.mp4", 5, 50)

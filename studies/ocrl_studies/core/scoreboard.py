@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch.utils.data import Subset
@@ -56,12 +57,11 @@ def feature_clusters(encoder: Encoder) -> KMeans | None:
 
 
 def make_scoreboard(
-    contenders: dict[str, Encoder], clips: Subset[Clip], num_stuff: int, *, j_and_f: bool = False
+    contenders: dict[str, Encoder], clips: Subset[Clip], num_stuff: int, extra: Sequence[str] = ()
 ) -> Scoreboard:
-    """Score each contender on the same clips, which have true segments."""
+    """Score each contender on the same clips, which have true segments; see `score`."""
     results = {
-        name: score(encoder, clips, num_stuff, j_and_f=j_and_f)
-        for name, encoder in contenders.items()
+        name: score(encoder, clips, num_stuff, extra) for name, encoder in contenders.items()
     }
     scores = {name: result.compute() for name, result in results.items()}
     return Scoreboard(scores, next(iter(results.values())).counts)

@@ -53,7 +53,7 @@ def evaluate_slots(cfg: DictConfig) -> None:
     page.text(f"{cfg.checkpoint or name}, on {len(clips)} clips {extent}.")
     results = {}
     if "segments" in clips[0]:
-        board = make_scoreboard(contenders, clips, source.num_stuff, j_and_f=source.j_and_f)
+        board = make_scoreboard(contenders, clips, source.num_stuff, source.extra_scores)
         print_table(*board.table())
         page.heading("Against true segments")
         page.table(*board.table())

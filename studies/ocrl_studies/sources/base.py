@@ -20,11 +20,11 @@ class Source(ABC):
 
     Attributes:
         run_name: names the videos in folders of runs and in tables.
-        j_and_f: whether they are scored by J&F too.
+        extra_scores: what they are scored by besides, see `SegmentationScores`.
     """
 
     run_name: str
-    j_and_f: bool = False
+    extra_scores: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> SegmentKinds:

@@ -42,7 +42,7 @@ class PublishedData(Source):
         self.training_fitting = Fitting(crop, flip, interpolation)
         self.scoring_fitting = Fitting(scoring_crop, interpolation=interpolation)
         self.skip_bad = skip_bad
-        self.j_and_f = j_and_f
+        self.extra_scores = ("j_and_f",) if j_and_f else ()
 
     def training_videos(self) -> Videos:
         """Return the train split."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from ocrl.data.videos import Videos
 from ocrl.files import write_text
 from ocrl.reading import read_object
+from ocrl_envs.protocols import SEGMENT_STRIDE
 from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.env_wrappers import wrapper_settings
 from ocrl_studies.environments import make_environments
@@ -34,6 +35,8 @@ from ocrl_studies.sources.base import Source
 class Rollouts(Source):
     """Rollouts of an environment: trained on train layouts, scored on validation layouts."""
 
+    extra_scores = ("sizes",)
+
     def __init__(
         self,
         *,
@@ -46,6 +49,7 @@ class Rollouts(Source):
         skip_first: int,
         image_size: tuple[int, int] | None,
         in_memory: bool,
+        apart: Sequence[str],
     ) -> None:
         self.run_name = run_name
         # encoders see frames alone, whatever their agents observe besides
@@ -60,6 +64,13 @@ class Rollouts(Source):
         if image_size is not None and self.env.simulator == "gymnasium":
             self.image_size = image_size[0], image_size[1]
         self.in_memory = in_memory
+        self.apart = apart
+
+    @property
+    def num_stuff(self) -> int:
+        """True segments 0 .. num_stuff - 1 are no things."""
+        num_stuff = self.kinds.num_stuff
+        return num_stuff * SEGMENT_STRIDE if self.apart else num_stuff
 
     @property
     def kinds(self) -> SegmentKinds:
@@ -148,5 +159,5 @@ class Rollouts(Source):
             "give others a name of their own with data.run_name=..., or replace these with "
             f"scripts/collect_rollouts.py split={split} overwrite=true",
         )
-        merge = partial(merge_stuff, num_stuff=self.num_stuff)
+        merge = partial(merge_stuff, kinds=self.kinds, apart=self.apart)
         return MappedSegments(load_rollouts(dataset_id, in_memory=self.in_memory), merge)

@@ -133,9 +133,7 @@ class SlotPretraining:
         if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
             beside = baselines(encoder.num_tokens, self.image_size)
             contenders = {self.name: encoder.cpu(), **beside}
-            board = make_scoreboard(
-                contenders, validation, source.num_stuff, j_and_f=source.j_and_f
-            )
+            board = make_scoreboard(contenders, validation, source.num_stuff, source.extra_scores)
             print_table(*board.table())
             scores = board.scores
         write_text(self.run.folder / "scores.json", json.dumps(scores, indent=2))

@@ -47,6 +47,22 @@ def test_swapped_things_are_an_error_over_time_alone():
     assert values["fg_ari"] < 0.5
 
 
+def test_things_of_a_size_are_scored_by_themselves():
+    truth = segments().clone()
+    truth[:, :, 4, 4:11] = 8  # 7 pixels, beside two things of 9
+    found = truth.clone()
+    found[truth == 8] = 1  # the small one is not found: it is part of the floor
+    scores = SegmentationScores(num_stuff=3, extra=["sizes"])
+    scores.update(found, truth)
+    values, counts = scores.compute(), scores.counts
+    floor = int((truth[0, 0] == 1).sum())
+    assert values["image_mbo_under_8"] == pytest.approx(7 / (floor + 7))
+    assert values["image_mbo_8_to_32"] == 1
+    assert counts["image_mbo_under_8"] == counts["image_mbo_8_to_32"] == 2
+    assert counts["image_mbo_over_32"] == 0
+    assert math.isnan(values["image_mbo_over_32"])
+
+
 def test_frames_without_things_are_not_counted_among_things():
     scores = SegmentationScores(num_stuff=3)
     scores.update(segments(), segments().clamp(max=2))
