@@ -8,7 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import minari
+import numpy as np
 import pytest
+import torch
+
+from ocrl.checkpoints import load_encoder
+from ocrl_studies.composition import compose
+from ocrl_studies.environments import world_of
+from ocrl_studies.stages.evaluation import load_agent
 
 STAND_IN = Path(__file__).parents[1] / "envs" / "dmlab"
 SHORT = "+env.kwargs.settings.episodeLengthSeconds=1"
@@ -76,6 +83,44 @@ def test_study(run: Run, home: Path, simulator: str) -> None:
     with (folder / "episodes.csv").open() as file:
         assert {row["condition"] for row in csv.DictReader(file)} == {"train", "layout"}
     assert (folder / "report.html").exists()
+
+
+def test_agent_of_a_twin_plays_in_the_lab(run: Run, home: Path) -> None:
+    where = ["env=nav_maze_static_01", "runs_dir=twin"]
+    two_updates = ["encoder=untrained", "agent.precision=float32", "total_steps=128", "eval_every=0"]
+    code, _, err = run("train_agent.py", *where, *TINY_AGENT, *two_updates)
+    assert code == 0, err
+    there = [*where, "simulator=dmlab", SHORT, "env.run_name=nav_maze_static_01"]
+    playing = ["episodes=1", "num_envs=1", "run_dir=twin/sim_to_lab"]
+    code, _, err = run("evaluate_transfer.py", *there, *playing)
+    assert code == 0, err
+    with (home / "twin/sim_to_lab/episodes.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["encoder"] == "untrained"]
+    # 15 decisions, two at a time: for how long it holds an action goes along with the agent
+    assert [(row["condition"], row["length"]) for row in rows] == [("train", "8"), ("layout", "8")]
+
+    run_dir = home / "twin/agent/nav_maze_static_01/untrained/seed=0"
+    there.remove(SHORT)
+    (policy, lab), (_, maze) = (
+        load_agent(run_dir / "last.safetensors", env, env.train, 2, "cpu")
+        for env in (compose("evaluate_transfer", names).env for names in (there, where))
+    )
+    assert lab.observation_space == maze.observation_space
+    assert lab.action_space == maze.action_space
+    encoder = load_encoder(run_dir / "encoder.safetensors")
+    maze.reset()
+    observations, state = lab.reset(), encoder.initial_state(2)
+    for action in range(8):
+        with torch.inference_mode():
+            frames = torch.from_numpy(np.stack(world_of(lab).observations["rgb"]))
+            output = encoder.step(frames, state, torch.full((2,), action == 0))
+        state = output.state
+        np.testing.assert_allclose(observations["tokens"], output.tokens, atol=1e-5)
+        assert policy.predict(observations)[0].shape == (2,)
+        observations, *_ = lab.step(np.full(2, action))
+        turned = maze.step(np.full(2, action))[0]["velocity"][:, 2]
+        np.testing.assert_array_equal(observations["velocity"][:, 2], turned)
+    lab.close()
 
 
 @pytest.mark.parametrize(

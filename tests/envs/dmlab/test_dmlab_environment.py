@@ -14,8 +14,9 @@ from gymnasium.utils.env_checker import check_env
 from recordings import FOLDER, needs_recordings
 
 from ocrl_envs.dmlab import LEVELS, DeepMindLabEnv, LevelCache
+from ocrl_envs.dmlab.actions import ACTION_SETS
 from ocrl_envs.dmlab.named_mazes import maze_texts
-from ocrl_envs.dmlab.observations import TOP_SPEED
+from ocrl_envs.dmlab.observations import TOP_LOOK, TOP_SPEED
 from ocrl_envs.dmlab.observations import own_velocity as own_velocity_of_engine
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.appearance.objects import KIND_NUMBERS
@@ -169,6 +170,11 @@ def test_actions_reach_the_engine(fake_lab, make_env):
         env.step(np.int64(number))
         assert env._lab.actions[-1] == expected
     assert env.action_space.n == 8
+
+
+def test_actions_are_those_of_the_embedded_maze():
+    look, _, strafe, move, *_ = ACTION_SETS["navigation8"].T
+    np.testing.assert_array_equal(np.stack([look / TOP_LOOK, move, strafe], 1), ACTION_TABLE)
 
 
 @pytest.mark.parametrize("name", ["navigation8", "impala9", "extended15", "raw"])
