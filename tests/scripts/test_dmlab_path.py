@@ -14,6 +14,7 @@ import torch
 
 from ocrl.checkpoints import load_encoder
 from ocrl_studies.composition import compose
+from ocrl_studies.env_settings import EnvSettings
 from ocrl_studies.environments import world_of
 from ocrl_studies.stages.evaluation import load_agent
 
@@ -87,7 +88,12 @@ def test_study(run: Run, home: Path, simulator: str) -> None:
 
 def test_agent_of_a_twin_plays_in_the_lab(run: Run, home: Path) -> None:
     where = ["env=nav_maze_static_01", "runs_dir=twin"]
-    two_updates = ["encoder=untrained", "agent.precision=float32", "total_steps=128", "eval_every=0"]
+    two_updates = [
+        "encoder=untrained",
+        "agent.precision=float32",
+        "total_steps=128",
+        "eval_every=0",
+    ]
     code, _, err = run("train_agent.py", *where, *TINY_AGENT, *two_updates)
     assert code == 0, err
     there = [*where, "simulator=dmlab", SHORT, "env.run_name=nav_maze_static_01"]
@@ -102,8 +108,10 @@ def test_agent_of_a_twin_plays_in_the_lab(run: Run, home: Path) -> None:
     run_dir = home / "twin/agent/nav_maze_static_01/untrained/seed=0"
     there.remove(SHORT)
     (policy, lab), (_, maze) = (
-        load_agent(run_dir / "last.safetensors", env, env.train, 2, "cpu")
-        for env in (compose("evaluate_transfer", names).env for names in (there, where))
+        load_agent(run_dir / "last.safetensors", env, env.splits["train"], 2, "cpu")
+        for env in (
+            EnvSettings.of(compose("evaluate_transfer", names).env) for names in (there, where)
+        )
     )
     assert lab.observation_space == maze.observation_space
     assert lab.action_space == maze.action_space
