@@ -6,6 +6,7 @@ from ocrl.encoders.grid import GridEncoder
 from ocrl.encoders.savi import SAVi
 from ocrl.encoders.slot_attention import SlotAttentionAutoencoder
 from ocrl.encoders.slotcontrast import SlotContrast
+from ocrl.encoders.slotcurri import SlotCurri
 from ocrl.encoders.vae import VAE
 from ocrl.encoders.vector import VectorEncoder
 from ocrl.encoders.videosaur import VideoSAUR
@@ -18,6 +19,7 @@ __all__ = [
     "SAVi",
     "SlotAttentionAutoencoder",
     "SlotContrast",
+    "SlotCurri",
     "VectorEncoder",
     "VideoSAUR",
 ]

@@ -83,16 +83,20 @@ class SlotRecurrence(nn.Module):
             slots, attention = self.corrector.iterate(slots, tokens, last=left == 0)
         return SlotState(slots, attention, self.predict(slots))
 
-    def forward(self, features: Tensor, predicted: Tensor | None = None) -> SlotState:
+    def forward(
+        self, features: Tensor, predicted: Tensor | None = None, *, num_slots: int | None = None
+    ) -> SlotState:
         """Run over whole videos.
 
         Args:
             features: (B, T, N, F), the frames' tokens.
             predicted: (B, K, D), slots to go on from. None: those of the initialiser, which a
                 first frame corrects.
+            num_slots: how many of the initialiser's slots to start with. None: all.
         """
         iterations = self.first_iterations if predicted is None else self.iterations
-        predicted = self.initializer(len(features)) if predicted is None else predicted
+        if predicted is None:
+            predicted = self.initializer(len(features))[:, :num_slots]
         states = []
         for frame in features.unbind(dim=1):
             slots, attention = self.corrector(frame, predicted, iterations)

@@ -12,6 +12,7 @@ from ocrl.objectives import (
     feature_reconstruction,
     flat_mixture_likelihood,
     slot_slot_contrast,
+    structural_dissimilarity,
     temporal_similarity,
     temporal_similarity_target,
 )
@@ -106,6 +107,39 @@ def test_a_mask_of_zero_keeps_the_likelihood_and_its_gradient_finite():
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(masks.grad).all()
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_structural_dissimilarity_window_by_window(frames):
+    videos = torch.rand(2, 2, frames, 4, 5, 3, dtype=torch.float64) * 7 - 2
+    size = (3 if frames >= 3 else 1, 3, 3)
+    weights = torch.ones(1, dtype=torch.float64)
+    for length in size:
+        line = torch.arange(length) - length // 2
+        weights = torch.outer(weights, torch.exp(-(line**2) / 4.5)).flatten()
+    weights = weights / weights.sum()
+    terms = []
+    for y, h in videos:
+        low, high = min(y.min(), h.min()), max(y.max(), h.max())
+        y, h = ((x - low) / (high - low) for x in (y, h))
+        for t, i, j in torch.cartesian_prod(
+            *(torch.arange(n - s + 1) for n, s in zip((frames, 4, 5), size, strict=True))
+        ).tolist():
+            block = (slice(t, t + size[0]), slice(i, i + 3), slice(j, j + 3))
+            for c in range(3):
+                a, b = y[block][..., c].flatten(), h[block][..., c].flatten()
+                covariance = torch.cov(torch.stack([a, b]), correction=0, aweights=weights)
+                means = (weights @ a, weights @ b)
+                terms.append(
+                    (2 * means[0] * means[1] + 1e-4)
+                    / (means[0] ** 2 + means[1] ** 2 + 1e-4)
+                    * (2 * covariance[0, 1] + 9e-4)
+                    / (covariance[0, 0] + covariance[1, 1] + 9e-4)
+                )
+    actual = structural_dissimilarity(*(x.flatten(2, 3) for x in videos.unbind(1)), (4, 5))
+    assert actual.item() == pytest.approx(1 - torch.stack(terms).mean().item(), abs=1e-5)
+    same = structural_dissimilarity(*[videos[:, 0].flatten(2, 3)] * 2, (4, 5))
+    assert same.item() == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize("objective", [slot_slot_contrast, temporal_similarity_target])

@@ -24,10 +24,11 @@ def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load golden weights; the fixed noise of a random initialiser is ours alone."""
+    """Load golden weights; an initialiser's noise and its place in training are ours alone."""
     missing, extra = module.load_state_dict(renamed(tensors), strict=False)
     assert extra == []
-    assert set(missing) <= {"recurrence.initializer.eval_noise"}
+    ours = ("eval_noise", "step", "errors", "directions")
+    assert set(missing) <= {f"recurrence.initializer.{name}" for name in ours}
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:

@@ -23,7 +23,10 @@ from ocrl.zoo import find_encoder
 from ocrl_studies.composition import find_configs
 
 CONFIGS = Path(ocrl.__file__).parents[1] / "configs"
-SYSTEMS = ("slot_attention", "slate", "savi", "steve", "dinosaur", "videosaur", "slotcontrast")
+SYSTEMS = (
+    *("slot_attention", "slate", "savi", "steve", "dinosaur", "videosaur", "slotcontrast"),
+    "slotcurri",
+)
 NAMES = sorted(
     p.stem
     for s in SYSTEMS
@@ -108,6 +111,9 @@ SCHEDULES: dict[str, tuple[Any, ...]] = {
     "slotcontrast": (4, 64, 4e-4, 2500, 100_000, 100_000, 0.05, 2500),
     "slotcontrast_movi_e": (4, 64, 4e-4, 2500, 300_000, 300_000, 0.05, 2500),
     "slotcontrast_ytvis": (4, 64, 8e-4, 2500, 100_000, 100_000, 0.05, 2500),
+    "slotcurri": (4, 64, 8e-4, 2500, 100_000, 100_000, 0.05, 2500),
+    "slotcurri_movi_e": (4, 64, 8e-4, 2500, 300_000, 300_000, 0.05, 2500),
+    "slotcurri_ytvis": (4, 32, 8e-4, 2500, 100_000, 100_000, 0.05, 2500),
     "steve": (3, 24, 1e-4, 30_000, 280_000, 200_000, 0.05, 1000),
     "videosaur": (4, 128, 4e-4, 2500, 100_000, 100_000, 0.05, 1000),
     "videosaur_ytvis_dinov2": (4, 64, 2e-4, 2500, 100_000, 100_000, 0.05, 1000),
@@ -153,6 +159,12 @@ PUBLISHED: dict[str, tuple[str, tuple[Any, ...]]] = {
     ),
     "slotcontrast_ytvis": (
         "slotcontrast_ytvis",
+        ("ytvis_2021", 518, 7, 64, "random", "central", False, "bicubic"),
+    ),
+    "slotcurri_movi_c": ("slotcurri", ("movi_c", 336, 11, 64, *WHOLE, True, "bicubic")),
+    "slotcurri_movi_e": (*("slotcurri_movi_e", ("movi_e", 336, 15, 128, *WHOLE, True, "bicubic")),),
+    "slotcurri_ytvis": (
+        "slotcurri_ytvis",
         ("ytvis_2021", 518, 7, 64, "random", "central", False, "bicubic"),
     ),
     "steve_movi_c": ("steve", ("movi_c", 128, 11, 192, *WHOLE, False, "bicubic")),
