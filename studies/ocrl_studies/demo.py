@@ -18,7 +18,7 @@ def main() -> None:
         run("train-agent", f"encoder={encoder}", "resume=true")
     run("evaluate-transfer")
     print(f"\nThe demo took {(time.monotonic() - start) / 60:.1f} minutes.")
-    print("It is too short for good agents: it shows that every part works.")
+    print("Too short for good agents; those on slots have begun to tell apples from lemons.")
 
 
 def run(*arguments: str) -> None:
