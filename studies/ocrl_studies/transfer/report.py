@@ -100,7 +100,7 @@ class Report:
         if scores.has_goal():
             page.text("Success rate: episodes in which the goal was reached at least once.")
             page.table(*scores.headline("success"))
-        if scores.has_halves():
+        if scores.has_goal() and scores.has_halves():  # elsewhere things run out
             page.text(
                 "Return of the first and of the second half of an episode: who remembers what the "
                 "first has shown does better in the second."
