@@ -39,6 +39,14 @@ def test_mazes_are_built_natively_for_each_split(compose):
     assert not hashes["train"] & hashes["test"]
 
 
+def test_an_environment_is_played_in_another_way_as_far_as_it_can_be():
+    env = EnvSettings("a", {"velocity": True, "level": "b"}, action_repeat=2)
+    assert env.held(action_repeat=4, velocity=False, colour="red") == EnvSettings(
+        "a", {"velocity": False, "level": "b"}, action_repeat=4
+    )
+    assert env.held(action_repeat=None, velocity=None) == env
+
+
 def test_deepmind_lab_gets_the_same_splits_by_name(compose):
     cfg, maze = (compose("env=nav_maze_2", f"simulator={name}") for name in ("dmlab_mazes", "maze"))
     for split in ("rollouts", "train", "validation", "test"):

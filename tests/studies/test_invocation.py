@@ -7,6 +7,7 @@ import pytest
 
 from ocrl_studies.composition import compose
 from ocrl_studies.invocation import call, invocation, trust
+from ocrl_studies.sources import make_source
 
 
 def words(command):
@@ -48,6 +49,12 @@ def test_an_agent_names_the_pretraining_of_its_encoder():
     own = ["encoder=vector", "encoder.finetune=true", "encoder.name=tuned"]
     cfg = compose("train_agent", [*own, "encoder.pretrained_as=vector"])
     assert words(invocation("pretrain_slots", cfg)) == ["env=nav_maze_1", "encoder=vector"]
+
+
+def test_a_command_whose_source_was_made_still_knows_what_was_said():
+    cfg = compose("pretrain_slots", ["encoder=vector"])
+    make_source(cfg.data)
+    assert words(invocation("train_agent", cfg)) == ["env=nav_maze_1", "encoder=vector"]
 
 
 def test_a_simulator_is_said_and_what_follows_from_it_is_not():

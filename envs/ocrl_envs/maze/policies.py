@@ -19,6 +19,7 @@ from ocrl_envs.maze.dynamics.driving import cell_on_right, drive_towards
 from ocrl_envs.maze.dynamics.motion import ACTION_NAMES, ACTION_TABLE
 from ocrl_envs.maze.planning.plans import decide, empty_plans
 from ocrl_envs.maze.simulation import Simulation
+from ocrl_envs.wandering import Wandering
 
 Actions = npt.NDArray[np.int64]
 AnyEnv = gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any]
@@ -53,32 +54,19 @@ class RandomPolicy(Policy):
 
 
 class WanderingPolicy(Policy):
-    """Keeps an action for some steps, mostly ahead, and turns away when it is stuck."""
+    """Wanders, see `ocrl_envs.wandering`."""
 
-    # look left, look right, forward, backward, strafe left and right, forward and look
-    PROBABILITIES = (0.08, 0.08, 0.5, 0.02, 0.03, 0.03, 0.13, 0.13)
+    MOVES = np.any(ACTION_TABLE[:, 1:] != 0, axis=1)
     STUCK_SPEED = 0.6
 
     def __init__(self, simulation: Simulation, seed: int) -> None:
         super().__init__(simulation, seed)
-        self._action = np.zeros(self.num_envs, np.int64)
-        self._remaining = np.zeros(self.num_envs, np.int64)
-        self._since = np.zeros(self.num_envs, np.int64)
+        self._wandering = Wandering(self.MOVES, self.num_envs, seed)
 
     def __call__(self, observations: npt.NDArray[np.uint8]) -> Actions:
         """Return the actions being kept, or new ones where their time is up."""
         speed = np.hypot(*self.simulation.state.velocity.T)
-        moves = np.any(ACTION_TABLE[self._action, 1:] != 0, axis=1)
-        stuck = moves & (self._since >= 2) & (speed < self.STUCK_SPEED)
-        fresh = self._remaining <= 0
-        drawn = self.rng.choice(len(ACTION_NAMES), self.num_envs, p=self.PROBABILITIES)
-        steps = self.rng.integers(2, 11, self.num_envs)
-        away = self.rng.integers(2, size=self.num_envs)
-        turn = self.rng.integers(5, 17, self.num_envs)
-        self._action = np.where(stuck, away, np.where(fresh, drawn, self._action))
-        self._remaining = np.where(stuck, turn, np.where(fresh, steps, self._remaining)) - 1
-        self._since = np.where(stuck | fresh, 0, self._since + 1)
-        return self._action.copy()
+        return self._wandering.choose(speed < self.STUCK_SPEED)
 
 
 class WallFollowerPolicy(Policy):
