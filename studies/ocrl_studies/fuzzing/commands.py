@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from ocrl.checkpoints import save_encoder
 from ocrl.errors import UsageError
-from ocrl_studies.fuzzing import miniatures
+from ocrl_studies.fuzzing import miniature_data, miniatures
 from ocrl_studies.main import run
 
 ROLLOUTS = ["data.num_envs=2", "data.num_steps.train=64", "data.num_steps.validation=64"]
@@ -74,8 +74,8 @@ def give(folder: Path) -> None:
         return
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    miniatures.make_movi(part)
-    miniatures.make_coco(part)
+    miniature_data.make_movi(part)
+    miniature_data.make_coco(part)
     save_encoder(part / "encoder.safetensors", miniatures.tiny_encoder())
     home = fresh(folder)
     home.mkdir(parents=True, exist_ok=True)

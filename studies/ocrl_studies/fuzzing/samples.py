@@ -20,6 +20,7 @@ from ocrl.visualization.photographs import find_images
 from ocrl_envs.maze.layout.layout import Layout
 from ocrl_studies.core.record import Record
 from ocrl_studies.core.tables import read_curve
+from ocrl_studies.fuzzing import miniature_data as data
 from ocrl_studies.fuzzing import miniatures as m
 from ocrl_studies.manifest import check
 from ocrl_studies.segmentation.scoring import ContenderScores
@@ -80,55 +81,65 @@ SAMPLES = [
     Sample(
         "published checkpoint", "a.ckpt", m.make_checkpoint, lambda f: read_weights(f / "a.ckpt")
     ),
-    Sample("recording", "a.npz", m.make_recordings, lambda f: m.read_all(load_recordings(f))),
+    Sample("recording", "a.npz", data.make_recordings, lambda f: data.read_all(load_recordings(f))),
     Sample(
-        "rollouts, data", "grey/frames-v0/data/main_data.hdf5", m.make_rollouts, m.read_rollouts
+        "rollouts, data",
+        "grey/frames-v0/data/main_data.hdf5",
+        data.make_rollouts,
+        data.read_rollouts,
     ),
-    Sample("rollouts, list", "grey/frames-v0/data/metadata.json", m.make_rollouts, m.read_rollouts),
+    Sample(
+        "rollouts, list",
+        "grey/frames-v0/data/metadata.json",
+        data.make_rollouts,
+        data.read_rollouts,
+    ),
     Sample(
         "shard",
         "noise-train-000000.tar",
-        m.make_shards,
-        lambda f: m.read_all(ShardVideos(f, "train")),
+        data.make_shards,
+        lambda f: data.read_all(ShardVideos(f, "train")),
     ),
     Sample(
         "shards, list",
         "noise-train.json",
-        m.make_shards,
-        lambda f: m.read_all(ShardVideos(f, "train")),
+        data.make_shards,
+        lambda f: data.read_all(ShardVideos(f, "train")),
     ),
-    Sample("features", "a.npy", m.make_features, m.read_features),
-    Sample("annotations", "annotations/instances_val2017.json", m.make_coco, m.read_coco),
-    Sample("image", "val2017/000000000001.jpg", m.make_coco, m.read_coco),
+    Sample("features", "a.npy", data.make_features, data.read_features),
+    Sample("annotations", "annotations/instances_val2017.json", data.make_coco, data.read_coco),
+    Sample("image", "val2017/000000000001.jpg", data.make_coco, data.read_coco),
     Sample(
         "mask",
         "SegmentationObject/a.png",
-        m.make_voc,
-        lambda f: m.read_all(open_published("voc", f, "validation")),
+        data.make_voc,
+        lambda f: data.read_all(open_published("voc", f, "validation")),
     ),
     Sample(
         "list of names",
         "ImageSets/Segmentation/val.txt",
-        m.make_voc,
-        lambda f: m.read_all(open_published("voc", f, "validation")),
+        data.make_voc,
+        lambda f: data.read_all(open_published("voc", f, "validation")),
     ),
     Sample(
         "MOVi, records",
         "movi_a/128x128/1.0.0/movi_a-train.tfrecord-00000-of-00001",
-        m.make_movi,
-        lambda f: m.read_movi(f),
+        data.make_movi,
+        data.read_movi,
     ),
     Sample(
         "MOVi, list",
         "movi_a/128x128/1.0.0/dataset_info.json",
-        m.make_movi,
-        lambda f: m.read_movi(f),
+        data.make_movi,
+        data.read_movi,
     ),
-    Sample("video", "a.mp4", m.make_video, lambda f: load_video_files(f, (8, 8), progress=False)),
+    Sample(
+        "video", "a.mp4", data.make_video, lambda f: load_video_files(f, (8, 8), progress=False)
+    ),
     Sample(
         "photograph",
         "val2017/000000000001.jpg",
-        m.make_coco,
+        data.make_coco,
         lambda f: [read_image(p) for p in find_images(f / "val2017")],
     ),
     Sample(
