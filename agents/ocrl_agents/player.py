@@ -35,13 +35,13 @@ class Agent:
     It keeps what there is to keep between frames: slots, memory, its last action. `predict` is for
     one environment:
 
-        >>> agent = load_agent("runs/agent/nav_maze_1/slotcontrast/seed=0/last.safetensors")
-        ... observation, _ = env.reset()
-        ... while True:
+        >>> agent = load_agent(path)
+        >>> observation, _ = env.reset()
+        >>> for _ in range(10):
         ...     observation, reward, terminated, truncated, _ = env.step(agent.predict(observation))
         ...     if terminated or truncated:
         ...         observation, _ = env.reset()
-        ...         agent.reset()                                           # doctest: +SKIP
+        ...         agent.reset()
 
     Args:
         policy: what chooses actions.

@@ -40,7 +40,7 @@ class SlotPolicy(ActorCriticPolicy):
     first policy is nearly uniform (Andrychowicz et al. 2021, section 3.2).
 
         >>> from stable_baselines3 import PPO
-        >>> PPO(SlotPolicy, venv)                                       # doctest: +SKIP
+        >>> model = PPO(SlotPolicy, venv, n_steps=8, batch_size=16).learn(16)
 
     It remembers nothing; `ocrl_agents.memory.MemoryPolicy` does.
 

@@ -52,7 +52,7 @@ class TokenPPO(PPO):
     environment as they came, from the memory that it began them with, back to which gradients are
     propagated (truncated backpropagation through time).
 
-        >>> TokenPPO(SlotPolicy, venv, n_steps=128, batch_size=2048)    # doctest: +SKIP
+        >>> model = TokenPPO(SlotPolicy, venv, n_steps=8, batch_size=16).learn(16)
     """
 
     policy: SlotPolicy

@@ -1,7 +1,9 @@
 """Train PPO over tokens.
 
->>> model = make_ppo(venv, seed=0)                                  # doctest: +SKIP
->>> train(model, 500_000, "runs/agent", encoder="encoder.safetensors")  # doctest: +SKIP
+>>> model = make_ppo(venv, seed=0, n_steps=8)
+>>> train(model, 16, folder, progress=False)
+>>> (folder / LAST).exists()
+True
 """
 
 from __future__ import annotations

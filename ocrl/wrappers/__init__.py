@@ -1,8 +1,12 @@
 """Any Gymnasium environment with an RGB observation, seen as tokens.
 
     >>> import gymnasium as gym
-    >>> env = SlotObservation(gym.make("CarRacing-v3"), "runs/encoder")     # doctest: +SKIP
-    >>> tokens, info = env.reset(seed=0)                                    # doctest: +SKIP
+    >>> from ocrl import create_encoder
+    >>> env = gym.make("CartPole-v1", render_mode="rgb_array")
+    >>> env = SlotObservation(gym.wrappers.AddRenderObservation(env), create_encoder("grid"))
+    >>> tokens, info = env.reset(seed=0)
+    >>> tokens.shape == env.observation_space.shape
+    True
 
 One environment, or many with one batched forward pass: `VectorSlotObservation`. Both keep the
 slots of each environment from frame to frame, give the last frame of an episode to the slots that
