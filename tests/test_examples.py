@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
@@ -64,3 +65,16 @@ def test_small_things(tmp_path, capsys):
     paddle, *ball = example["facts"](np.arange(128, dtype=np.uint8))
     assert (paddle, ball) == (72, [99, 101])
     assert np.isnan(example["facts"](np.zeros(128, np.uint8))[1:]).all()
+
+
+def test_maze_shifts(tmp_path):
+    main = runpy.run_path(str(EXAMPLES / "maze_shifts.py"))["main"]
+    main(str(tmp_path / "shifts.png"))
+    picture = iio.imread(tmp_path / "shifts.png")
+    assert picture.shape == (16 + 128 + 86, 7 * 128 + 6 * 2, 3)
+    # the same maze and place, other textures and other things
+    none, *others = (picture[16:144, 130 * column :][:, :128].astype(int) for column in range(7))
+    changed = [np.mean(np.any(view != none, axis=-1)) for view in others]
+    layout, size, texture, objects, count, everything = changed
+    assert min(layout, size, texture, everything) > 0.9
+    assert max(objects, count) < 0.1
