@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from ocrl.data.images import UnreadableFileError
 from ocrl.data.overlapping import LEFT_OUT
@@ -105,7 +106,7 @@ class AnnotatedVideos(Videos):
             raise error
         if not self._bad[video]:
             self._bad[video] = True
-            print(f"left out ({int(self._bad.sum())} so far): {error}")
+            tqdm.write(f"left out ({int(self._bad.sum())} so far): {error}")
 
     def _find(self, video: int, start: int, stop: int) -> tuple[int, NDArray[np.uint8]]:
         """Return the video whose frames are taken, and these; remember the last."""

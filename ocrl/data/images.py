@@ -24,22 +24,28 @@ class UnreadableFileError(UsageError):
 
 
 @contextmanager
-def decoding(path: Path, what: str) -> Iterator[Image.Image]:
+def decoding(path: Path, what: str, advice: str = ADVICE) -> Iterator[Image.Image]:
     """Open an image; whatever is wrong with the file comes out as one UnreadableFileError."""
     try:
-        with reading(path, what, ADVICE), Image.open(path) as image:
+        with reading(path, what, advice), Image.open(path) as image:
             yield image
     except UsageError as error:
         raise UnreadableFileError(str(error)) from error.__cause__
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, advice: str = ADVICE) -> NDArray[np.uint8]:
     """Return an image as RGB, uint8 (H, W, 3).
 
+    Args:
+        path: of the image.
+        advice: what to do if it cannot be read.
+
     Raises:
-        UnreadableFileError: it is missing, or does not decode.
+        UnreadableFileError: it is missing, or does not decode, or has more than a byte a colour.
     """
-    with decoding(path, "image") as image:
+    with decoding(path, "image", advice) as image:
+        if image.mode.startswith(("I", "F")):  # which Pillow would cut off at 255
+            raise ValueError(f"more than 8 bits a colour, {image.mode}: convert it to 8")
         return np.asarray(image.convert("RGB"))
 
 

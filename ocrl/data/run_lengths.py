@@ -44,7 +44,7 @@ def decode_mask(segmentation: Any, size: tuple[int, int], source: Path) -> NDArr
         else:
             encoded = segmentation
         mask: NDArray[np.bool_] = coco.decode(encoded).astype(bool)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except Exception as error:  # pycocotools raises nothing more special
         raise UsageError(
             f"{source}: a mask is neither polygons nor run lengths ({error}): copy it again"
         ) from None

@@ -16,6 +16,8 @@ from ocrl.errors import UsageError
 BORDER = 255
 """What annotators left open."""
 
+NUM_CLASSES = 20
+
 
 class VOC(AnnotatedVideos):
     """Images of one split, in the order of its list (Everingham et al. 2010).
@@ -60,6 +62,11 @@ class VOC(AnnotatedVideos):
         ids = read_palette(path).astype(np.int32)
         check_same_size(path, ids.shape, image_shape(self._image(video)))
         ids[ids == BORDER] = LEFT_OUT
+        if classes and ids.max() > NUM_CLASSES:
+            raise UsageError(
+                f"{path}: pixels have class {ids.max()}, PASCAL VOC has {NUM_CLASSES}: copy the "
+                "annotations again, as they were published"
+            )
         return ids[None][start:stop]
 
     def arrays(self, video: int) -> dict[str, NDArray[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,8 @@ class SegmentedImages(NamedTuple):
     """What was written.
 
     Attributes:
-        folder: has ``<name>.overlay.png``, and ``<name>.masks.png`` with slot ids as palette.
+        folder: has ``<name>.overlay.png``, and ``<name>.masks.png`` with slot ids as palette; the
+            name has its suffix where images differ in nothing else.
         run_lengths: JSON, a list with an entry for each slot of each image, as COCO's results.
         num_images: how many.
     """
@@ -96,12 +98,14 @@ def segment_images(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    stems = Counter(path.stem for path in paths)
     results = []
     for path in tqdm(paths, unit="image", disable=not progress):
-        image = read_image(path)
+        image = read_image(path, "copy it again, or take it out of the folder")
         ids = segment_image(encoder, image)
-        save_image(folder / f"{path.stem}.overlay.png", draw_slots(image[None], ids[None])[0])
-        with whole_file(folder / f"{path.stem}.masks.png") as part:
+        name = path.stem if stems[path.stem] == 1 else path.name
+        save_image(folder / f"{name}.overlay.png", draw_slots(image[None], ids[None])[0])
+        with whole_file(folder / f"{name}.masks.png") as part:
             masks = PillowImage.fromarray(ids).convert("P")
             masks.putpalette(segment_colours(np.arange(1, 257)).tobytes())
             masks.save(part)

@@ -95,6 +95,7 @@ def script(
             try:
                 command()
             except KeyboardInterrupt:
+                close_bars()
                 print(f"interrupted{_way_to_continue(config_name)}", file=sys.stderr)
                 sys.exit(EXIT_INTERRUPTED)
             except MissingConfigException as error:  # which is an OSError too
@@ -122,10 +123,15 @@ def keep_rollouts_with_data(cfg: DictConfig) -> None:
 
 def stop(line: str) -> NoReturn:
     """Print the one line that explains bad input, and exit."""
-    for bar in list(getattr(tqdm, "_instances", ())):
-        bar.close()  # the line would stand behind it
+    close_bars()
     print(f"error: {line}", file=sys.stderr)
     sys.exit(EXIT_USAGE)
+
+
+def close_bars() -> None:
+    """End the lines of open progress bars: what is printed next would stand behind them."""
+    for bar in list(getattr(tqdm, "_instances", ())):
+        bar.close()
 
 
 def escape_path(argument: str) -> str:

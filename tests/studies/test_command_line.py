@@ -8,6 +8,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from tqdm import tqdm
 
 import ocrl.errors
 import ocrl_envs.errors
@@ -222,6 +223,17 @@ def test_interrupt_says_how_to_continue(run, name, expected):
     _, code, err = run(*tiny, main=main, name=name)
     assert code == command_line.EXIT_INTERRUPTED
     assert err.endswith(expected)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ocrl.errors.UsageError("wrong")])
+def test_no_line_stands_behind_a_bar(run, error):
+    def main(cfg):
+        bars.append(tqdm(total=9, desc="working"))
+        raise error
+
+    bars = []
+    line = run(main=main)[2].splitlines()[-1]
+    assert line.startswith(("interrupted", "error: wrong"))
 
 
 def test_bugs_keep_their_traceback(run):

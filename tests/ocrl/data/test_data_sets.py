@@ -138,6 +138,8 @@ def read_first(name: str, folder: Path) -> None:
     videos = open_published(name, folder, "validation")
     videos.frames(0, 0, 1)
     videos.segments(0, 0, 1)
+    if videos.has_classes:
+        videos.classes(0, 0, 1)
 
 
 def edit(path: Path, change: Any) -> None:
@@ -185,6 +187,20 @@ def truncated(path: Path) -> None:
                 f / ANNOTATIONS, lambda c: c["annotations"][0].update(segmentation={"counts": 3})
             ),
             "neither polygons nor run lengths",
+        ),
+        (
+            "coco",
+            lambda f: edit(
+                f / ANNOTATIONS, lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3]])
+            ),
+            "neither polygons nor run lengths",
+        ),
+        (
+            "voc",
+            lambda f: miniatures.save_palette(
+                f / "voc/SegmentationClass/2007_000000.png", np.full((48, 36), 77)
+            ),
+            "class 77, PASCAL VOC has 20",
         ),
         ("voc", lambda f: (f / "voc/ImageSets/Segmentation/val.txt").unlink(), "there is no .*val"),
         ("voc", lambda f: (f / "voc/ImageSets/Segmentation/val.txt").write_text("\n"), "nothing"),

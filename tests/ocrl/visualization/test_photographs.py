@@ -38,9 +38,25 @@ def test_pictures_and_run_lengths_agree(tmp_path):
         assert (mask == (ids == entry["slot"])).all()
 
 
+def test_images_of_one_name_keep_their_own_masks(tmp_path):
+    paths = [tmp_path / "a.jpg", tmp_path / "a.png"]
+    for path, width in zip(paths, (20, 30), strict=True):
+        save(path, 10, width)
+    segment_images(BlockMasks(), paths, tmp_path / "out", progress=False)
+    for path, width in zip(paths, (20, 30), strict=True):
+        assert Image.open(tmp_path / f"out/{path.name}.masks.png").size == (width, 10)
+
+
+def test_more_bits_than_eight_are_refused_not_cut_off(tmp_path):
+    path = tmp_path / "x.png"
+    Image.fromarray(np.full((4, 6), 300, np.uint16)).save(path)
+    with pytest.raises(UsageError, match=r"x\.png .*more than 8 bits a colour"):
+        segment_images(BlockMasks(), [path], tmp_path, progress=False)
+
+
 def test_what_cannot_be_segmented_is_one_line(tmp_path):
     with pytest.raises(UsageError, match="there is no image at"):
         find_images(tmp_path)
     (tmp_path / "x.png").write_text("no image")
-    with pytest.raises(UsageError, match=r"cannot read the image .*x\.png"):
+    with pytest.raises(UsageError, match=r"cannot read the image .*x\.png.* take it out"):
         segment_images(BlockMasks(), [tmp_path / "x.png"], tmp_path, progress=False)
