@@ -10,6 +10,7 @@ import torch
 
 from ocrl import create_encoder
 from ocrl.checkpoints import save_encoder
+from ocrl.visualization import save_image
 from ocrl_agents.checkpoints import read_agent
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -78,3 +79,13 @@ def test_maze_shifts(tmp_path):
     layout, size, texture, objects, count, everything = changed
     assert min(layout, size, texture, everything) > 0.9
     assert max(objects, count) < 0.1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_photographs(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8)
+    save_image(tmp_path / "photographs/a.png", colours)
+    main = runpy.run_path(str(EXAMPLES / "photographs.py"))["main"]
+    main(tmp_path / "photographs", tmp_path / "picture.png", num_crops=2, max_steps=1)
+    height, width = iio.imread(tmp_path / "picture.png").shape[:2]
+    assert width > 3 * height

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -96,7 +97,11 @@ def print_help(verb: str) -> None:
     from ocrl_studies.help_page import help_page
 
     with suppress(HydraException, OmegaConfBaseException):
-        print(help_page(verb, [word for word in sys.argv[1:] if word not in HELP]))
+        page = help_page(verb, [word for word in sys.argv[1:] if word not in HELP])
+        try:
+            print(page, flush=True)
+        except BrokenPipeError:  # ``| head`` has seen enough; Python would complain at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit()
 
 

@@ -1,5 +1,6 @@
 """The command ``ocrl``: help that is there at once, and completion by the shell."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -31,6 +32,15 @@ def test_help_needs_none_of_the_libraries_that_are_slow_to_import():
     text = ask(["pretrain-slots", "encoder=vector", "--help"])
     assert text.startswith("pretrain_slots: train an encoder on rollouts")
     assert "[vector]" in text
+
+
+def test_who_reads_the_beginning_of_the_help_alone_sees_no_traceback():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "ocrl_studies", "play", "--help"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("verb", ["train_agent", "play"])
