@@ -166,6 +166,8 @@ def test_an_encoder_is_found_where_it_is_said_to_be(home: Path) -> None:
     with pytest.raises(UsageError, match="there is no encoder at"):
         play_agent(the_agent(home), evaluation(home), "test")
     moved = evaluation(home, f"encoder_checkpoint='{elsewhere}'")
+    study = config(home, "transfer_study", f"encoder_checkpoint=['{elsewhere}']")
+    assert by_hash(study.encoder_checkpoint) == moved.encoders
     agent = the_agent(home)
     assert moved.encoder_of(agent.checkpoint) == elsewhere
     check_encoders(moved.encoders, [agent.run_dir])
