@@ -20,7 +20,10 @@ SLACK = 4
 """How much more may be made than a file has weights for, as what is replaced again is made too."""
 
 LARGEST_NUMBER = 2**16
-"""What a size, a depth or a number of slots in a file may be at most."""
+"""What a size or a depth in a file may be at most."""
+
+LARGEST_COUNT = 2**10
+"""What ``num_slots``, ``num_steps`` and the like may be at most: no weights account for them."""
 
 BUFFERS = 2**26
 """Numbers in buffers that no file has, such as the positions of a grid."""
@@ -69,21 +72,28 @@ def _build_encoder(arguments: dict[str, Any]) -> Encoder:
     return zoo.create_encoder(name, **arguments)
 
 
-def check_numbers(config: Any, source: str) -> None:
+def check_numbers(config: Any, source: str, largest: int = LARGEST_NUMBER) -> None:
     """Raise UsageError if a configuration from a file has a number that no network has.
 
     >>> check_numbers({"depth": 10**6}, "this")
     Traceback (most recent call last):
     ocrl.errors.UsageError: this asks for 1000000, the largest number is 65536: give a whole file
+
+    Args:
+        config: dicts, lists and values.
+        source: the file, for the message.
+        largest: of the numbers that have no name.
     """
     if isinstance(config, Mapping):
-        check_numbers(list(config.values()), source)
+        for name, value in config.items():
+            counts = isinstance(name, str) and name.startswith("num_")
+            check_numbers(value, source, LARGEST_COUNT if counts else LARGEST_NUMBER)
     elif isinstance(config, list | tuple):
         for item in config:
-            check_numbers(item, source)
-    elif isinstance(config, int | float) and not abs(config) <= LARGEST_NUMBER:
+            check_numbers(item, source, largest)
+    elif isinstance(config, int | float) and not abs(config) <= largest:
         raise UsageError(
-            f"{source} asks for {config}, the largest number is {LARGEST_NUMBER}: give a whole file"
+            f"{source} asks for {config!s:.40}, the largest number is {largest}: give a whole file"
         )
 
 

@@ -188,6 +188,12 @@ def _check_manifest(folder: Path, split: str, paths: list[Path]) -> None:
         return
     fields = {"shards": dict[str, dict[str, int | str]]}
     shards = read_object(manifest, "list of shards", "convert the split again", fields=fields)
+    others = [path for path in paths if path.name not in shards["shards"]]
+    if others:
+        raise UsageError(
+            f"{others[0]} is none of the shards that {manifest.name} lists: remove it, or convert "
+            "the split again with overwrite=true"
+        )
     for name, entry in shards["shards"].items():
         path, size = folder / name, entry.get("bytes")
         if not path.exists() or path.stat().st_size != size:

@@ -8,7 +8,8 @@ import sys
 import sysconfig
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -57,7 +58,7 @@ def script(
 
     def decorate(main: Main) -> Callable[[], None]:
         def checked(cfg: DictConfig) -> None:
-            try:
+            with in_one_line(config_name):
                 check_overrides(cfg)
                 check_settings(flatten(plain(cfg)))
                 if cfg.get("device") == "auto":
@@ -66,54 +67,69 @@ def script(
                 # Hydra has read its own
                 sys.argv = started or sys.argv
                 main(cfg)
-            except InstantiationException as error:
-                if _is_of_others(error.__cause__):
-                    raise
-                stop(_misfit(error))
-            except USAGE_ERRORS as error:
-                stop(str(error))
-            except MissingConfigException as error:  # of what a verb composes besides
-                stop(_unknown_choice(error))
-            except OSError as error:
-                if disk_trouble(error) is None:
-                    raise
-                stop(f"{disk_trouble(error)}{_way_to_continue(config_name)}")
 
         def run() -> None:
             store_defaults()
             sys.path.append(os.getcwd())  # where modules of one's own may be, as for python -m
             # Hydra would print its own many lines and swallow the exception otherwise.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-            try:
-                check_words(sys.argv[1:])
-            except ocrl.errors.UsageError as error:
-                stop(str(error))
-            sys.argv[1:] = [escape_path(argument) for argument in sys.argv[1:]]
             command = hydra.main(str(find_configs()), config_name, version_base="1.3")(checked)
             # Hydra goes on when a callback has failed, with no more than a warning.
             warnings.filterwarnings("error", message="Callback .* raised")
             try:
-                command()
+                with in_one_line(config_name):
+                    check_words(sys.argv[1:])
+                    sys.argv[1:] = [escape_path(argument) for argument in sys.argv[1:]]
+                    command()
             except KeyboardInterrupt:
                 close_bars()
                 print(f"interrupted{_way_to_continue(config_name)}", file=sys.stderr)
                 sys.exit(EXIT_INTERRUPTED)
-            except MissingConfigException as error:  # which is an OSError too
-                stop(_unknown_choice(error))
-            except OverrideParseException as error:
-                stop(f"cannot read {error.override!r}: write it as key=value")
-            except ConfigCompositionException as error:
-                stop(_unknown_key(error, config_name))
-            except OmegaConfBaseException as error:
-                stop(" ".join(str(error).split()))
-            except OSError as error:
-                if disk_trouble(error) is None:
-                    raise
-                stop(f"{disk_trouble(error)}{_way_to_continue(config_name)}")
 
         return run
 
     return decorate
+
+
+@contextmanager
+def in_one_line(config_name: str) -> Iterator[None]:
+    """End the command with one line on all that is no bug.
+
+    Args:
+        config_name: of the verb.
+    """
+    try:
+        yield
+    except Exception as error:
+        line = explain(error, config_name)
+        if line is None:
+            raise
+        stop(line)
+
+
+def explain(error: Exception, config_name: str) -> str | None:
+    """Say in one line what was wrong with what a command was given; None: an error is a bug.
+
+    Args:
+        error: that ended it.
+        config_name: of the verb.
+    """
+    match error:
+        case ocrl.errors.UsageError() | ocrl_envs.errors.UsageError():
+            return str(error)
+        case InstantiationException():
+            return None if _is_of_others(error.__cause__) else _misfit(error)
+        case MissingConfigException():  # which is an OSError too
+            return _unknown_choice(error)
+        case OverrideParseException():
+            return f"cannot read {error.override!r}: write it as key=value"
+        case ConfigCompositionException():
+            return _unknown_key(error, config_name)
+        case OmegaConfBaseException():
+            return " ".join(str(error).split())
+        case OSError() if disk_trouble(error) is not None:
+            return f"{disk_trouble(error)}{_way_to_continue(config_name)}"
+    return None
 
 
 def keep_rollouts_with_data(cfg: DictConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -103,8 +104,17 @@ def check_additions(default: DictConfig) -> None:
         is_open = first in default and first not in CLOSED
         if parent and not isinstance(_select(default, parent), DictConfig | None):
             is_open = False
-        if not is_open and key not in known and _select(default, key) is None:
+        is_new = key not in known and _select(default, key) is None
+        if is_new and (not is_open or _is_misspelt(default, key)):
             raise UsageError(f"there is no setting {key!r}: {nearest(key, known)} (all: --help)")
+
+
+def _is_misspelt(default: DictConfig, key: str) -> bool:
+    """Say whether a setting that is added is almost called as one beside it."""
+    parent, _, name = key.rpartition(".")
+    group = _select(default, parent) if parent else default
+    beside = [str(each) for each in group] if isinstance(group, DictConfig) else []
+    return bool(difflib.get_close_matches(name, beside, 1, cutoff=0.85))
 
 
 def check_kinds(default: DictConfig, cfg: DictConfig) -> None:
@@ -204,7 +214,7 @@ def _is_name(word: str) -> bool:
     """Say whether what is chosen may be the name of a file, or several."""
     try:
         override = OverridesParser.create().parse_override(word)
-    except OverrideParseException:
+    except HydraException:
         return True  # which is said elsewhere
     return override.is_sweep_override() or isinstance(override.value(), str | list | None)
 

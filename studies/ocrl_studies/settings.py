@@ -112,6 +112,13 @@ RULES: Mapping[str, Rule] = {
     "crops.large_size": COUNT,
     "crops.small_size": COUNT,
     "crops.num_small": Number(0),
+    "num_frames.*": COUNT,
+    "every": COUNT,
+    "probe.num_steps": COUNT,
+    "probe.batch_size": COUNT,
+    "probe.learning_rate": RATE,
+    "probe.weight_decay": Number(0, whole=False),
+    "probe.dim": Number(1, 2**16),
 }
 """Pattern of a setting's name -> what it may be."""
 
@@ -137,6 +144,9 @@ def check_settings(plain: Mapping[str, Any]) -> None:
     """
     for key, value in plain.items():
         rule = find_rule(key, plain)
+        whole = next((name for name in RULES if key.startswith(f"{name}.")), None)
+        if whole is not None and rule is None:
+            raise UsageError(f"{key}={_given(value)}: {whole} is {RULES[whole]}, and has no parts")
         if rule is not None and not rule.fits(value):
             raise UsageError(f"{key}={_given(value)}: expected {rule}; {rule.closest(value)}")
     if "device" in plain:

@@ -58,3 +58,14 @@ def test_layers_are_counted_as_they_are_made(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="more than it has weights for"):
         ocrl.load_encoder(path)
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(("name", "count"), [("air", "num_steps"), ("monet", "num_slots")])
+def test_what_costs_time_and_no_weights_is_bounded(tmp_path: Path, name: str, count: str) -> None:
+    path = tmp_path / "encoder.safetensors"
+    encoder = ocrl.create_encoder(name, image_size=(64, 64))
+    ocrl.save_encoder(path, encoder)
+    config = {**encoder.config, count: 2**16}
+    forged.forge(path, lambda texts, _: texts.update(config=json.dumps(config)))
+    with pytest.raises(UsageError, match="asks for 65536, the largest number is 1024"):
+        ocrl.load_encoder(path)

@@ -156,6 +156,16 @@ def test_bad_input_is_one_line(run, argument, expected):
         ("score=nope @evaluate_transfer", "score=nope: expected one of return, success"),
         ("env.unseen.shift=nope @evaluate_transfer", "layout, size, texture"),
         ("episodes=0 @evaluate_transfer", "episodes=0"),
+        ("probe.num_steps=0 @probe_tokens", "probe.num_steps=0: expected a whole number from 1"),
+        ("+env.vetcorization=1", "did you mean env.vectorization"),
+        ("+env.train.num_layout=3", "there is no setting 'env.train.num_layout'"),
+        ("simulator={", "cannot read 'simulator={': write it as key=value"),
+        ("data='", "write it as key=value"),
+        (
+            "name=movi_c split=test +folder.name=3 @convert_data",
+            "folder is a path, and has no parts",
+        ),
+        ("agent.model.n_epochs=${nope} @transfer_study", "Interpolation key 'nope' not found"),
     ],
 )
 def test_what_a_setting_may_not_be_is_one_line_and_leaves_nothing(
@@ -163,7 +173,7 @@ def test_what_a_setting_may_not_be_is_one_line_and_leaves_nothing(
 ):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     argument, _, name = arguments.partition(" @")
-    seen, code, err = run(argument, name=name or "pretrain_slots")
+    seen, code, err = run(*argument.split(), name=name or "pretrain_slots")
     assert not seen
     assert code == command_line.EXIT_USAGE
     assert len(err.strip().splitlines()) == 1

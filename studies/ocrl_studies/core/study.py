@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
-from ocrl_studies.command_line import USAGE_ERRORS, keep_rollouts_with_data, stop
+from ocrl_studies.command_line import in_one_line, keep_rollouts_with_data
 from ocrl_studies.plain import flatten, plain
 from ocrl_studies.settings import check_settings
 from ocrl_studies.sources import make_source
@@ -28,10 +28,8 @@ def stopping(method: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(method)
     def call(self: Any, config: DictConfig, **kwargs: Any) -> None:
-        try:
+        with in_one_line(config.hydra.job.config_name):
             method(self, config, **kwargs)
-        except USAGE_ERRORS as error:
-            stop(str(error))
 
     return call
 

@@ -30,7 +30,7 @@ OUTCOMES = (ANSWER, ACCEPTED, TRACEBACK, HANG, MEMORY, CRASH)
 LONGEST = 20
 """Seconds of computation after which a trial hangs."""
 
-PATIENCE = 10
+PATIENCE = 60
 """Times as long that it may take on a machine with other work."""
 
 LARGEST = 2e9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,14 @@ def test_a_shard_of_another_size_than_listed_is_refused(tmp_path: Path) -> None:
     with paths[1].open("ab") as file:
         file.write(bytes(512))
     with pytest.raises(UsageError, match=r"000001.tar is not the shard of \d+ bytes"):
+        ShardVideos(tmp_path, "train")
+
+
+def test_a_shard_that_is_not_listed_is_refused(tmp_path: Path) -> None:
+    """As one of a longer conversion before would be, which nobody removed."""
+    paths = write(tmp_path, random_videos(40))
+    shutil.copy(paths[1], paths[1].with_name("movi_x-train-000002.tar"))
+    with pytest.raises(UsageError, match=r"000002.tar is none of the shards that .* lists"):
         ShardVideos(tmp_path, "train")
 
 
