@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 from torch.utils.data import Dataset
 
+import ocrl
 from ocrl.data.sampler import EpochSampler
 from ocrl.encoder import EncoderOutput, TrainableEncoder
 from ocrl.errors import UsageError
@@ -106,6 +107,33 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, error):
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)
     assert not torch.equal(whole.linear.weight, Noisy().linear.weight)
+
+
+def growing(seed):
+    torch.manual_seed(seed)
+    return ocrl.create_encoder(
+        "slotcurri",
+        backbone="vit_tiny_patch16_224",
+        image_size=(4, 4),
+        pretrained=False,
+        backbone_options={"patch_size": 2, "embed_dim": 8, "num_heads": 2, "depth": 1},
+        num_slots=9,
+        slot_dim=8,
+        decoder_dims=[8],
+        training_steps=40,  # slots are added at steps 4 and 10, by the errors of steps 3 and 9
+    )
+
+
+def test_a_resumed_run_adds_the_slots_that_an_uninterrupted_one_adds(tmp_path):
+    whole = run(tmp_path / "whole", encoder=growing(0))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "broken", [InterruptAt(6, KeyboardInterrupt)], encoder=growing(0))
+    # other weights and other directions for new slots: those of the checkpoint count
+    resumed = run(tmp_path / "broken", resume=True, encoder=growing(1)).state_dict()
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed[name]), name
+    assert resumed["recurrence.initializer.step"] == 12  # validation counts no steps
+    assert (resumed["recurrence.initializer.errors"][:4] > 0).all()
 
 
 class SeenClips(Callback):
