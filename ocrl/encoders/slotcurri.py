@@ -27,10 +27,9 @@ class SlotCurri(SlotEncoder):
 
         L = L_rec + w_s L_structure + w_c L_contrast
 
-    It trains with few slots and adds others beside those whose reconstruction is worst, so that no
-    thing is split among slots for want of anything else to do. A term for local structure beside
-    the squared error sharpens borders. Videos are segmented forward and back, whole: their first
-    frames profit from the last. A running video, which `step` sees, has no way back.
+    It trains with few slots and adds others beside those whose reconstruction is worst, lest things
+    are split for want of anything else to do. Whole videos are segmented forward and back: their
+    first frames profit from the last. A running video, which `step` sees, has no way back.
 
     Args:
         backbone: frames to features.
@@ -85,8 +84,8 @@ class SlotCurri(SlotEncoder):
         errors = (decoded.reconstruction - decoded.target).square().mean(dim=-1)
         if self.training:
             assert decoded.masks is not None
-            masks = decoded.masks.flatten(-2)
-            initializer.advance((errors.unsqueeze(2) * masks).mean(dim=(0, 1, 3)))
+            shares = decoded.masks.flatten(-2) * errors.unsqueeze(2)
+            initializer.advance(shares.mean(dim=(0, 1, 3)))
         return {
             "reconstruction": errors.mean(),
             "structure": structural_dissimilarity(
@@ -101,10 +100,7 @@ class SlotCurri(SlotEncoder):
         return self.decode(self.group_forward_and_back(features), self.target_of(batch, features))
 
     def group_forward_and_back(self, features: Tensor) -> SlotState:
-        """Group features (B, T, N, F) from the first frame to the last, and from there back.
-
-        The last frame keeps the slots of the way forward, all others get those of the way back.
-        """
+        """Group features (B, T, N, F) forward, and from the last frame, which stays so, back."""
         forward = self.group(features)
         if features.shape[1] == 1:
             return forward
