@@ -89,3 +89,17 @@ def test_photographs(tmp_path):
     main(tmp_path / "photographs", tmp_path / "picture.png", num_crops=2, max_steps=1)
     height, width = iio.imread(tmp_path / "picture.png").shape[:2]
     assert width > 3 * height
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_small_things_by_masks(capsys):
+    pytest.importorskip("ale_py")
+    example = runpy.run_path(str(EXAMPLES / "small_things_masks.py"))
+    example["main"]([], number=2, sizes=[64])
+    assert capsys.readouterr().out.count("16 clusters") == 2
+    segments = np.zeros((20, 20), int)
+    segments[4:6, 7:9] = 1
+    assert example["has_own"](segments, np.array([5.0, 8.0]))
+    assert not example["has_own"](segments, np.array([15.0, 8.0]))
+    segments[:, 7:9] = 1  # no longer small
+    assert not example["has_own"](segments, np.array([5.0, 8.0]))
