@@ -57,17 +57,21 @@ def see(number: int, seed: int = 0) -> tuple[Frames, NDArray[np.floating]]:
     return np.stack(frames), np.array(places)
 
 
-def has_own(segments: NDArray[np.integer], place: NDArray[np.floating]) -> bool:
+def has_own(
+    segments: NDArray[np.integer], place: NDArray[np.floating], size: tuple[int, int]
+) -> bool:
     """Return whether the segment at a place is small, and about it.
 
     Args:
         segments: ids (h, w).
-        place: row and column of the thing, in segments' pixels.
+        place: row and column of the thing, in pixels of the frame.
+        size: (height, width) of the frame.
     """
-    row, column = place.astype(int)
+    cell = np.array(size) / segments.shape
+    row, column = (place / cell).astype(int)
     own = segments == segments[row, column]
-    distance = np.linalg.norm(np.argwhere(own).mean(axis=0) + 0.5 - place)
-    return bool(own.mean() < 0.02 and distance < 0.06 * len(segments))
+    distance = np.linalg.norm((np.argwhere(own).mean(axis=0) + 0.5) * cell - place)
+    return bool(own.mean() < 0.02 and distance < 10)
 
 
 @torch.inference_mode()
@@ -81,8 +85,7 @@ def share(
     for frame, place in zip(small, places, strict=True):
         masks = encoder.segment({"video": frame[None, None]})
         segments = masks[0, 0].argmax(0).numpy()
-        scale = np.array(segments.shape) / part.shape[1:3]
-        found.append(has_own(segments, (place - [rows[0], 0]) * scale))
+        found.append(has_own(segments, place - [rows[0], 0], part.shape[1:3]))
     return float(np.mean(found))
 
 

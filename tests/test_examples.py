@@ -99,7 +99,8 @@ def test_small_things_by_masks(capsys):
     assert capsys.readouterr().out.count("16 clusters") == 2
     segments = np.zeros((20, 20), int)
     segments[4:6, 7:9] = 1
-    assert example["has_own"](segments, np.array([5.0, 8.0]))
-    assert not example["has_own"](segments, np.array([15.0, 8.0]))
+    has_own, size = example["has_own"], (40, 60)
+    assert has_own(segments, np.array([10.0, 24.0]), size)
+    assert not has_own(segments, np.array([30.0, 24.0]), size)
     segments[:, 7:9] = 1  # no longer small
-    assert not example["has_own"](segments, np.array([5.0, 8.0]))
+    assert not has_own(segments, np.array([10.0, 24.0]), size)
