@@ -140,7 +140,10 @@ def _fetch(name: str) -> HubFile | None:
         return None  # what there is not is said later
     if not published.hf_hub_id:
         raise UsageError(f"no weights of {name} are on the Hugging Face hub: give weights=FILE")
-    return fetch_published(published.hf_hub_id, published.hf_hub_filename or WEIGHTS)
+    try:
+        return fetch_published(published.hf_hub_id, published.hf_hub_filename or WEIGHTS)
+    except UsageError as error:
+        raise UsageError(f"{error}; pretrained=false takes random weights") from None
 
 
 def _create(name: str, pretrained: bool, model_kwargs: dict[str, Any]) -> VisionTransformer:

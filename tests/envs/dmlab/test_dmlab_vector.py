@@ -150,6 +150,7 @@ def test_an_interrupt_in_the_first_reset_is_quiet(fake_lab, tmp_path):
     while len(list(tmp_path.glob("*.compiling"))) < 2:
         assert process.poll() is None
         time.sleep(0.05)
+    time.sleep(0.5)  # until both are at what takes its time
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130

