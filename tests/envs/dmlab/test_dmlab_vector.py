@@ -117,8 +117,10 @@ def test_workers_import_neither_torch_nor_the_script(fake_lab, tmp_path):
 
 
 INTERRUPTED = """
-import os, time
+import os, signal, time
 from ocrl_envs.dmlab import make_vector_env
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 
 class LevelCacheThatTakesItsTime:
     def fetch(self, key, pk3_path):
