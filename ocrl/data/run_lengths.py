@@ -38,6 +38,9 @@ def decode_mask(segmentation: Any, size: tuple[int, int], source: Path) -> NDArr
     height, width = size
     try:
         if isinstance(segmentation, list):
+            # pycocotools would fill the memory with points on the way there
+            if not (np.abs(np.concatenate(segmentation)) <= 10 * max(size)).all():
+                raise ValueError("a corner is NaN, or far outside of the image")
             encoded = coco.merge(coco.frPyObjects(segmentation, height, width))
         elif isinstance(segmentation["counts"], list):
             encoded = coco.frPyObjects(segmentation, *segmentation["size"])

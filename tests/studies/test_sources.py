@@ -65,8 +65,9 @@ def test_walls_that_stay_apart_are_stuff_of_their_own(
     assert set(np.unique(merged[~is_thing])) <= {0, 1, 2}
     assert len(np.unique(apart[merged == 2])) > 3  # runs of wall, over several places
     assert (apart[merged < 2] == merged[merged < 2]).all()
-    with pytest.raises(UsageError, match="no stuff 'walls': did you mean wall"):
-        of("data.apart=[walls]")
+    for word in ("walls", "[walls]"):
+        with pytest.raises(UsageError, match="no stuff 'walls': did you mean wall"):
+            of(f"data.apart={word}")
 
 
 def test_video_files_come_in_the_size_of_the_encoder(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class Rollouts(Source):
         skip_first: int,
         image_size: tuple[int, int] | None,
         in_memory: bool,
-        apart: Sequence[str],
+        apart: str | Sequence[str],
     ) -> None:
         self.run_name = run_name
         # encoders see frames alone, whatever their agents observe besides
@@ -64,7 +64,7 @@ class Rollouts(Source):
         if image_size is not None and self.env.simulator == "gymnasium":
             self.image_size = image_size[0], image_size[1]
         self.in_memory = in_memory
-        self.apart = apart
+        self.apart = [apart] if isinstance(apart, str) else apart
 
     @property
     def num_stuff(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tracemalloc
 from pathlib import Path
@@ -194,6 +195,17 @@ def truncated(path: Path) -> None:
                 f / ANNOTATIONS, lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3]])
             ),
             "neither polygons nor run lengths",
+        ),
+        *(
+            (
+                "coco",
+                lambda f, x=x: edit(
+                    f / ANNOTATIONS,
+                    lambda c: c["annotations"][0].update(segmentation=[[1, 2, x, 4, 5, 6]]),
+                ),
+                "a corner is NaN, or far outside",
+            )
+            for x in (math.nan, math.inf, 1e9)
         ),
         (
             "voc",
