@@ -123,6 +123,27 @@ def flat_mixture_likelihood(
     return -torch.logsumexp(log_masks - squared_distances / (2 * sigma**2), dim=1).mean()
 
 
+def label_error(probabilities: Tensor, labels: Tensor, where: Tensor) -> Tensor:
+    """Mean squared error between probabilities and labels, at chosen cells (SSync).
+
+        L = mean over k and the cells chosen of  (p_k - [k = label])^2
+
+    Source: arXiv 2606.15527; cells where a teacher's labels are worth learning from.
+
+    Args:
+        probabilities: (B, T, K, h, w), summing to one over K.
+        labels: integers (B, T, h, w), below K.
+        where: bool (B, T, h, w), the cells chosen.
+
+    Returns:
+        A scalar; 0 if no cell is chosen.
+    """
+    num_slots = probabilities.shape[2]
+    wanted = F.one_hot(labels, num_slots).movedim(-1, 2)
+    errors = (probabilities - wanted).square().mean(dim=2)
+    return (errors * where).sum() / where.sum().clamp(min=1)
+
+
 def structural_dissimilarity(
     reconstruction: Tensor, target: Tensor, grid_size: tuple[int, int]
 ) -> Tensor:

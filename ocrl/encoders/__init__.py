@@ -7,6 +7,7 @@ from ocrl.encoders.savi import SAVi
 from ocrl.encoders.slot_attention import SlotAttentionAutoencoder
 from ocrl.encoders.slotcontrast import SlotContrast
 from ocrl.encoders.slotcurri import SlotCurri
+from ocrl.encoders.ssync import SSync
 from ocrl.encoders.vae import VAE
 from ocrl.encoders.vector import VectorEncoder
 from ocrl.encoders.videosaur import VideoSAUR
@@ -17,6 +18,7 @@ __all__ = [
     "Dinosaur",
     "GridEncoder",
     "SAVi",
+    "SSync",
     "SlotAttentionAutoencoder",
     "SlotContrast",
     "SlotCurri",

@@ -86,11 +86,11 @@ class SlotContrast(SlotEncoder):
             UsageError: for clips of one frame.
         """
         features = self.features_of(batch)
-        slots, attention, _ = self.group(features)
+        slots = self.group(features)
         target = self.target_of(batch, features)
         return {
-            "reconstruction": self.decoder_loss(slots, attention, target),
-            "slot_contrast": slot_slot_contrast(slots, self.temperature),
+            "reconstruction": self.decoder_loss(slots.slots, slots.attention, target),
+            "slot_contrast": slot_slot_contrast(slots.slots, self.temperature),
         }
 
 

@@ -19,11 +19,13 @@ class SlotState(NamedTuple):
         slots: (..., K, D), corrected on the frame.
         attention: (..., K, N), where they looked; sums to one over K.
         predicted: (..., K, D), where the slots of the next frame start.
+        logits: (..., K, N), of which attention is the softmax over K.
     """
 
     slots: Tensor
     attention: Tensor
     predicted: Tensor
+    logits: Tensor
 
 
 class SlotRecurrence(nn.Module):
@@ -77,11 +79,11 @@ class SlotRecurrence(nn.Module):
         if len(rows):
             fresh = self.initializer(len(is_first))[rows]
             for _ in range(self.first_iterations - self.iterations):
-                fresh, _ = self.corrector.iterate(fresh, tokens[rows])
+                fresh, _, _ = self.corrector.iterate(fresh, tokens[rows])
             slots = slots.index_copy(0, rows, fresh.to(slots.dtype))
         for left in reversed(range(self.iterations)):
-            slots, attention = self.corrector.iterate(slots, tokens, last=left == 0)
-        return SlotState(slots, attention, self.predict(slots))
+            slots, attention, logits = self.corrector.iterate(slots, tokens, last=left == 0)
+        return SlotState(slots, attention, self.predict(slots), logits)
 
     def forward(
         self, features: Tensor, predicted: Tensor | None = None, *, num_slots: int | None = None
@@ -99,9 +101,9 @@ class SlotRecurrence(nn.Module):
             predicted = self.initializer(len(features))[:, :num_slots]
         states = []
         for frame in features.unbind(dim=1):
-            slots, attention = self.corrector(frame, predicted, iterations)
+            slots, attention, logits = self.corrector(frame, predicted, iterations)
             predicted, iterations = self.predict(slots), self.iterations
-            states.append(SlotState(slots, attention, predicted))
+            states.append(SlotState(slots, attention, predicted, logits))
         return SlotState(*(torch.stack(parts, dim=1) for parts in zip(*states, strict=True)))
 
     def predict(self, slots: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ class SlotAttention(nn.Module):
     Published code differs in what the GRU takes as its hidden state: the official SlotContrast
     and VideoSAUR code gives it LN(S), everybody else S as it was. VideoSAUR and SAVi drop the MLP.
 
-    >>> slots, attention = SlotAttention(8, 4)(torch.rand(2, 9, 8), torch.rand(2, 3, 4), 2)
+    >>> slots, attention, _ = SlotAttention(8, 4)(torch.rand(2, 9, 8), torch.rand(2, 3, 4), 2)
     >>> slots.shape, attention.shape
     (torch.Size([2, 3, 4]), torch.Size([2, 3, 9]))
 
@@ -75,7 +75,7 @@ class SlotAttention(nn.Module):
 
     def forward(
         self, features: Tensor, slots: Tensor, num_iterations: int
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Refine slots on one frame.
 
         Args:
@@ -84,16 +84,17 @@ class SlotAttention(nn.Module):
             num_iterations: how often; at least once.
 
         Returns:
-            Slots (B, K, D), and the last iteration's attention (B, K, N), summing to one over K.
+            Slots (B, K, D); the last iteration's attention (B, K, N), summing to one over K; and
+            its logits (B, K, N), of which attention is the softmax over K.
         """
         tokens = self.norm_features(features)
         for left in reversed(range(num_iterations)):
-            slots, attention = self.iterate(slots, tokens, last=left == 0)
-        return slots, attention
+            slots, attention, logits = self.iterate(slots, tokens, last=left == 0)
+        return slots, attention, logits
 
     def iterate(
         self, slots: Tensor, tokens: Tensor, *, last: bool = False
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Run one iteration on (B, K, D) slots.
 
         Args:
@@ -102,13 +103,15 @@ class SlotAttention(nn.Module):
             last: whether it is the last.
 
         Returns:
-            The new slots, and attention (B, K, N).
+            The new slots, attention (B, K, N) and its logits (B, K, N).
         """
         normalised = self.norm_slots(slots)
         queries = self.to_q(normalised) * self.slot_dim**-0.5 @ self.to_k.weight
-        attention = torch.softmax(queries @ tokens.transpose(1, 2), dim=1)
+        logits = queries @ tokens.transpose(1, 2)
+        attention = torch.softmax(logits, dim=1)
         weights = attention + self.eps
         updates = self.to_v((weights / weights.sum(dim=-1, keepdim=True)) @ tokens)
         hidden = normalised if self.gru_hidden == "normalised" else slots
         slots = self.gru(updates.flatten(0, 1), hidden.flatten(0, 1)).unflatten(0, slots.shape[:2])
-        return (self.mlp(slots) if self.mlp_on_last or not last else slots), attention
+        slots = self.mlp(slots) if self.mlp_on_last or not last else slots
+        return slots, attention, logits

@@ -11,6 +11,7 @@ from ocrl import UsageError
 from ocrl.objectives import (
     feature_reconstruction,
     flat_mixture_likelihood,
+    label_error,
     slot_slot_contrast,
     structural_dissimilarity,
     temporal_similarity,
@@ -38,6 +39,20 @@ def test_contrast_slot_by_slot(seed, batch, frames):
             scores = {p: math.exp(unit(slots[p[0], t, p[1]]) @ found / 0.1) for p in pairs}
             terms.append(-math.log(scores[later] / sum(scores.values())))
     assert slot_slot_contrast(slots, 0.1).item() == pytest.approx(sum(terms) / len(terms), abs=1e-4)
+
+
+def test_label_error_cell_by_cell():
+    torch.manual_seed(0)
+    probabilities = torch.rand(2, 3, 4, 2, 5).softmax(dim=2)
+    labels, where = torch.randint(4, (2, 3, 2, 5)), torch.rand(2, 3, 2, 5) < 0.4
+    terms = [
+        (probabilities[b, t, k, y, x].item() - (k == labels[b, t, y, x]).item()) ** 2
+        for b, t, y, x in where.nonzero().tolist()
+        for k in range(4)
+    ]
+    error = label_error(probabilities, labels, where)
+    assert error.item() == pytest.approx(sum(terms) / len(terms))
+    assert label_error(probabilities, labels, torch.zeros_like(where)) == 0
 
 
 def test_contrast_is_small_for_slots_that_stay_and_large_for_slots_that_swap():

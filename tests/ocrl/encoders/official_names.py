@@ -24,11 +24,11 @@ def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load golden weights; an initialiser's noise and its place in training are ours alone."""
+    """Load golden weights; an initialiser's noise and where training is are ours alone."""
     missing, extra = module.load_state_dict(renamed(tensors), strict=False)
     assert extra == []
     ours = ("eval_noise", "step", "errors", "directions")
-    assert set(missing) <= {f"recurrence.initializer.{name}" for name in ours}
+    assert set(missing) <= {"trained_steps", *(f"recurrence.initializer.{name}" for name in ours)}
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:

@@ -38,6 +38,7 @@ OVERRIDES = {
     "slot_attention_resnet": ["encoder.image_size=[32, 32]", *SMALL_DECODER],
     "slotcontrast_dinov2": SMALL_VIT,
     "slotcurri_dinov2": SMALL_VIT,
+    "ssync_dinov2": SMALL_VIT,
     "dinosaur": [*SMALL_VIT, "encoder.model.decoder_dims=[64, 64]"],
     "dinosaur_autoregressive": SMALL_VIT,
     "iodine": ["encoder.image_size=[32, 32]"],

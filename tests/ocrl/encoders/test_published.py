@@ -25,7 +25,7 @@ from ocrl_studies.composition import find_configs
 CONFIGS = Path(ocrl.__file__).parents[1] / "configs"
 SYSTEMS = (
     *("slot_attention", "slate", "savi", "steve", "dinosaur", "videosaur", "slotcontrast"),
-    "slotcurri",
+    *("slotcurri", "ssync"),
 )
 NAMES = sorted(
     p.stem
@@ -114,6 +114,8 @@ SCHEDULES: dict[str, tuple[Any, ...]] = {
     "slotcurri": (4, 64, 8e-4, 2500, 100_000, 100_000, 0.05, 2500),
     "slotcurri_movi_e": (4, 64, 8e-4, 2500, 300_000, 300_000, 0.05, 2500),
     "slotcurri_ytvis": (4, 32, 8e-4, 2500, 100_000, 100_000, 0.05, 2500),
+    "ssync": (4, 64, 8e-4, 2500, 100_000, 100_000, 0.05, 2500),
+    "ssync_movi_e": (4, 64, 8e-4, 2500, 300_000, 300_000, 0.05, 2500),
     "steve": (3, 24, 1e-4, 30_000, 280_000, 200_000, 0.05, 1000),
     "videosaur": (4, 128, 4e-4, 2500, 100_000, 100_000, 0.05, 1000),
     "videosaur_ytvis_dinov2": (4, 64, 2e-4, 2500, 100_000, 100_000, 0.05, 1000),
@@ -165,6 +167,12 @@ PUBLISHED: dict[str, tuple[str, tuple[Any, ...]]] = {
     "slotcurri_movi_e": (*("slotcurri_movi_e", ("movi_e", 336, 15, 128, *WHOLE, True, "bicubic")),),
     "slotcurri_ytvis": (
         "slotcurri_ytvis",
+        ("ytvis_2021", 518, 7, 64, "random", "central", False, "bicubic"),
+    ),
+    "ssync_movi_c": ("ssync", ("movi_c", 336, 11, 64, *WHOLE, True, "bicubic")),
+    "ssync_movi_e": ("ssync_movi_e", ("movi_e", 336, 15, 128, *WHOLE, True, "bicubic")),
+    "ssync_ytvis": (
+        "ssync",
         ("ytvis_2021", 518, 7, 64, "random", "central", False, "bicubic"),
     ),
     "steve_movi_c": ("steve", ("movi_c", 128, 11, 192, *WHOLE, False, "bicubic")),

@@ -30,7 +30,11 @@ RECORDED = {
     "videosaur_ytvis": ("videosaur_mini_ytvis", (7, 64, 768, 196)),
 }
 # Whose configurations were recorded as published.
-AS_PUBLISHED = ("slotcurri_movi_c", "slotcurri_movi_e", "slotcurri_ytvis")
+AS_PUBLISHED = {
+    f"{system}_{data}": f"{system}_mini"
+    for system in ("slotcurri", "ssync")
+    for data in ("movi_c", "movi_e", "ytvis")
+}
 # Fields that have no counterpart, and why.
 NONE = {
     "experiment_name": "names of the run",
@@ -53,6 +57,9 @@ NONE = {
     "model.losses.loss_timesim.target_transform.name": "held by the parity of losses",
     "model.losses.loss_ssim.pred_key": "held by the parity of losses",
     "model.losses.loss_ssim.target_key": "held by the parity of losses",
+    "model.losses.loss_grp2deccls": "held by the parity of losses",
+    "model.losses.loss_dec2grpcls": "held by the parity of losses",
+    "model.dif_n": "held by the parity of labels",
     "model.losses.loss_ss.pred_key": "held by the parity of losses",
     "model.losses.loss_ss.patch_inputs": "held by the parity of losses",
     "model.losses.loss_ss.keep_input_dim": "held by the parity of losses",
@@ -189,6 +196,16 @@ def counterparts(config: DictConfig, encoder: Any) -> dict[str, Any]:
             "model.losses.loss_ssim.name": "SSIMLoss",
             "model.losses.loss_ssim.pred_dims": [0, features],
             f"{named}loss_ssim": weights["structure"],
+        }
+    if "boundary" in weights:
+        found |= {
+            "model.merge_iou_threshold": encoder.merge_threshold,
+            "model.synergistic_warmup_ratio": encoder.label_free_steps / training.max_steps,
+            f"{named}loss_grp2deccls": weights["boundary"],
+            f"{named}loss_dec2grpcls": weights["interior"],
+        }
+    if "training_steps" in config.encoder.model:
+        found |= {
             "model.max_steps": config.encoder.model.training_steps,
             "globals.NUM_GPUS": training.devices,
         }
@@ -280,13 +297,15 @@ def published(name: str) -> dict[str, Any]:
     """Return the fields of the official configuration of an experiment."""
     if name in AS_PUBLISHED:
         # fields that are left out have these values
-        unsaid = {
+        unsaid: dict[str, Any] = {
             "model.target_type": "features",
             "dataset.train_pipeline.transforms.h_flip_prob": 0.0,
         }
-        configurations = goldens.load("slotcurri_mini")["published_configs_yaml"]
+        if name.startswith("ssync"):
+            unsaid |= {"model.synergistic_warmup_ratio": 0.3, "model.max_steps": 100_000}
+        configurations = goldens.load(AS_PUBLISHED[name])["published_configs_yaml"]
         official = unsaid | flat(yaml.safe_load(configurations[name]))
-        if name == "slotcurri_ytvis":
+        if name.endswith("ytvis"):
             assert official["dataset.val_size"] == 200
             official["dataset.val_size"] = 300  # all of them, as the page says
         return official

@@ -29,7 +29,7 @@ def test_a_video_corrects_and_predicts_in_turn(first_iterations, iterations):
     predicted = recurrence.initializer(2)
     for t in range(3):
         count = first_iterations if t == 0 else iterations
-        slots, attention = recurrence.corrector(features[:, t], predicted, count)
+        slots, attention, _ = recurrence.corrector(features[:, t], predicted, count)
         predicted = recurrence.predictor(slots)
         torch.testing.assert_close(states.slots[:, t], slots)
         torch.testing.assert_close(states.attention[:, t], attention)
@@ -41,8 +41,8 @@ def test_each_row_gets_the_iterations_that_it_needs():
     features, predicted = torch.randn(4, 5, 6), torch.randn(4, 3, 4)
     is_first = torch.tensor([True, False, True, False])
     slots = recurrence.step(features, predicted, is_first).slots
-    fresh, _ = recurrence.corrector(features, recurrence.initializer(4), 3)
-    running, _ = recurrence.corrector(features, predicted, 2)
+    fresh, _, _ = recurrence.corrector(features, recurrence.initializer(4), 3)
+    running, _, _ = recurrence.corrector(features, predicted, 2)
     expected = torch.where(is_first[:, None, None], fresh, running)
     torch.testing.assert_close(slots, expected)
 

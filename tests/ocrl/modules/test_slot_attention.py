@@ -43,22 +43,23 @@ def algorithm_1(module: SlotAttention, features: Tensor, slots: Tensor, iteratio
 
 def test_is_algorithm_1(attention):
     features, slots = torch.randn(2, 5, 6), torch.randn(2, 3, 4)
-    actual, _ = attention(features, slots, 3)
+    actual, _, _ = attention(features, slots, 3)
     for row in range(2):
         expected = algorithm_1(attention, features[row], slots[row], 3)
         torch.testing.assert_close(actual[row], expected, atol=1e-5, rtol=0)
 
 
 def test_slots_compete(attention):
-    _, shares = attention(torch.randn(2, 5, 6), torch.randn(2, 3, 4), 2)
+    _, shares, logits = attention(torch.randn(2, 5, 6), torch.randn(2, 3, 4), 2)
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(2, 5))
+    torch.testing.assert_close(shares, logits.exp() / logits.exp().sum(dim=1, keepdim=True))
 
 
 def test_permuting_slots_permutes_the_result(attention):
     features, slots = torch.randn(2, 5, 6), torch.randn(2, 3, 4)
     order = torch.tensor([2, 0, 1])
-    plain, shares = attention(features, slots, 2)
-    permuted, permuted_shares = attention(features, slots[:, order], 2)
+    plain, shares, _ = attention(features, slots, 2)
+    permuted, permuted_shares, _ = attention(features, slots[:, order], 2)
     torch.testing.assert_close(permuted, plain[:, order])
     torch.testing.assert_close(permuted_shares, shares[:, order])
 
@@ -66,8 +67,8 @@ def test_permuting_slots_permutes_the_result(attention):
 def test_the_order_of_tokens_does_not_matter(attention):
     features, slots = torch.randn(2, 5, 6), torch.randn(2, 3, 4)
     order = torch.randperm(5)
-    plain, shares = attention(features, slots, 2)
-    permuted, permuted_shares = attention(features[:, order], slots, 2)
+    plain, shares, _ = attention(features, slots, 2)
+    permuted, permuted_shares, _ = attention(features[:, order], slots, 2)
     torch.testing.assert_close(permuted, plain)
     torch.testing.assert_close(permuted_shares, shares[:, :, order])
 

@@ -109,10 +109,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, error):
     assert not torch.equal(whole.linear.weight, Noisy().linear.weight)
 
 
-def growing(seed):
+def counting(name, training_steps, seed):
     torch.manual_seed(seed)
     return ocrl.create_encoder(
-        "slotcurri",
+        name,
         backbone="vit_tiny_patch16_224",
         image_size=(4, 4),
         pretrained=False,
@@ -120,20 +120,31 @@ def growing(seed):
         num_slots=9,
         slot_dim=8,
         decoder_dims=[8],
-        training_steps=40,  # slots are added at steps 4 and 10, by the errors of steps 3 and 9
+        training_steps=training_steps,
     )
 
 
-def test_a_resumed_run_adds_the_slots_that_an_uninterrupted_one_adds(tmp_path):
-    whole = run(tmp_path / "whole", encoder=growing(0))
+@pytest.mark.parametrize(
+    ("name", "training_steps", "counter"),
+    [
+        # slots are added at steps 4 and 10, by the errors of steps 3 and 9
+        ("slotcurri", 40, "recurrence.initializer.step"),
+        # labels are taught from step 9 on
+        ("ssync", 30, "trained_steps"),
+    ],
+)
+def test_a_resumed_run_knows_how_far_it_was(tmp_path, name, training_steps, counter):
+    whole, broken, other = (counting(name, training_steps, seed) for seed in (0, 0, 1))
+    run(tmp_path / "whole", encoder=whole)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "broken", [InterruptAt(6, KeyboardInterrupt)], encoder=growing(0))
+        run(tmp_path / "broken", [InterruptAt(6, KeyboardInterrupt)], encoder=broken)
     # other weights and other directions for new slots: those of the checkpoint count
-    resumed = run(tmp_path / "broken", resume=True, encoder=growing(1)).state_dict()
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, resumed[name]), name
-    assert resumed["recurrence.initializer.step"] == 12  # validation counts no steps
-    assert (resumed["recurrence.initializer.errors"][:4] > 0).all()
+    resumed = run(tmp_path / "broken", resume=True, encoder=other).state_dict()
+    for key, value in whole.state_dict().items():
+        assert torch.equal(value, resumed[key]), key
+    assert resumed[counter] == 12  # validation counts no steps
+    if name == "slotcurri":
+        assert (resumed["recurrence.initializer.errors"][:4] > 0).all()
 
 
 class SeenClips(Callback):
