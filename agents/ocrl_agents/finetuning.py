@@ -21,7 +21,8 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 from torch import Tensor
 
 from ocrl.encoder import Encoder
-from ocrl.wrappers.token_stream import TOKENS, TokenStream
+from ocrl.wrappers.token_space import TOKENS
+from ocrl.wrappers.token_stream import TokenStream
 from ocrl_agents.vec_env import environment_seeds, set_seeds, stack_observations
 
 FRAME, STATE, IS_FIRST = "frame", "state", "is_first"

@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from ocrl.errors import UsageError
-from ocrl.wrappers.token_stream import TOKENS
+from ocrl.wrappers.token_space import TOKENS
 
 ACTION, REWARD = "previous_action", "previous_reward"
 

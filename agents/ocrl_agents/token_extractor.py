@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ocrl.errors import UsageError
-from ocrl.wrappers.token_stream import TOKENS
+from ocrl.wrappers.token_space import TOKENS
 
 Observations = Tensor | dict[str, Tensor]
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
-from ocrl.wrappers.token_stream import TOKENS, TokenStream
+from ocrl.wrappers.token_space import TOKENS
+from ocrl.wrappers.token_stream import TokenStream
 from ocrl_envs.protocols import HasFacts, HasPolicies
 from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.environments import make_environments
