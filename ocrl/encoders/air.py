@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
 from ocrl.encoder import Batch, ParameterGroup
-from ocrl.encoders.boxes import (
-    FrameBoxEncoder,
-    box_masks,
-    layer_masks,
-    object_tokens,
-)
+from ocrl.encoders.boxes import FrameBoxEncoder, box_masks, layer_masks, object_tokens
 from ocrl.encoders.images import Painting
 from ocrl.errors import UsageError
+from ocrl.modules.air_steps import Steps, boxes_of, log_presence, log_ratio
 from ocrl.modules.count_prior import presence_prior
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.mlp import MLP
@@ -27,33 +22,6 @@ from ocrl.modules.ranges import check_positive
 from ocrl.modules.score_function import downstream, score_function
 from ocrl.modules.spatial_transformer import crop, place
 from ocrl.zoo import register_encoder
-
-
-class Steps(NamedTuple):
-    """What N steps found, each tensor (B, N, ...) with the axis of steps second.
-
-    Attributes:
-        probability: (B, N, 1), of presence, 0 after the first step that found nothing.
-        presence: (B, N, 1), 1 or 0.
-        where: (B, N, 3): scale and shift (s, x, y), whose box is (1/s, 1/s, -x/s, -y/s).
-        what: (B, N, D).
-        where_posterior: what ``where`` was drawn from.
-        what_posterior: what ``what`` was drawn from.
-        baseline: (B, N), a prediction of the cost from each step on.
-    """
-
-    probability: Tensor
-    presence: Tensor
-    where: Tensor
-    what: Tensor
-    where_posterior: Normal
-    what_posterior: Normal
-    baseline: Tensor
-
-    @property
-    def boxes(self) -> Tensor:
-        """Return (width, height, x, y), (B, N, 4), see `ocrl.modules.spatial_transformer`."""
-        return boxes_of(self.where)
 
 
 class Air(FrameBoxEncoder):
@@ -217,12 +185,11 @@ class Air(FrameBoxEncoder):
         steps = self.infer(images, noise)
         canvas = self.draw(steps).sum(dim=1)
         log_likelihood = gaussian_log_density(images[:, 0], canvas, self.sigma).sum((1, 2))
-        before = torch.cat([torch.ones_like(steps.presence[:, :1]), steps.presence[:, :-1]], dim=1)
-        log_q = _bernoulli_log(steps.presence, steps.probability, before)
-        log_p = _bernoulli_log(steps.presence, self.prior_probability[:, None], before)
+        log_q = log_presence(steps.presence, steps.probability)
+        log_p = log_presence(steps.presence, self.prior_probability[:, None])
         where_prior = Normal(self.where_mean, self.where_deviation)
-        kl_where = _log_ratio(steps.where, steps.where_posterior, where_prior) * steps.presence
-        kl_what = _log_ratio(steps.what, steps.what_posterior, Normal(0.0, 1.0)) * steps.presence
+        kl_where = log_ratio(steps.where, steps.where_posterior, where_prior) * steps.presence
+        kl_what = log_ratio(steps.what, steps.what_posterior, Normal(0.0, 1.0)) * steps.presence
         kl_presence = log_q.detach() - log_p
         costs = (kl_presence + kl_where + kl_what).squeeze(2)
         later = (downstream(costs) - log_likelihood.unsqueeze(1)).detach()
@@ -254,30 +221,10 @@ class Air(FrameBoxEncoder):
         return Painting(drawn, layer_masks(placed.clamp(0, 1)))
 
 
-def boxes_of(where: Tensor) -> Tensor:
-    """Return boxes (..., 4) of the inverse map's scale and shift (s, x, y), (..., 3)."""
-    scale, shift = where.tensor_split([1], dim=-1)
-    return torch.cat([1 / scale, 1 / scale, -shift / scale], dim=-1)
-
-
 def _embedding(pixels: int, dims: Sequence[int]) -> nn.Module:
     if not dims:
         return nn.Identity()
     return MLP(pixels, dims[:-1], dims[-1], final_activation=True)
-
-
-def _log_ratio(sample: Tensor, posterior: Normal, prior: Normal) -> Tensor:
-    """Return ln q - ln p of samples (B, N, D), (B, N, 1)."""
-    log_q, log_p = (
-        gaussian_log_density(sample, normal.mean, normal.stddev) for normal in (posterior, prior)
-    )
-    return (log_q - log_p).sum(dim=2, keepdim=True)
-
-
-def _bernoulli_log(presence: Tensor, probability: Tensor, counts: Tensor) -> Tensor:
-    """Return the log-probability of presences (B, N, 1), 0 where ``counts`` is."""
-    likelihood = torch.where(presence > 0, probability, 1 - probability)
-    return torch.where(counts > 0, likelihood, 1.0).log()
 
 
 @register_encoder
