@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
-import torch.nn.functional as F
 from timm.optim.rmsprop_tf import RMSpropTF
 from torch import Tensor, nn
 
@@ -18,37 +15,27 @@ from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.noise import Noise, NoNoise
 from ocrl.modules.pixels import grey
 from ocrl.modules.ranges import check_positive
-from ocrl.modules.score_function import importance_weighted_bound, score_function, vimco_signal
+from ocrl.modules.score_function import (
+    importance_weighted_bound,
+    learning_signal,
+    score_function,
+)
 from ocrl.modules.spatial_transformer import place
 from ocrl.modules.sqair_discovery import Discovery, log_posterior_number
-from ocrl.modules.sqair_objects import GlimpseCoder, Objects, assign_slots, boxes_of, log_density
-from ocrl.modules.sqair_propagation import Prior, Propagation, PropagationPrior
+from ocrl.modules.sqair_frame import Frame
+from ocrl.modules.sqair_objects import (
+    GlimpseCoder,
+    Objects,
+    assign_slots,
+    boxes_of,
+    pack,
+    pick,
+    present_first,
+    unpack,
+)
+from ocrl.modules.sqair_propagation import Propagation, PropagationPrior
 from ocrl.modules.sqair_recurrence import elu_mlp
 from ocrl.zoo import register_encoder
-
-
-class Frame(NamedTuple):
-    """What one frame holds.
-
-    Attributes:
-        propagated: objects of the last frame, as they are now.
-        discovered: new ones.
-        objects: of both those that are present, first the propagated ones, at most K.
-        slots: (N, K), the number by which each object is known as long as it is there.
-        prior: what was expected of the propagated ones.
-        prior_state: what the next frame's prior starts from, (N, K, P).
-        expected: (N, 1), how many objects were expected to stay, about.
-        code: (N, C), of the propagated ones.
-    """
-
-    propagated: Objects
-    discovered: Objects
-    objects: Objects
-    slots: Tensor
-    prior: Prior
-    prior_state: Tensor
-    expected: Tensor
-    code: Tensor
 
 
 class Sqair(BoxTracker[Frame]):
@@ -140,8 +127,7 @@ class Sqair(BoxTracker[Frame]):
 
     def initial_state(self, batch_size: int) -> Tensor:
         """Return the state without any object, (B, K, S)."""
-        objects, slots = self.nothing(batch_size)
-        return self.pack(objects, slots)
+        return pack(*self.nothing(batch_size))
 
     def nothing(self, number: int) -> tuple[Objects, Tensor]:
         """Return K absent objects, and the slots that they would have."""
@@ -152,34 +138,21 @@ class Sqair(BoxTracker[Frame]):
         parts = [zeros[..., :width] for width in widths]
         return Objects(*(*parts, temporal)), slots
 
-    def pack(self, objects: Objects, slots: Tensor) -> Tensor:
-        """Return what the next frame needs of objects, as one state (B, K, S)."""
-        parts = [objects.what, objects.where, objects.presence, objects.temporal]
-        return torch.cat([*parts, slots.unsqueeze(-1).to(parts[0].dtype)], dim=-1)
-
-    def unpack(self, state: Tensor) -> tuple[Objects, Tensor]:
-        """Return what ``pack`` packed."""
-        ends = [self.what_dim, self.what_dim + 4, self.what_dim + 5, state.shape[-1] - 1]
-        what, where, presence, temporal, slots = state.tensor_split(ends, dim=-1)
-        nothing = torch.zeros_like(presence)
-        objects = Objects(what, where, presence, nothing, nothing, nothing, temporal)
-        return objects, slots.squeeze(-1).round().long()
-
     def advance(self, frames: Tensor, state: Tensor) -> Frame:
         """Go on by one frame (B, H, W, 3), without noise."""
-        return self.frame(grey(self.read(frames)), *self.unpack(state), None, NoNoise())
+        return self.frame(grey(self.read(frames)), *unpack(state, self.what_dim), None, NoNoise())
 
     def output(self, frame: Frame) -> EncoderOutput:
         """Return [presence, box, what] of each slot, zeros where it is free."""
-        objects, boxes = in_slots(frame), boxes_of(in_slots(frame).where)
+        objects, boxes = frame.in_slots(), boxes_of(frame.in_slots().where)
         probability = objects.presence * objects.presence_logit.sigmoid()
         tokens = object_tokens(probability, boxes, objects.what)
         masks = box_masks(objects.presence, boxes, self.mask_size)
-        return EncoderOutput(tokens, masks, self.pack(frame.objects, frame.slots))
+        return EncoderOutput(tokens, masks, pack(frame.objects, frame.slots))
 
     def paint(self, frames: Tensor, frame: Frame) -> Painting:
         """Draw the objects, in grey."""
-        placed, _, canvas = self.draw(in_slots(frame))
+        placed, _, canvas = self.draw(frame.in_slots())
         image = canvas.unsqueeze(1).expand(-1, 3, -1, -1)
         return Painting(image, layer_masks(placed.clamp(0, 1)))
 
@@ -211,12 +184,8 @@ class Sqair(BoxTracker[Frame]):
         temporal = self.propagation.gru.initial.expand(len(images), -1)
         image_code = self.image_encoder(images.flatten(1))
         found = self.discovery(images, image_code, code, self.coder, temporal, noise, t)
-        both = [torch.cat([a, b], dim=1) for a, b in zip(moved, found, strict=True)]
-        order = (1 - torch.cat([moved.presence, found.presence], dim=1).squeeze(-1)).argsort(
-            dim=1, stable=True
-        )[:, : self.num_tokens]
-        objects = Objects(*(_pick(part, order) for part in both))
-        states = _pick(torch.cat([prior.state, start], dim=1), order)
+        objects, order = present_first(moved, found)
+        states = pick(torch.cat([prior.state, start], dim=1), order)
         slots = assign_slots(objects.presence.squeeze(-1), slots, order)
         return Frame(moved, found, objects, slots, prior, states, expected, code)
 
@@ -239,29 +208,11 @@ class Sqair(BoxTracker[Frame]):
         _, written, canvas = self.draw(frame.objects)
         deviation = written * self.sigma + (1 - written) * self.background_sigma
         log_likelihood = gaussian_log_density(images[:, 0], canvas, deviation).sum((1, 2))
-        moved, found, prior = frame.propagated, frame.discovered, frame.prior
-        stayed = before.presence * moved.presence
-        log_p = log_density(moved.what, prior.what) + log_density(moved.where, prior.where)
-        log_ratio = ((log_p - moved.log_q_what - moved.log_q_where) * stayed).sum((1, 2))
-        log_p = _bernoulli_log(moved.presence, prior.presence_logit)
-        log_ratio = (
-            log_ratio + (log_p * before.presence).sum((1, 2)) - self.log_q_moved(before, frame)
-        )
-        standard = gaussian_log_density(found.what, torch.zeros_like(found.what), 1.0)
-        where = self.discovery.log_prior_where(found.where, frame.code, frame.expected)
-        log_p = standard.sum(-1, keepdim=True) + where
-        log_ratio = log_ratio + (
-            (log_p - found.log_q_what - found.log_q_where) * found.presence
-        ).sum((1, 2))
+        log_ratio = frame.log_ratio(before, self.discovery)
+        found = frame.discovered
         number = found.presence.sum(dim=1)
         log_number = self.discovery.log_prior_number(number, frame.expected, t)
         return log_likelihood + log_ratio + log_number - log_posterior_number(found)
-
-    def log_q_moved(self, before: Objects, frame: Frame) -> Tensor:
-        """Return ln q of which objects of the last frame stay, (N,)."""
-        moved = frame.propagated
-        log_q = _bernoulli_log(moved.presence, moved.presence_logit)
-        return (log_q * before.presence).sum((1, 2))
 
     def particles(self, videos: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """Return log weights and ln q of all presences, (B, P), of grey videos (B, T, 1, H, W)."""
@@ -272,7 +223,7 @@ class Sqair(BoxTracker[Frame]):
         for t in range(images.shape[1]):
             frame = self.frame(images[:, t], objects, slots, prior_state, noise, t)
             log_weights = log_weights + self.log_weight(images[:, t], objects, frame, t)
-            log_q = log_q + self.log_q_moved(objects, frame)
+            log_q = log_q + frame.log_q_moved(objects)
             log_q = log_q + log_posterior_number(frame.discovered)
             objects, slots, prior_state = frame.objects, frame.slots, frame.prior_state
         shape = (len(videos), self.num_particles)
@@ -292,32 +243,6 @@ class Sqair(BoxTracker[Frame]):
         options = {"momentum": 0.9}
         groups = super().parameter_groups()
         return [group._replace(optimizer=RMSpropTF, options=options) for group in groups]
-
-
-def in_slots(frame: Frame) -> Objects:
-    """Return a frame's objects in the order of their slots."""
-    order = frame.slots.argsort(dim=1).unsqueeze(-1)
-    return Objects(
-        *(part.gather(1, order.expand(-1, -1, part.shape[-1])) for part in frame.objects)
-    )
-
-
-def learning_signal(log_weights: Tensor) -> Tensor:
-    """Return what particles (B, P) are told by, as in the authors' code.
-
-    What VIMCO's signal compares with the bound that each particle's replacement would give is not
-    the bound of all (`vimco_signal`), but the particle's own weight.
-    """
-    bound = importance_weighted_bound(log_weights).unsqueeze(-1)
-    return vimco_signal(log_weights) + log_weights - bound
-
-
-def _pick(part: Tensor, order: Tensor) -> Tensor:
-    return part.gather(1, order.unsqueeze(-1).expand(-1, -1, part.shape[-1]))
-
-
-def _bernoulli_log(presence: Tensor, logit: Tensor) -> Tensor:
-    return -F.binary_cross_entropy_with_logits(logit, presence, reduction="none")
 
 
 @register_encoder

@@ -74,3 +74,13 @@ def vimco_signal(log_weights: Tensor) -> Tensor:
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:
     """Return ln 1/K sum_k w_k of log weights (..., K) (IWAE, arXiv 1509.00519, equation 8)."""
     return torch.logsumexp(log_weights, dim=-1) - math.log(log_weights.shape[-1])
+
+
+def learning_signal(log_weights: Tensor) -> Tensor:
+    """Return what SQAIR's particles (B, P) are told by, as in its authors' code.
+
+    What VIMCO's signal compares with the bound that each particle's replacement would give is not
+    the bound of all (`vimco_signal`), but the particle's own weight.
+    """
+    bound = importance_weighted_bound(log_weights).unsqueeze(-1)
+    return vimco_signal(log_weights) + log_weights - bound

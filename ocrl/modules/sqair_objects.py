@@ -60,6 +60,22 @@ class GlimpseCoder(nn.Module):
         return gaussian(self.to_what(self.layers(glimpse)), floor=FLOOR)
 
 
+def present_first(moved: Objects, found: Objects) -> tuple[Objects, Tensor]:
+    """Return objects of both, those that are present first, as many as ``moved`` has.
+
+    Args:
+        moved: those propagated, which come first among the present.
+        found: those discovered.
+
+    Returns:
+        The objects, and which of both one after the other each of them is, (N, K).
+    """
+    presence = torch.cat([moved.presence, found.presence], dim=1).squeeze(-1)
+    order = (1 - presence).argsort(dim=1, stable=True)[:, : moved.presence.shape[1]]
+    both = (torch.cat(parts, dim=1) for parts in zip(moved, found, strict=True))
+    return Objects(*(pick(part, order) for part in both)), order
+
+
 def assign_slots(presence: Tensor, slots: Tensor, order: Tensor) -> Tensor:
     """Return a slot for each object, (N, K): its old one, or the first that is free.
 
@@ -78,10 +94,30 @@ def assign_slots(presence: Tensor, slots: Tensor, order: Tensor) -> Tensor:
     return torch.where(old, kept, free.gather(1, rank.clamp_min(0)))
 
 
+def pack(objects: Objects, slots: Tensor) -> Tensor:
+    """Return what the next frame needs of objects and their slots (N, K), as one (N, K, S)."""
+    parts = [objects.what, objects.where, objects.presence, objects.temporal]
+    return torch.cat([*parts, slots.unsqueeze(-1).to(parts[0].dtype)], dim=-1)
+
+
+def unpack(state: Tensor, what_dim: int) -> tuple[Objects, Tensor]:
+    """Return what ``pack`` packed."""
+    ends = [what_dim, what_dim + 4, what_dim + 5, state.shape[-1] - 1]
+    what, where, presence, temporal, slots = state.tensor_split(ends, dim=-1)
+    nothing = torch.zeros_like(presence)
+    objects = Objects(what, where, presence, nothing, nothing, nothing, temporal)
+    return objects, slots.squeeze(-1).round().long()
+
+
 def boxes_of(where: Tensor) -> Tensor:
     """Return boxes (..., 4), see `ocrl.modules.spatial_transformer`, of logits (..., 4)."""
     size, centre = where.chunk(2, dim=-1)
     return torch.cat([size.sigmoid().clamp_min(1e-4), centre.tanh()], dim=-1)
+
+
+def pick(part: Tensor, order: Tensor) -> Tensor:
+    """Return entries of (N, J, D) by their indices (N, K), (N, K, D)."""
+    return part.gather(1, order.unsqueeze(-1).expand(-1, -1, part.shape[-1]))
 
 
 def only_if(presence: Tensor, logit: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from recorded import check, check_gradients, check_parameters, load_recorded, pair_names
 
-from ocrl.encoders.sqair import Sqair, learning_signal
+from ocrl.encoders.sqair import Sqair
 from ocrl.modules.noise import GivenNoise
-from ocrl.modules.score_function import importance_weighted_bound
+from ocrl.modules.score_function import importance_weighted_bound, learning_signal
 from ocrl.pretraining.optimizers import make_optimizer
 
 GOLDEN = goldens.load("sqair_mini")
