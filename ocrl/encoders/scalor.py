@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from itertools import accumulate
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence
 from torch.optim import RMSprop
 
 from ocrl.encoder import Batch, EncoderOutput, ParameterGroup
@@ -20,39 +18,16 @@ from ocrl.errors import UsageError
 from ocrl.modules.distributions import gaussian_log_density
 from ocrl.modules.glimpses import SCALOR_LAYERS, GlimpseDecoder, GlimpseEncoder, glimpse_layers
 from ocrl.modules.latent_background import LatentBackground
-from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence
+from ocrl.modules.noise import Noise, NoNoise
 from ocrl.modules.object_layers import blend, is_explained, strongest, within_bounds
 from ocrl.modules.ranges import check_positive, check_probabilities
 from ocrl.modules.scalor_discovery import Discovery, Memory
+from ocrl.modules.scalor_frame import Frame
 from ocrl.modules.scalor_objects import Anchor, Found, Sizes, Tracks, fill_free_slots
 from ocrl.modules.scalor_propagation import Propagation
 from ocrl.modules.schedules import Linear
 from ocrl.modules.spatial_transformer import place
 from ocrl.zoo import register_encoder
-
-
-class Frame(NamedTuple):
-    """What one frame of videos holds.
-
-    Attributes:
-        propagated: objects followed, in their slots; nothing where ``kept`` is 0.
-        discovered: what the cells found; nothing where something followed is there already.
-        proposed: (B, N, 1), presence of the cells before that rejection.
-        explained: (B, N, 1), 1 where what a cell found was there already.
-        kept: (B, K, 1), 1 where a slot had an object.
-        layers: (B, K + N, 5, H, W): colour times alpha, alpha, importance, each in its place.
-        tracks: what the next frame starts from.
-        memory: state of the image's features.
-    """
-
-    propagated: Found
-    discovered: Found
-    proposed: Tensor
-    explained: Tensor
-    kept: Tensor
-    layers: Tensor
-    tracks: Tracks
-    memory: Tensor
 
 
 class Scalor(BoxTracker[Frame]):
@@ -243,40 +218,13 @@ class Scalor(BoxTracker[Frame]):
             drawn = (shares * frame.layers[:, :, :3]).sum(1) + (1 - alpha) * scenery.image
             likelihood = gaussian_log_density(videos[:, t], drawn, self.sigma)
             terms = {"reconstruction": -likelihood.sum((1, 2, 3)), "kl_background": scenery.kl}
-            terms |= self.divergences(frame, priors, prior_probability, prior_presence)
+            terms |= frame.divergences(priors, prior_probability, prior_presence)
             sums = {name: sums.get(name, 0.0) + term for name, term in terms.items()}
-            tracks, memory = self.with_prior_state(frame, prior_state), frame.memory
+            tracks, memory = frame.with_prior_state(prior_state), frame.memory
             before = scenery.state
             if step < self.detached_steps:
                 tracks = Tracks(*(part.detach() for part in tracks))
         return {name: total / num_frames for name, total in sums.items()}
-
-    def divergences(
-        self,
-        frame: Frame,
-        priors: dict[str, Normal],
-        prior_probability: Tensor,
-        prior_presence: float,
-    ) -> dict[str, Tensor]:
-        """Return the divergences of propagated and discovered objects from their priors, (B,)."""
-        moved, found = frame.propagated, frame.discovered
-        new = prior_presence * (1 - frame.explained) + 1e-8 * frame.explained
-        presence = bernoulli_divergence(moved.logit.sigmoid(), prior_probability) * frame.kept
-        terms = {
-            "kl_presence": presence.sum((1, 2))
-            + bernoulli_divergence(found.logit.sigmoid(), new).sum((1, 2))
-        }
-        for name, prior in priors.items():
-            followed = kl_divergence(moved.posteriors[name], prior) * moved.presence
-            discovered = kl_divergence(found.posteriors[name], Normal(0.0, 1.0)) * frame.proposed
-            terms[f"kl_{name}"] = followed.sum((1, 2)) + discovered.sum((1, 2))
-        return terms
-
-    def with_prior_state(self, frame: Frame, state: tuple[Tensor, Tensor]) -> Tracks:
-        """Return the tracks of a frame with the prior's state, which new objects start at zero."""
-        old = (frame.tracks.hidden != 0).any(-1, keepdim=True)
-        hidden, cell = (torch.where(old, part, 0.0) for part in state)
-        return frame.tracks._replace(prior_hidden=hidden, prior_cell=cell)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return each term of the negative evidence lower bound, mean over frames."""

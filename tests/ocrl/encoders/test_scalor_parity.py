@@ -167,7 +167,7 @@ def run(encoder: Scalor, draws):
         frame = encoder.frame(VIDEOS[:, t], tracks, memory, noise, TEMPERATURE, t)
         frames.append(frame)
         lists.append([list(slots) for slots in listed.slots])
-        tracks, memory = encoder.with_prior_state(frame, prior), frame.memory
+        tracks, memory = frame.with_prior_state(prior), frame.memory
         listed.update(tracks)
     return frames, lists, noise
 
