@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,57 +9,19 @@ from torch.distributions import Normal, kl_divergence
 from torch.optim import RMSprop
 
 from ocrl.encoder import Batch, ParameterGroup
-from ocrl.encoders.boxes import (
-    FrameBoxEncoder,
-    box_masks,
-    object_tokens,
-)
 from ocrl.encoders.images import Painting
+from ocrl.encoders.space_objects import Cells, Foreground, SpaceObjects
 from ocrl.errors import UsageError
-from ocrl.modules.cells import CellEncoder
 from ocrl.modules.distributions import gaussian_log_density
-from ocrl.modules.glimpses import SPACE_LAYERS, GlimpseDecoder, GlimpseEncoder, glimpse_layers
 from ocrl.modules.mixture_background import Background, MixtureBackground
-from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence, gaussian
+from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence
 from ocrl.modules.ranges import check_positive, check_probabilities
 from ocrl.modules.schedules import Linear
-from ocrl.modules.spatial_transformer import crop, place
+from ocrl.modules.spatial_transformer import place
 from ocrl.zoo import register_encoder
 
 
-class Cells(NamedTuple):
-    """Latent variables of K = G * G cells: distributions, and samples of them.
-
-    Attributes:
-        presence_logit: (B, K, 1).
-        presence: (B, K, 1), in (0, 1).
-        boxes: (B, K, 4), see `ocrl.modules.spatial_transformer`.
-        samples: depth (B, K, 1), scale (B, K, 2), shift (B, K, 2), perhaps what (B, K, D).
-        posteriors: of each of these.
-    """
-
-    presence_logit: Tensor
-    presence: Tensor
-    boxes: Tensor
-    samples: dict[str, Tensor]
-    posteriors: dict[str, Normal]
-
-
-class Foreground(NamedTuple):
-    """All cells drawn into one image.
-
-    Attributes:
-        image: (B, 3, H, W).
-        alpha: (B, 1, H, W), what is foreground.
-        importance: (B, K, 1, H, W), summing to one over K.
-    """
-
-    image: Tensor
-    alpha: Tensor
-    importance: Tensor
-
-
-class Space(FrameBoxEncoder):
+class Space(SpaceObjects):
     """Unsupervised object-oriented scene representation (SPACE, arXiv 2001.02407).
 
         image -> each cell's presence, depth, scale, shift -> box -> glimpse -> what
@@ -127,16 +87,14 @@ class Space(FrameBoxEncoder):
             background_sigma=background_sigma,
             foreground_rate=foreground_rate,
         )
-        cells = CellEncoder(image_size, cell_size, feature_dim, width)
-        super().__init__(image_size, cells.grid_size[0] * cells.grid_size[1], 6 + what_dim)
-        self.cells = cells
-        heads = {"scale": 4, "shift": 4, "presence": 1, "depth": 2}
-        self.heads = nn.ModuleDict(
-            {name: nn.Conv2d(cells.out_dim, dim, 1) for name, dim in heads.items()}
+        super().__init__(
+            image_size,
+            cell_size=cell_size,
+            what_dim=what_dim,
+            glimpse_size=glimpse_size,
+            feature_dim=feature_dim,
+            width=width,
         )
-        layers = glimpse_layers(SPACE_LAYERS, glimpse_size)
-        self.what_encoder = GlimpseEncoder(what_dim, layers.encoder, width)
-        self.decoder = GlimpseDecoder(what_dim, layers.decoder, width)
         self.background = background
         self.presence_prior = presence_prior
         self.scale_prior = scale_prior
@@ -152,57 +110,6 @@ class Space(FrameBoxEncoder):
         self.register_buffer("boundary", frame / frame.numel(), persistent=False)
         terms = ("reconstruction", "kl_background", "kl_presence", "kl_scale", "kl_shift")
         self.loss_weights = dict.fromkeys((*terms, "kl_depth", "kl_what", "boundary"), 1.0)
-
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Map images (B, 3, H, W) to a token for each cell, and to where their boxes are.
-
-        Glimpses are taken of what is there alone: the tokens of empty cells are zeros.
-        """
-        cells = self.locate(images, NoNoise(), 1.0)
-        there = cells.presence.squeeze(-1) > 0.5
-        what = images.new_zeros(*there.shape, self.token_dim - 6)
-        if there.any():
-            # Those of each image first, in their order, so that images need not be copied for them.
-            first = (~there).int().argsort(dim=1, stable=True)[:, : there.sum(1).max()]
-            boxes = cells.boxes.gather(1, first.unsqueeze(-1).expand(-1, -1, 4))
-            glimpses = crop(images, boxes, self.what_encoder.size)
-            codes = self.what_encoder(glimpses[there.gather(1, first)]).mean
-            what[there] = codes.to(what.dtype)
-        tokens = object_tokens(cells.presence, cells.boxes, cells.samples["depth"], what)
-        return tokens, box_masks(cells.presence, cells.boxes, self.mask_size)
-
-    def locate(self, images: Tensor, noise: Noise, temperature: float) -> Cells:
-        """Return where each cell of images (B, 3, H, W) has something, but not yet what."""
-        features = self.cells(images)
-        raw = {name: head(features).flatten(2).mT for name, head in self.heads.items()}
-        logit = 8.8 * torch.tanh(raw.pop("presence"))
-        posteriors = {name: gaussian(raw[name]) for name in ("depth", "scale", "shift")}
-        presence = noise.relaxed_bernoulli("presence", logit, temperature)
-        samples = {name: noise.normal(name, posterior) for name, posterior in posteriors.items()}
-        boxes = torch.cat(
-            [samples["scale"].sigmoid(), self.cells.centres(samples["shift"].tanh())], dim=-1
-        )
-        return Cells(logit, presence, boxes, samples, posteriors)
-
-    def infer(self, images: Tensor, noise: Noise, temperature: float) -> Cells:
-        """Return where each cell of images (B, 3, H, W) has something, and what."""
-        cells = self.locate(images, noise, temperature)
-        what = self.what_encoder(crop(images, cells.boxes, self.what_encoder.size))
-        return cells._replace(
-            samples={**cells.samples, "what": noise.normal("what", what)},
-            posteriors={**cells.posteriors, "what": what},
-        )
-
-    def draw(self, cells: Cells) -> Foreground:
-        """Draw all cells into one image: a softmax over cells decides who is seen."""
-        colour, alpha = self.decoder(cells.samples["what"])
-        alpha = alpha * cells.presence[..., None, None]
-        nearness = torch.sigmoid(-cells.samples["depth"])[..., None, None]
-        layers = torch.cat([alpha * colour, alpha, 100 * alpha * nearness], dim=2)
-        placed = place(layers, cells.boxes, self.image_size)
-        importance = placed[:, :, 4:].softmax(dim=1)
-        image, opacity = (importance * placed[:, :, :4]).sum(dim=1).tensor_split([3], dim=1)
-        return Foreground(image, opacity, importance)
 
     def objective(self, images: Tensor, noise: Noise, step: int) -> dict[str, Tensor]:
         """Return each term of the negative evidence lower bound of images (B, 3, H, W), (B,)."""
