@@ -40,6 +40,10 @@ class Estimate(NamedTuple):
     divergence: Tensor
     mixture: PixelMixture
 
+    def detach(self) -> Estimate:
+        """Return the same without gradient."""
+        return Estimate(self.posterior.detach(), self.divergence.detach(), self.mixture.detach())
+
 
 class IODINE(ImageEncoder):
     """Iterative object decomposition inference network (Greff et al. 2019, arXiv 1903.00450).
@@ -180,7 +184,7 @@ class IODINE(ImageEncoder):
         for draw in noise:
             posterior = posterior if keep_graph else posterior.detach().requires_grad_()
             estimate = self.paint_from(images, posterior, draw)
-            history.append(estimate if keep_graph else _detached(estimate))
+            history.append(estimate if keep_graph else estimate.detach())
             if len(history) > self.num_refinements:
                 break
             loss = estimate.divergence.sum() - estimate.mixture.likelihood.sum()
@@ -261,11 +265,6 @@ class IODINE(ImageEncoder):
         with torch.inference_mode(False), torch.enable_grad():
             images = images.clone()  # what inference mode made takes no part in gradients
             return self.refine(images, self.noise(len(images)), keep_graph=False)[-1]
-
-
-def _detached(estimate: Estimate) -> Estimate:
-    posterior, divergence, mixture = estimate
-    return Estimate(posterior.detach(), divergence.detach(), mixture.detach())
 
 
 @register_encoder
