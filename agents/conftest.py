@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from ocrl_agents.state_entropy import VecStateEntropy
 from ocrl_agents.training import make_ppo, train
 from ocrl_agents.vec_env import GymnasiumVecEnv
 
@@ -31,14 +32,17 @@ class Tokens(gym.Env[Any, Any]):
 
 @pytest.fixture(scope="session", autouse=True)
 def examples(doctest_namespace: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Say what ``env``, ``venv``, ``folder`` and ``path`` are: one, many, a place, an agent."""
+    """Say what the names in examples are: one environment, many, a place, an agent, an explorer."""
     mode = gym.vector.AutoresetMode.SAME_STEP
     venv = GymnasiumVecEnv(gym.vector.SyncVectorEnv([Tokens] * 2, autoreset_mode=mode))
     trained = tmp_path_factory.mktemp("trained")
     train(make_ppo(venv, seed=0, n_steps=8), 16, trained, progress=False)
+    explorer = make_ppo(VecStateEntropy(venv), seed=1, n_steps=8, lstm_dim=8)
+    train(explorer, 16, trained / "explorer", progress=False)
     doctest_namespace |= {
         "env": Tokens(),
         "venv": venv,
         "folder": tmp_path_factory.mktemp("runs"),
         "path": trained / "last.safetensors",
+        "explorer": trained / "explorer/last.safetensors",
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
-from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
+from stable_baselines3.common.vec_env import VecEnv, is_vecenv_wrapped, unwrap_vec_wrapper
 from torch import Tensor
 
 from ocrl.checkpoints import sha256
@@ -29,6 +29,7 @@ from ocrl_agents.ppo import TokenPPO
 from ocrl_agents.reward_scale import VecScaledReward
 from ocrl_agents.run_state import get_run_state
 from ocrl_agents.senses import describe_senses
+from ocrl_agents.state_entropy import VecStateEntropy
 
 KIND = "agent"
 VERSION = "3"
@@ -68,7 +69,8 @@ class AgentFile(NamedTuple):
     """What a file holds.
 
     Attributes:
-        header: algorithm, policy settings, spaces, senses, steps done, encoder and notes.
+        header: algorithm, policy settings, spaces, senses, steps done, whether it is an explorer
+            (`ocrl_agents.state_entropy`), encoder and notes.
         tensors: weights and buffers of the policy, the optimiser's state, and that of the training.
         folder: where the file is.
     """
@@ -126,6 +128,7 @@ def save_agent(
         "num_timesteps": model.num_timesteps,
         "num_updates": model._n_updates,
         "largest_reward": scale.largest if (scale := _reward_scale(model)) else None,
+        "explores": model.env is not None and is_vecenv_wrapped(model.env, VecStateEntropy),
         "encoder": None if encoder is None else _name_encoder(Path(encoder), Path(path).parent),
         "scores": {name: dict(values) for name, values in (scores or {}).items()},
         "notes": dict(notes or {}),

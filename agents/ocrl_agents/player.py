@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvIndices,
@@ -20,7 +21,6 @@ from ocrl.checkpoints import load_encoder
 from ocrl.checkpoints.building import within
 from ocrl.errors import UsageError
 from ocrl_agents.checkpoints import find_encoder, load_policy, read_agent
-from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.senses import build_senses
 from ocrl_agents.spaces import build_space
 from ocrl_agents.vec_env import stack_observations
@@ -47,15 +47,19 @@ class Agent:
         policy: what chooses actions.
         shown: where `venv` takes its observations from.
         venv: shows the policy what it was trained on.
+        header: what its file says, see `ocrl_agents.checkpoints.AgentFile`.
 
     Attributes:
         policy: likewise.
+        header: likewise.
         observation_space: what the environment of its training showed.
         action_space: what it chooses from.
     """
 
-    def __init__(self, policy: SlotPolicy, shown: Shown, venv: VecEnv) -> None:
-        self.policy = policy
+    def __init__(
+        self, policy: BasePolicy, shown: Shown, venv: VecEnv, header: Mapping[str, Any]
+    ) -> None:
+        self.policy, self.header = policy, header
         self.observation_space = shown.observation_space
         self.action_space = shown.action_space
         self._shown, self._venv = shown, venv
@@ -151,7 +155,7 @@ def load_agent(
         shown = Shown(num_envs, build_space(senses["observation"]), build_space(senses["action"]))
         venv = build_senses(senses, shown, model)
     policy = load_policy(path, venv, encoder=checkpoint, device=device, trusted=trusted)
-    return Agent(policy, shown, venv)
+    return Agent(policy, shown, venv, agent.header)
 
 
 class Shown(VecEnv):

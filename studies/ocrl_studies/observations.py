@@ -14,10 +14,11 @@ from ocrl.errors import UsageError
 from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_agents.ground_truth import GroundTruthObservation
 from ocrl_agents.previous_step import VecPreviousStep
+from ocrl_agents.state_entropy import VecStateEntropy
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
-from ocrl_envs.protocols import HasTokens
+from ocrl_envs.protocols import HasMap, HasTokens
 from ocrl_studies.env_settings import EnvSettings, Variation
-from ocrl_studies.environments import make_environments
+from ocrl_studies.environments import make_environments, world_of
 from ocrl_studies.habits import Habits
 
 
@@ -52,6 +53,28 @@ def make_token_environments(
         else:
             venv = VecSlotObservation(frames, encoder, precision=habits.precision)
     return VecPreviousStep(venv) if habits.previous_step else venv
+
+
+def rewarding_novelty(venv: VecEnv, states: str) -> VecEnv:
+    """Return environments that reward an explorer.
+
+    Args:
+        venv: of `make_token_environments`.
+        states: what is to be new: ``tokens``, or ``places``, where the agent is. Where that is, it
+            is not told.
+
+    Raises:
+        UsageError: the world does not know where the agent is.
+    """
+    if states == "tokens":
+        return VecStateEntropy(venv)
+    world = world_of(venv)
+    if not isinstance(world, HasMap):
+        raise UsageError(
+            f"agent.explores=places is for worlds that know where an agent is, {world} does not: "
+            "take agent.explores=tokens"
+        )
+    return VecStateEntropy(venv, lambda _: world.places())
 
 
 def truth_tokens(environments: VectorEnv[Any, Any, Any]) -> NDArray[np.float32]:

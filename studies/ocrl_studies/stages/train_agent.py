@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.training import LAST, train
 from ocrl_studies.agent_encoder import AgentEncoder, find_encoder
 from ocrl_studies.core.tables import read_curve
-from ocrl_studies.env_settings import EnvSettings
+from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.habits import Habits
 from ocrl_studies.invocation import invocation
-from ocrl_studies.observations import make_token_environments
+from ocrl_studies.observations import make_token_environments, rewarding_novelty
 from ocrl_studies.plain import plain
 from ocrl_studies.runs import Run
 
@@ -37,6 +37,8 @@ class AgentTraining:
         env: that the agent acts in.
         encoder: of its frames.
         model: what makes PPO: ``_target_`` and arguments.
+        explores: what it is rewarded for seeing anew, see `rewarding_novelty`; None: nothing, the
+            environment rewards it.
         num_envs: that it acts in side by side.
         num_steps: of the environments, in all.
         eval_every: steps between two evaluations; 0: never.
@@ -49,6 +51,7 @@ class AgentTraining:
     env: EnvSettings
     encoder: AgentEncoder
     model: Mapping[str, Any]
+    explores: str | None
     num_envs: int
     num_steps: int
     eval_every: int
@@ -64,6 +67,7 @@ class AgentTraining:
             EnvSettings.of(cfg.env),
             AgentEncoder.of(cfg),
             plain(cfg.agent.model),
+            cfg.agent.explores,
             cfg.agent.num_envs,
             cfg.total_steps,
             cfg.eval_every,
@@ -82,7 +86,11 @@ class AgentTraining:
         encoder, run_dir = self.encoder.open(), self.run.folder
         self.run.check()
         habits = Habits.read(self.run.settings, "the configuration")
-        make = partial(make_token_environments, self.env, habits=habits, encoder=encoder)
+
+        def make(variation: Variation, number: int) -> VecEnv:
+            venv = make_token_environments(self.env, variation, number, habits, encoder)
+            return venv if self.explores is None else rewarding_novelty(venv, self.explores)
+
         layouts = self.env.splits
         environments = make(layouts["train"], self.num_envs)
         # a world without splits is evaluated once

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from ocrl.errors import UsageError
 from ocrl.files import whole_file
 from ocrl_agents.checkpoints import read_agent
+from ocrl_agents.expgen import enough
 from ocrl_agents.training import LAST
 from ocrl_studies.core.comparability import check_comparable
 from ocrl_studies.core.study import command
@@ -64,6 +66,10 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     plan = make_plan(cfg, trained)
     check_encoders(plan.evaluation.encoders, list(found))
     agents = [make_agent(*run, plan.folder) for run in found.items()]
+    explorers = Path(cfg.runs_dir) / "explorer" / cfg.env.run_name
+    for run_dir, own in find_explorers(explorers, cfg.explorers, found).items():
+        explorer = make_agent(run_dir, own, plan.folder)
+        agents += with_explorer(agents, explorer, plan.folder, cfg.agreement)
     results = play_all(plan, agents)
     report = Report(plan, results, command("evaluate_transfer"))
     path = report.write()
@@ -93,16 +99,46 @@ def find_agents(folder: Path, patterns: Sequence[str] = ("*/seed=*",)) -> dict[P
     Raises:
         UsageError: there are none.
     """
-    agents = {}
-    for path in sorted({path for each in patterns for path in folder.glob(f"{each}/{LAST}")}):
-        config = (starts(path.parent) or [path.parent / CONFIG])[-1]
-        agents[path.parent] = read_config(config, ("encoder.name", "env.train", "total_steps"))
+    agents = find_runs(folder, patterns)
     if not agents:
         raise UsageError(
             f"there are no agents in {folder} of agents=[{','.join(patterns)}]: train some with  "
             f"{call('train_agent')} env={folder.name} encoder=slotcontrast"
         )
     return agents
+
+
+def find_explorers(
+    folder: Path, patterns: Sequence[str], agents: Mapping[Path, DictConfig]
+) -> dict[Path, DictConfig]:
+    """Return run folder -> configuration of explorers.
+
+    Args:
+        folder: of all explorers of an environment.
+        patterns: of the folders of explorers in it; none: no explorers.
+        agents: of `find_agents`.
+
+    Raises:
+        UsageError: there are none, or they explored another world than that of the agents.
+    """
+    explorers = find_runs(folder, patterns)
+    if patterns and not explorers:
+        raise UsageError(
+            f"there are no explorers in {folder} of explorers=[{','.join(patterns)}]: train one "
+            f"with  {call('train_agent')} env={folder.name} encoder=slotcontrast agent=explorer"
+        )
+    everyone = {**agents, **explorers}
+    check_comparable({str(path): selected(own, ("env",)) for path, own in everyone.items()})
+    return explorers
+
+
+def find_runs(folder: Path, patterns: Sequence[str]) -> dict[Path, DictConfig]:
+    """Return run folder -> configuration of all that were trained."""
+    found = {}
+    for path in sorted({path for each in patterns for path in folder.glob(f"{each}/{LAST}")}):
+        config = (starts(path.parent) or [path.parent / CONFIG])[-1]
+        found[path.parent] = read_config(config, ("encoder.name", "env.train", "total_steps"))
+    return found
 
 
 def training_settings(run_dir: Path, config: DictConfig) -> dict[str, Any]:
@@ -172,6 +208,39 @@ def make_agent(run_dir: Path, config: DictConfig, folder: Path) -> Agent:
         run_dir,
         folder / "episodes" / name / f"seed={seed}",
     )
+
+
+def with_explorer(
+    agents: Sequence[Agent], explorer: Agent, folder: Path, agreement: int | None
+) -> list[Agent]:
+    """Return an explorer as it plays alone, and with all agents of its encoder.
+
+    Args:
+        agents: of `make_agent`.
+        explorer: likewise.
+        folder: of the report.
+        agreement: how many of the agents have to agree, see `ocrl_agents.expgen.enough`.
+
+    Raises:
+        UsageError: there are no such agents, or fewer than have to agree.
+    """
+    encoder = explorer.encoder
+    ensemble = tuple(each.checkpoint for each in agents if each.encoder == encoder)
+    if not ensemble:
+        raise UsageError(
+            f"{explorer.run_dir} explores for agents of encoder={encoder}, of which none are "
+            f"evaluated: train some, or name others with explorers=[...]"
+        )
+    enough(agreement, len(ensemble))
+
+    def named(name: str, **changes: Any) -> Agent:
+        episodes = folder / "episodes" / name / f"seed={explorer.seed}"
+        return replace(explorer, encoder=name, episodes_dir=episodes, explores=True, **changes)
+
+    return [
+        named(f"{encoder}_explorer"),
+        named(f"{encoder}_expgen", ensemble=ensemble, agreement=agreement),
+    ]
 
 
 def play_all(plan: Plan, agents: list[Agent]) -> Results:

@@ -97,6 +97,10 @@ class Agent:
         num_layouts: that it is trained in; None: all.
         run_dir: folder of its training.
         episodes_dir: folder of the episodes that it plays.
+        explores: it was rewarded for novelty, not by the environment.
+        ensemble: checkpoints of the agents that act where they agree; it acts where they do not,
+            see `ocrl_agents.expgen`. Empty: it plays alone.
+        agreement: how many of them have to agree; None: six in ten.
     """
 
     encoder: str
@@ -104,6 +108,9 @@ class Agent:
     num_layouts: int | None
     run_dir: Path
     episodes_dir: Path
+    explores: bool = False
+    ensemble: tuple[Path, ...] = ()
+    agreement: int | None = None
 
     @classmethod
     def of(cls, encoder: str, seed: int, num_layouts: int | None, run_dir: Path) -> Agent:

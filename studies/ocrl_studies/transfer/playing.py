@@ -8,7 +8,9 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.visualization import save_image
+from ocrl_agents.checkpoints import find_encoder, load_policy, read_agent
 from ocrl_agents.evaluation import Act, evaluate
+from ocrl_agents.expgen import ExpGenPolicy, check_ensemble
 from ocrl_agents.vec_env import GymnasiumVecEnv
 from ocrl_studies.environments import make_environments
 from ocrl_studies.rollouts import rollout_policy
@@ -16,6 +18,7 @@ from ocrl_studies.stages.evaluation import episodes_to_play, load_agent
 from ocrl_studies.transfer.episodes import save_episodes
 from ocrl_studies.transfer.plan import Agent, Evaluation
 from ocrl_studies.transfer.strips import Spectator
+from ocrl_studies.trust import prefixes
 
 
 def play_agent(agent: Agent, evaluation: Evaluation, condition: str) -> None:
@@ -29,8 +32,39 @@ def play_agent(agent: Agent, evaluation: Evaluation, condition: str) -> None:
         evaluation.trusted,
         evaluation.encoder_of(agent.checkpoint),
     )
-    print(f"playing {agent.run_dir} under condition {condition}")
-    play_watched(policy, environments, evaluation, agent.episodes(condition))
+    print(f"playing {agent.run_dir} under condition {condition}{whom(agent)}")
+    player = with_ensemble(policy, agent, environments, evaluation) if agent.ensemble else policy
+    play_watched(player, environments, evaluation, agent.episodes(condition))
+
+
+def with_ensemble(
+    explorer: BasePolicy, agent: Agent, environments: VecEnv, evaluation: Evaluation
+) -> ExpGenPolicy:
+    """Return an explorer with the agents that act where they agree.
+
+    Raises:
+        UsageError: they cannot play together.
+    """
+    headers = {str(path): read_agent(path).header for path in agent.ensemble}
+    file = read_agent(agent.checkpoint)
+    check_ensemble(headers, file.header)
+    encoder = find_encoder(file, evaluation.encoder_of(agent.checkpoint))
+    agents = [
+        load_policy(
+            path,
+            environments,
+            encoder=encoder,
+            device=evaluation.device,
+            trusted=prefixes("ocrl_agents", evaluation.trusted),
+        )
+        for path in agent.ensemble
+    ]
+    return ExpGenPolicy(agents, explorer, agreement=agent.agreement)
+
+
+def whom(agent: Agent) -> str:
+    """Say whom an agent plays with."""
+    return f", with {len(agent.ensemble)} agents" if agent.ensemble else ""
 
 
 def play_reference(policy: str, evaluation: Evaluation, condition: str, path: Path) -> None:

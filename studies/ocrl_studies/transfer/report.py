@@ -35,6 +35,11 @@ from ocrl_studies.transfer.verdicts import BLIND, caveats, verdicts
 
 QUALITY = "mbo"
 
+EXPLORERS = (
+    "An explorer (..._explorer) is rewarded for states that its episode has not been in; with all "
+    "agents of its encoder, which act where enough of them agree, it is ExpGen (..._expgen)."
+)
+
 
 class Report:
     """Writes what a study has come to: a page, its Markdown twin, CSV files.
@@ -79,6 +84,8 @@ class Report:
             f"the same for all. Conditions: {describe(evaluation.conditions)}; {UNSEEN}: all but "
             f"{TRAIN} together."
         )
+        if any(result.agent.explores for result in self.agents):
+            page.text(EXPLORERS)
         if self.results.missing:
             page.text(f"Not complete, and left out: {'; '.join(self.results.missing)}.")
         page.heading("What the intervals allow one to say")
@@ -183,6 +190,8 @@ class Report:
     def _plot_learning(self) -> None:
         curves: dict[str, list[tuple[list[float], list[float]]]] = {}
         for result in self.agents:
+            if result.agent.explores:
+                continue  # its return is of another kind
             curve = read_curve(result.agent.run_dir / "progress.csv", "rollout/ep_rew_mean")
             if curve[0]:
                 curves.setdefault(result.encoder, []).append(curve)
@@ -284,7 +293,8 @@ def policies(agents: list[AgentResult]) -> Table:
     """Return what each encoder's policy reads, and how large it is."""
     rows = []
     for encoder, result in {result.encoder: result for result in agents}.items():
-        file = read_agent(result.agent.checkpoint)
-        size = sum(t.numel() for name, t in file.tensors.items() if name.startswith("policy."))
+        file, *others = map(read_agent, (result.agent.checkpoint, *result.agent.ensemble))
+        tensors = [pair for each in (file, *others) for pair in each.tensors.items()]
+        size = sum(tensor.numel() for name, tensor in tensors if name.startswith("policy."))
         rows.append([encoder, str(file.header["spaces"]["observation"]), f"{size:,}"])
     return Table(["", "observations of the policy", "its parameters"], rows)
