@@ -38,8 +38,9 @@ def same_thing(logits: Tensor, labels: Tensor, threshold: float) -> Tensor:
         Indices of slots, (B, K).
     """
     num_slots = logits.shape[2]
-    covers = (logits > logits.mean(dim=(1, 3), keepdim=True)).float()
-    intersection = covers @ covers.transpose(2, 3)
+    covers = logits > logits.mean(dim=(1, 3), keepdim=True)
+    # counted, not multiplied: bfloat16 does not tell 699 from 700
+    intersection = (covers.unsqueeze(3) & covers.unsqueeze(2)).sum(dim=-1)
     areas = covers.sum(dim=-1) + 1e-6  # as in the public code; nothing covered is no overlap
     union = areas.unsqueeze(3) + areas.unsqueeze(2) - intersection
     joined = (intersection / union).mean(dim=1) > threshold

@@ -75,6 +75,15 @@ def test_slots_that_cover_nothing_are_not_joined():
     ]
 
 
+def test_overlap_is_counted_exactly_in_mixed_precision():
+    logits = torch.full((1, 1, 2, 1369), -1.0)
+    logits[..., 0, :1000] = logits[..., 1, :699] = 1.0  # an overlap of 0.699
+    labels = torch.zeros(1, 1, 37, 37, dtype=torch.long)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert same_thing(logits, labels, 0.7).tolist() == [[0, 1]]
+        assert same_thing(logits, labels, 0.698).tolist() == [[0, 0]]
+
+
 def test_labels_are_renamed_in_each_video_by_itself():
     labels = torch.tensor([0, 1, 2]).repeat(2, 1).view(2, 1, 1, 3)
     names = torch.tensor([[2, 1, 2], [0, 0, 0]])
