@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ocrl.data.shard_entries import ADVICE, CHECKSUMS, row_checksums
+from ocrl.data.shards import listed_shards
 from ocrl.errors import UsageError
 from ocrl.files import whole_file, write_text
-from ocrl.reading import read_object
+from ocrl.reading import read_object, reading
 
 VIDEOS_PER_SHARD = 32
 
@@ -54,10 +56,11 @@ def write_shards(
         progress: show a progress bar.
 
     Returns:
-        The paths of the shards; those that are there if they were made with these settings.
+        The paths of the shards; those that are there if they were made with these settings, and
+        have the hashes that are listed.
 
     Raises:
-        UsageError: there are other shards of this split already.
+        UsageError: there are other shards of this split already, or one that is damaged.
     """
     folder = Path(folder)
     partial = folder / f".{dataset}-{split}.partial"
@@ -65,7 +68,8 @@ def write_shards(
     if not manifest.exists():
         old = sorted(folder.glob(f"{dataset}-{split}-*.tar"))
         if old and not overwrite and is_made_with(folder, dataset, split, settings):
-            print(f"the {split} shards in {folder} are there already")
+            _check_hashes(folder, dataset, split)
+            print(f"the {split} shards in {folder} are there already, and whole")
             return old
         if old and not overwrite:
             raise UsageError(
@@ -85,6 +89,13 @@ def is_made_with(
         return False
     content = read_object(manifest, "list of shards", "make the split again with overwrite=true")
     return bool(content.get("settings") == json.loads(json.dumps(dict(settings))))
+
+
+def _check_hashes(folder: Path, dataset: str, split: str) -> None:
+    for name, written in listed_shards(folder / f"{dataset}-{split}.json", ADVICE).items():
+        with reading(folder / name, "shard", ADVICE):
+            if _sha256(folder / name) != written.get("sha256"):
+                raise ValueError("it is damaged")
 
 
 def _write_all(
@@ -107,7 +118,7 @@ def _write_all(
             with whole_file(partial / name) as part, tarfile.open(part, "w") as shard:
                 for arrays in piece:
                     for entry, array in arrays.items():
-                        _add(shard, f"{number}.{entry}.npy", array)
+                        _add(shard, f"{number}.{entry}", array)
                     number += 1
                     bar.update()
             written.append((name, len(piece)))
@@ -139,8 +150,7 @@ def _begin(partial: Path, settings: dict[str, Any]) -> list[tuple[str, int]]:
 def _publish(manifest: Path, folder: Path, dataset: str, split: str) -> list[Path]:
     """Move what is written to where it is read; whoever reads before the end is told so."""
     advice = f"remove {manifest.parent}, and run the same command again"
-    fields = {"shards": dict[str, dict[str, int | str]]}
-    names = list(read_object(manifest, "list of shards", advice, fields=fields)["shards"])
+    names = list(listed_shards(manifest, advice))
     for path in folder.glob(f"{dataset}-{split}-*.tar"):
         if path.name not in names:
             path.unlink()
@@ -153,6 +163,12 @@ def _publish(manifest: Path, folder: Path, dataset: str, split: str) -> list[Pat
 
 
 def _add(shard: tarfile.TarFile, name: str, array: NDArray[Any]) -> None:
+    _add_file(shard, f"{name}.npy", array)
+    if array.ndim:  # a number has no rows
+        _add_file(shard, f"{name}{CHECKSUMS}.npy", row_checksums(array))
+
+
+def _add_file(shard: tarfile.TarFile, name: str, array: NDArray[Any]) -> None:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     member = tarfile.TarInfo(name)

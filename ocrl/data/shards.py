@@ -5,42 +5,24 @@ A shard ``<dataset>-<split>-000000.tar`` holds, for each video ``<i>``, ``<i>.vi
 ``<i>.forward_flow.npy`` (T, H, W, 2), in pixels; or for each image ``<i>.image.npy`` (H, W, 3) and
 ``<i>.segmentations.npy`` (instances, H, W). Where there is ``<i>.classes.npy``, segmentations are
 ids, not categories. Arrays lie in the tar as they are, so that a clip is read without the rest.
+
+Beside an array ``<i>.<name>.npy`` of N rows, those that this package wrote have
+``<i>.<name>.crc32.npy``, uint32 (N,), see `ocrl.data.shard_entries`: what is read is whole, or is
+refused.
 """
 
 from __future__ import annotations
 
-import math
-import tarfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ocrl.data.overlapping import exclusive_ids
+from ocrl.data.shard_entries import Entry, entries_of
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
-from ocrl.reading import read_object, reading
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """Where an array lies in a shard."""
-
-    path: Path
-    offset: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Read rows ``start`` to ``stop``."""
-        start, stop, _ = slice(start, stop).indices(self.shape[0])
-        row = int(np.prod(self.shape[1:], dtype=np.int64))
-        offset = self.offset + start * row * self.dtype.itemsize
-        rows = np.fromfile(self.path, self.dtype, (stop - start) * row, offset=offset)
-        return rows.reshape(-1, *self.shape[1:])
+from ocrl.reading import read_object
 
 
 class ShardVideos(Videos):
@@ -69,12 +51,12 @@ class ShardVideos(Videos):
             )
         _check_numbers(paths)
         _check_manifest(Path(folder), split, paths)
-        self._videos: list[_Entry] = []
-        self._segments: list[_Entry] = []
-        self._classes: list[_Entry] = []
-        self._flow: list[_Entry] = []
+        self._videos: list[Entry] = []
+        self._segments: list[Entry] = []
+        self._classes: list[Entry] = []
+        self._flow: list[Entry] = []
         for path in paths:
-            for entries in _entries(path).values():
+            for entries in entries_of(path).values():
                 self._append(path, entries)
         if self._segments and len(self._segments) != len(self._videos):
             raise UsageError(
@@ -89,7 +71,7 @@ class ShardVideos(Videos):
         self.has_flow = len(self._flow) == len(self._videos)
         self.lengths = np.array([_num_frames(video) for video in self._videos], dtype=np.int64)
 
-    def _append(self, path: Path, entries: dict[str, _Entry]) -> None:
+    def _append(self, path: Path, entries: dict[str, Entry]) -> None:
         frames = entries.get("video", entries.get("image"))
         kind = "image" if "image" in entries else "video"
         axes = 3 if kind == "image" else 4
@@ -142,7 +124,7 @@ class ShardVideos(Videos):
         return exclusive_ids(masks != 0, masks.reshape(len(masks), -1).max(1).astype(np.int64))
 
     def _masks(
-        self, entries: list[_Entry], video: int, start: int, stop: int
+        self, entries: list[Entry], video: int, start: int, stop: int
     ) -> NDArray[np.integer]:
         """Return what is written of each object, (objects, T, H, W); one if there are ids alone."""
         entry = entries[video]
@@ -158,6 +140,22 @@ class ShardVideos(Videos):
         return self._flow[video].read(start, stop)
 
 
+def listed_shards(manifest: Path, advice: str) -> dict[str, dict[str, int | str]]:
+    """Return size and hash of each shard in the list of a split.
+
+    Args:
+        manifest: ``<dataset>-<split>.json``.
+        advice: what to do if it cannot be read.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    fields = {"shards": dict[str, dict[str, int | str]]}
+    content = read_object(manifest, "list of shards", advice, fields=fields)
+    shards: dict[str, dict[str, int | str]] = content["shards"]
+    return shards
+
+
 def _check_numbers(paths: list[Path]) -> None:
     for number, path in enumerate(paths):
         expected = f"-{number:06d}.tar"
@@ -166,11 +164,11 @@ def _check_numbers(paths: list[Path]) -> None:
             raise UsageError(f"the shard {missing} is missing: copy or generate it again")
 
 
-def _num_frames(entry: _Entry) -> int:
+def _num_frames(entry: Entry) -> int:
     return entry.shape[0] if len(entry.shape) == 4 else 1
 
 
-def _has_channels(entry: _Entry) -> bool:
+def _has_channels(entry: Entry) -> bool:
     """Whether objects have a channel each, which holds their category, and no ids."""
     return len(entry.shape) == 3 or entry.shape[-1] > 1
 
@@ -186,55 +184,17 @@ def _check_manifest(folder: Path, split: str, paths: list[Path]) -> None:
     manifest = folder / f"{dataset}-{split}.json"
     if not manifest.exists():  # such as those of the official scripts
         return
-    fields = {"shards": dict[str, dict[str, int | str]]}
-    shards = read_object(manifest, "list of shards", "convert the split again", fields=fields)
-    others = [path for path in paths if path.name not in shards["shards"]]
+    shards = listed_shards(manifest, "convert the split again")
+    others = [path for path in paths if path.name not in shards]
     if others:
         raise UsageError(
             f"{others[0]} is none of the shards that {manifest.name} lists: remove it, or convert "
             "the split again with overwrite=true"
         )
-    for name, entry in shards["shards"].items():
+    for name, entry in shards.items():
         path, size = folder / name, entry.get("bytes")
         if not path.exists() or path.stat().st_size != size:
             raise UsageError(
                 f"{path} is not the shard of {size} bytes that {manifest.name} lists: copy it "
                 "again, or convert the split again with overwrite=true"
             )
-
-
-def _entries(path: Path) -> dict[str, dict[str, _Entry]]:
-    """Return the arrays of each video in a shard, without reading them."""
-    entries: dict[str, dict[str, _Entry]] = {}
-    with (
-        reading(path, "shard", "copy or generate it again"),
-        tarfile.open(path, "r:") as shard,
-        path.open("rb") as raw,
-    ):
-        size = path.stat().st_size
-        for member in shard:
-            key, _, name = Path(member.name).name.partition(".")
-            if not name.endswith(".npy"):
-                continue
-            raw.seek(member.offset_data)
-            shape, in_columns, dtype = _read_header(raw)
-            if in_columns or dtype.hasobject:
-                raise ValueError(f"{member.name} holds objects or columns first")
-            entry = _Entry(path, raw.tell(), shape, dtype)
-            content = math.prod(shape) * dtype.itemsize
-            if (
-                min(shape, default=0) < 0
-                or entry.offset + content > member.offset_data + member.size
-            ):
-                raise ValueError(f"{member.name} asks for {dtype} {shape}, more than it has")
-            if member.offset_data + member.size > size:
-                raise ValueError(f"{member.name} ends beyond the file")
-            entries.setdefault(key, {})[name.removesuffix(".npy")] = entry
-    return entries
-
-
-def _read_header(raw: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = npy.read_magic(raw)
-    if version == (1, 0):
-        return npy.read_array_header_1_0(raw)
-    return npy.read_array_header_2_0(raw)

@@ -27,7 +27,8 @@ def random_videos(number: int, seed: int = 0, segments: bool = True) -> list[Arr
     for i in range(number):
         video = rng.integers(0, 256, (5 + i % 3, 8, 10, 3), dtype=np.uint8)
         ids = rng.integers(0, 4, (*video.shape[:3], 1), dtype=np.uint8)
-        videos.append({"video": video, "segmentations": ids} if segments else {"video": video})
+        arrays = {"video": video, "fps": np.array(12)}
+        videos.append({**arrays, "segmentations": ids} if segments else arrays)
     return videos
 
 
@@ -55,7 +56,9 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert [p.name for p in paths] == [f"movi_x-train-{i:06d}.tar" for i in range(3)]
     assert sorted(tmp_path.iterdir()) == [*paths, tmp_path / "movi_x-train.json"]
     with tarfile.open(paths[1]) as tar:
-        assert tar.getnames()[:2] == ["32.video.npy", "32.segmentations.npy"]
+        names = tar.getnames()
+    arrays = ["video.npy", "video.crc32.npy", "fps.npy", "segmentations.npy"]
+    assert names[:5] == [f"32.{name}" for name in [*arrays, "segmentations.crc32.npy"]]
     read = ShardVideos(tmp_path, "train")
     assert read.lengths.tolist() == [len(v["video"]) for v in videos]
     for i, arrays in enumerate(videos):
@@ -179,6 +182,74 @@ def test_a_shard_that_is_not_listed_is_refused(tmp_path: Path) -> None:
     paths = write(tmp_path, random_videos(40))
     shutil.copy(paths[1], paths[1].with_name("movi_x-train-000002.tar"))
     with pytest.raises(UsageError, match=r"000002.tar is none of the shards that .* lists"):
+        ShardVideos(tmp_path, "train")
+
+
+def test_any_flipped_bit_of_a_shard_is_named(tmp_path: Path) -> None:
+    """Wherever it is in what is used: headers of the tar, of arrays, arrays and checksums."""
+    (path,) = write(tmp_path, random_videos(2))
+    whole = path.read_bytes()
+    with tarfile.open(path) as tar:
+        used = max(member.offset_data + member.size for member in tar)
+    rng = np.random.default_rng(0)
+    said = []
+    for place in rng.choice(used, 300, replace=False):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        said.append(what_is_said_of(tmp_path, random_videos(2)))
+    named = [line for line in said if line]
+    assert all(str(path) in line and "again" in line and "\n" not in line for line in named)
+    assert len(named) > 150  # the others are in what fills up blocks of the tar
+
+
+def what_is_said_of(folder: Path, written: list[Arrays]) -> str:
+    """Read all videos; return what was wrong, or nothing if they are what was written."""
+    try:
+        videos = ShardVideos(folder, "train")
+        read = [(videos.frames(i, 0, 9), videos.segments(i, 0, 9)) for i in range(len(written))]
+    except UsageError as error:
+        return str(error)
+    for (frames, segments), arrays in zip(read, written, strict=True):
+        assert (frames == arrays["video"]).all()
+        assert (segments == arrays["segmentations"][..., 0]).all()
+    return ""
+
+
+def test_of_a_damaged_video_the_whole_frames_are_read(tmp_path: Path) -> None:
+    (path,) = write(tmp_path, random_videos(1))
+    content = path.read_bytes()
+    frame = random_videos(1)[0]["video"][2].tobytes()
+    path.write_bytes(content.replace(frame, frame[:-1] + bytes([frame[-1] ^ 1])))
+    videos = ShardVideos(tmp_path, "train")
+    assert videos.frames(0, 0, 2).shape == (2, 8, 10, 3)
+    with pytest.raises(UsageError, match=r"000000.tar \(0.video.npy is damaged\)"):
+        videos.frames(0, 1, 4)
+
+
+def test_the_same_command_again_checks_the_hashes(tmp_path: Path) -> None:
+    videos, settings = random_videos(40), {"size": 8}
+    paths = write(tmp_path, videos, settings=settings)
+    assert write(tmp_path, videos, settings=settings) == paths
+    content = bytearray(paths[1].read_bytes())
+    content[3000] ^= 1
+    paths[1].write_bytes(content)
+    with pytest.raises(UsageError, match=r"000001.tar \(it is damaged\): .* overwrite=true"):
+        write(tmp_path, videos, settings=settings)
+    write(tmp_path, videos, settings=settings, overwrite=True)
+    assert write(tmp_path, videos, settings=settings) == paths
+
+
+def test_a_shard_without_its_end_was_cut_short(tmp_path: Path) -> None:
+    """Cut between two videos a tar is read to its end without a word."""
+    entries = {f"{i}.video.npy": v["video"] for i, v in enumerate(random_videos(2))}
+    path = tmp_path / "x-train-000000.tar"
+    write_tar(path, entries)
+    assert len(ShardVideos(tmp_path, "train").lengths) == 2
+    with tarfile.open(path) as tar:
+        second = tar.getmembers()[1].offset
+    path.write_bytes(path.read_bytes()[:second])
+    with pytest.raises(UsageError, match="cut short"):
         ShardVideos(tmp_path, "train")
 
 
