@@ -3,10 +3,12 @@
 import runpy
 from pathlib import Path
 
+import gymnasium as gym
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
+from gymnasium.utils.env_checker import check_env
 
 from ocrl import create_encoder
 from ocrl.checkpoints import save_encoder
@@ -104,3 +106,32 @@ def test_small_things_by_masks(capsys):
     assert not has_own(segments, np.array([30.0, 24.0]), size)
     segments[:, 7:9] = 1  # no longer small
     assert not has_own(segments, np.array([10.0, 24.0]), size)
+
+
+def test_crafter(monkeypatch):
+    pytest.importorskip("crafter")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    runpy.run_path(str(EXAMPLES / "crafter_world.py"))
+    env = gym.make("Crafter-v0", size=96, length=5)
+    check_env(env.unwrapped)
+    frame, _ = env.reset(seed=3)
+    assert np.array_equal(frame, env.reset(seed=3)[0])  # the seed chooses the world
+    assert not np.array_equal(frame, env.reset()[0])  # and each episode has its own
+    *_, terminated, truncated, _ = [env.step(0) for _ in range(5)][-1]
+    assert (terminated, truncated) == (False, True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_creatures_by_masks(monkeypatch, capsys):
+    pytest.importorskip("crafter")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    example = runpy.run_path(str(EXAMPLES / "crafter_things.py"))
+    example["main"]([], number=1, sizes=[64])
+    assert capsys.readouterr().out.count("player found") == 3
+    segments = np.zeros((20, 20), int)
+    segments[4:8, 4:6] = 1  # half of a square of 4 x 4
+    assert example["overlap"](segments, slice(4, 8), slice(4, 8)) == 0.5
+    # the player is drawn where the example says
+    frame, things = next(example["see"](1, 90))
+    assert ("player", slice(30, 40), slice(40, 50)) in things
+    assert len(np.unique(frame[30:40, 40:50].reshape(-1, 3), axis=0)) > 5

@@ -10,11 +10,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ocrl.data.array_files import check_ratio
-from ocrl.data.rollouts import dataset_folder, is_rgb
+from ocrl.data.rollouts import dataset_folder
 from ocrl.data.videos import ArrayVideos, Videos
 from ocrl.errors import UsageError
 from ocrl.extras import name_extras
 from ocrl.reading import check_regular, parsing, read_object, reading
+from ocrl.rgb import is_rgb
 
 with name_extras():
     import minari  # whose extra is named; it brings h5py

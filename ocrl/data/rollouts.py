@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from ocrl.errors import UsageError
 from ocrl.extras import name_extras
+from ocrl.rgb import check_rgb
 
 with name_extras():
     import minari
@@ -131,12 +132,7 @@ def dataset_folder(dataset_id: str) -> Path:
 
 def check_environment(env: VectorEnv[Any, Any, Any], extras: Extras | None) -> None:
     """Raise UsageError unless rollouts of the environments can be stored."""
-    space = env.single_observation_space
-    if not is_rgb(space):
-        raise UsageError(
-            f"rollouts are of RGB frames, Box (H, W, 3) uint8, but the observation is {space}: "
-            "wrap the environment so that it returns its image"
-        )
+    check_rgb(env.single_observation_space)
     mode = env.metadata.get("autoreset_mode")
     if mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
         raise UsageError(
@@ -147,16 +143,6 @@ def check_environment(env: VectorEnv[Any, Any, Any], extras: Extras | None) -> N
             "ground truth of an episode's last frame is gone when the environment resets itself "
             "in the same step: make it with autoreset_mode=AutoresetMode.NEXT_STEP"
         )
-
-
-def is_rgb(space: spaces.Space[Any]) -> bool:
-    """Say whether a space is that of RGB frames, Box (H, W, 3) uint8."""
-    return (
-        isinstance(space, spaces.Box)
-        and space.dtype == np.uint8
-        and len(space.shape) == 3
-        and space.shape[2] == 3
-    )
 
 
 def observation_space(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
+from ocrl.rgb import check_rgb, is_rgb
 
 TOKENS = "tokens"
 """The key of the tokens in a Dict observation."""
@@ -30,10 +31,10 @@ def find_image(space: gym.Space[Any], image_key: str | None) -> str | None:
                 f"image_key={image_key!r} needs a Dict observation, this one is {space}: leave "
                 "image_key out"
             )
-        _check_rgb(space)
+        check_rgb(space)
         return None
     if image_key is None:
-        images = [key for key, entry in space.items() if _is_rgb(entry)]
+        images = [key for key, entry in space.items() if is_rgb(entry)]
         if len(images) != 1:
             raise UsageError(
                 f"the observation has {len(images)} RGB images (Box (H, W, 3) uint8) among its "
@@ -44,7 +45,7 @@ def find_image(space: gym.Space[Any], image_key: str | None) -> str | None:
         raise UsageError(f"no {image_key!r} in the observation: image_key is one of {list(space)}")
     if image_key != TOKENS and TOKENS in space.spaces:
         raise UsageError(f"the observation already has a key {TOKENS!r}: rename or remove it")
-    _check_rgb(space[image_key])
+    check_rgb(space[image_key])
     return image_key
 
 
@@ -65,32 +66,3 @@ def token_space(
         return tokens
     others = {key: entry for key, entry in space.items() if key != image_key}
     return gym.spaces.Dict({TOKENS: tokens, **others})
-
-
-def _is_rgb(space: gym.Space[Any]) -> bool:
-    return (
-        isinstance(space, gym.spaces.Box)
-        and space.dtype == np.uint8
-        and len(space.shape) == 3
-        and space.shape[-1] == 3
-    )
-
-
-def _check_rgb(space: gym.Space[Any]) -> None:
-    """Raise UsageError, with what to do, unless the space is Box (H, W, 3) uint8."""
-    if _is_rgb(space):
-        return
-    shape = space.shape or ()
-    if not isinstance(space, gym.spaces.Box) or len(shape) < 2:
-        advice = "make the environment show an image, e.g. gymnasium.wrappers.AddRenderObservation"
-    elif len(shape) == 2 or shape[-1] == 1:
-        advice = "it is grayscale, leave out the grayscale wrapper"
-    elif len(shape) == 4 or (shape[-1] % 3 == 0 and shape[-1] > 3):
-        advice = "frames are stacked, leave the stacking out: slots carry the past themselves"
-    elif shape[0] == 3:
-        advice = "the channels come first, move them last"
-    elif space.dtype != np.uint8:
-        advice = "convert the frames to uint8 in 0..255"
-    else:
-        advice = "give it three channels"
-    raise UsageError(f"encoders take RGB frames, Box (H, W, 3) uint8, got {space}: {advice}")

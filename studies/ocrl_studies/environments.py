@@ -78,6 +78,11 @@ def find_spec(env: EnvSettings) -> EnvSpec:
         for each in filter(None, (module, env.module)):
             importlib.import_module(each)
         return gymnasium.spec(name)
+    except (gymnasium.error.NameNotFound, gymnasium.error.NamespaceNotFound) as error:
+        raise UsageError(
+            f"env.id={env.id}: {_line(error)} env.import=PACKAGE imports what registers it; worlds "
+            "of gym, Gymnasium's predecessor, need a class around them as examples/crafter_world.py"
+        ) from None
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         raise _unusable(env, error) from None
 
@@ -95,4 +100,8 @@ def world_of(environments: VecEnv) -> Any:
 
 
 def _unusable(env: EnvSettings, error: Exception) -> UsageError:
-    return UsageError(f"env.id={env.id}: {' '.join(str(error).split())}")
+    return UsageError(f"env.id={env.id}: {_line(error)}")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -13,8 +13,8 @@ from gymnasium.wrappers.vector import TransformObservation
 from numpy.typing import NDArray
 
 from ocrl.data.clips import resize
-from ocrl.data.rollouts import is_rgb
 from ocrl.errors import UsageError, nearest
+from ocrl.rgb import is_rgb
 from ocrl_envs.protocols import SEGMENT_STRIDE, HasGroundTruth, HasPolicies, Policy
 
 

@@ -71,6 +71,12 @@ def test_an_unknown_environment_is_one_line(compose, name):
         build(cfg)
 
 
+@pytest.mark.parametrize("name", ["Maze-v0", "crafter/Maze-v0"])
+def test_what_nobody_registered_comes_with_advice(compose, name):
+    with pytest.raises(UsageError, match=r"env\.import=PACKAGE .* need a class around them"):
+        build(compose("env=custom", f"env.id={name}"))
+
+
 def test_encoders_see_all_training_layouts_and_agents_as_many_as_are_asked_for(compose):
     cfg = compose("env=nav_maze_1", "env.train.num_layouts=10")
     layouts = {

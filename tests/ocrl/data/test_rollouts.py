@@ -248,7 +248,7 @@ def test_bad_input_is_one_clear_line() -> None:
     with pytest.raises(UsageError, match="name-v<number>"):
         collect_rollouts(clocks(AutoresetMode.NEXT_STEP), time_policy, "no version", 1, seed=0)
     vectors = gym.make_vec("CartPole-v1", num_envs=1)
-    with pytest.raises(UsageError, match="RGB frames"):
+    with pytest.raises(UsageError, match=r"RGB frames.*render_observation"):
         collect_rollouts(vectors, time_policy, "pole-v0", 1, seed=0)
     with pytest.raises(UsageError, match=r"no dataset gone-v0 .* collect it first"):
         load_rollouts("gone-v0")
