@@ -62,10 +62,18 @@ def invocation(verb: str, cfg: DictConfig) -> str:
 def call(verb: str) -> str:
     """Return how a verb is called, as this process was: ``ocrl`` or a script of the repository."""
     program = Path(sys.argv[0])
-    if sys.argv[0].startswith("ocrl "):
+    if program.stem.partition(" ")[0] == "ocrl" or program.match("ocrl_studies/__main__.py"):
         return f"ocrl {verb.replace('_', '-')}"
     is_script = program.suffix == ".py" and (find_configs() / f"{program.stem}.yaml").exists()
     return f"python {(program.parent if is_script else Path('scripts')) / verb}.py"
+
+
+def repeat(verb: str) -> str:
+    """Return the command that this process runs, for a report to say how it was made."""
+    words = sys.argv[1:]
+    if words[:1] in ([verb], [verb.replace("_", "-")]):
+        del words[0]
+    return shlex.join([*call(verb).split(), *words])
 
 
 def trust(cfg: DictConfig) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ LONGEST = 2**20
 
 LOCK = ".lock"
 """File that the process locks which writes to a run's folder."""
+
+CHECKPOINTS = {".ckpt", ".safetensors"}
+"""Ends of the names of what a run goes on from."""
 
 FREE = {f"pretraining.{name}" for name in ("num_workers", "compile", "feature_cache")}
 """Settings by which a run is faster or slower, and comes to the same."""
@@ -78,9 +82,10 @@ class Run:
     def open(self) -> Iterator[None]:
         """Create the folder for a new run, or enter it to continue one, alone.
 
-        To be called once all that the run needs is there: what cannot start leaves no folder. Each
-        start leaves its settings: ``config.yaml``, then ``config.resume-1.yaml`` and so on. Of
-        several processes that train together the first does all that, for all.
+        To be called once all that the run needs is there: what cannot start leaves no folder. What
+        fails before its first checkpoint leaves none either, and is in nobody's way when it is
+        tried again. Each start leaves its settings: ``config.yaml``, then ``config.resume-1.yaml``
+        and so on. Of several processes that train together the first does all that, for all.
 
         Raises:
             UsageError: see `check`; or another process is at it.
@@ -89,12 +94,20 @@ class Run:
         if not self.is_first:
             yield
             return
+        is_new = not self.folder.exists()
         with claim(self.folder):
             self.check()
             number = len(starts(self.folder))
             name = f"config.resume-{number}.yaml" if number else CONFIG
             write_text(self.folder / name, OmegaConf.to_yaml(dict(self.settings)))
-            yield
+            try:
+                yield
+            except Exception:
+                if not number and not has_checkpoint(self.folder):
+                    (self.folder / name).unlink()
+                    if is_new:  # so nothing in it is of others
+                        shutil.rmtree(self.folder)
+                raise
 
     def check(self) -> None:
         """Raise UsageError unless the run may start or go on; nothing is written.
@@ -131,6 +144,11 @@ class Run:
                     f"{self.folder} was started with {self.grows}={largest}, now it is {size}: it "
                     "may grow, not shrink"
                 )
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Say whether a run has anything to go on from."""
+    return any(path.suffix in CHECKPOINTS for path in folder.iterdir())
 
 
 def num_processes(settings: Mapping[str, Any]) -> int:

@@ -65,6 +65,7 @@ def test_encoder_agent_and_resume(run, home, encoder):
     assert (folder / "encoder.safetensors").exists()
     assert any(folder.glob("events.out.tfevents.*"))
     scores = json.loads((folder / "scores.json").read_text())
+    assert scores[encoder]["unexplained"] > 0
     if encoder == "slotcontrast":
         assert set(scores) == {"slotcontrast", "block masks", "k-means on colour"}
         assert list((folder / "pictures").glob("*.png"))

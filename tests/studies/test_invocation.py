@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ocrl_studies.composition import compose
-from ocrl_studies.invocation import call, invocation, trust
+from ocrl_studies.invocation import call, invocation, repeat, trust
 from ocrl_studies.sources import make_source
 
 
@@ -67,6 +67,9 @@ def test_a_simulator_is_said_and_what_follows_from_it_is_not():
     ("started_as", "expected"),
     [
         ("ocrl train-agent", "ocrl evaluate-slots"),
+        ("/home/me/bin/ocrl", "ocrl evaluate-slots"),
+        ("C:/Scripts/ocrl.exe", "ocrl evaluate-slots"),
+        ("/site-packages/ocrl_studies/__main__.py", "ocrl evaluate-slots"),
         ("scripts/train_agent.py", "python scripts/evaluate_slots.py"),
         ("../clone/scripts/play.py", "python ../clone/scripts/evaluate_slots.py"),
         ("/usr/bin/pytest", "python scripts/evaluate_slots.py"),
@@ -75,6 +78,18 @@ def test_a_simulator_is_said_and_what_follows_from_it_is_not():
 def test_a_command_is_called_as_this_process_was(started_as, expected, monkeypatch):
     monkeypatch.setattr(sys, "argv", [started_as])
     assert call("evaluate_slots") == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["scripts/play.py", "run_dir=my run"], "python scripts/play.py 'run_dir=my run'"),
+        (["/bin/ocrl", "play", "seed=1"], "ocrl play seed=1"),
+    ],
+)
+def test_a_report_says_what_was_run(arguments, expected, monkeypatch):
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert repeat("play") == expected
 
 
 def test_what_plays_an_agent_may_build_what_it_was_trained_with():

@@ -53,6 +53,34 @@ def test_a_run_resumes_with_the_same_settings_only(tmp_path):
     assert "\n" not in str(error.value)
 
 
+def test_what_fails_before_its_first_checkpoint_is_not_in_the_way(tmp_path):
+    def fail(error, saves=(), **changes):
+        run = Run.of(config(tmp_path, **changes), ("encoder",))
+
+        def train():
+            with run.open():
+                for name in saves:
+                    (run.folder / name).touch()
+                raise error
+
+        with pytest.raises(error):
+            train()
+        return run.folder
+
+    assert not fail(ValueError, ["events.out", ".partial"]).exists()
+    assert not fail(ValueError, seed=5).exists()
+    # a folder that was there keeps what it had
+    kept = tmp_path / "run" / "notes.txt"
+    kept.parent.mkdir()
+    kept.touch()
+    assert [path.name for path in sorted(fail(ValueError).iterdir())] == [".lock", "notes.txt"]
+    # what was interrupted, or has a checkpoint, goes on
+    assert starts(fail(KeyboardInterrupt))
+    assert len(starts(fail(ValueError, resume=True))) == 2
+    kept.parent.rename(tmp_path / "before")
+    assert starts(fail(ValueError, ["last.ckpt"]))
+
+
 def test_each_start_keeps_its_configuration(tmp_path):
     for seed in range(12):
         open_run(config(tmp_path, resume=True, seed=seed))

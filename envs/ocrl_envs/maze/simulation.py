@@ -150,14 +150,20 @@ class Simulation:
         return shrink(frames[index], SUPERSAMPLING)
 
     def summary(self, index: int) -> dict[str, float]:
-        """Return the scores of the episode that one maze has played so far."""
+        """Return the scores of the episode that one maze has played so far.
+
+        Those of goals are left out where the level has none.
+        """
         state = self.state
+        apples = int(state.apples[index])
+        if not self.level.has_goal:
+            return {"apples": apples}
         success = bool(state.goals[index] > 0)
         shortest = float(state.shortest[index])
         way = max(float(state.travelled[index]), shortest)
         return {
             "goals": int(state.goals[index]),
-            "apples": int(state.apples[index]),
+            "apples": apples,
             "success": success,
             "spl": shortest / way if success and way > 0 else 0.0,
             "steps_to_goal": float(state.first_goal[index]) if success else float("nan"),

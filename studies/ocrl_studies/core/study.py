@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -71,8 +69,3 @@ def own_settings(config: DictConfig) -> DictConfig:
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]
     return cfg
-
-
-def command(script: str) -> str:
-    """Return the command line of a study."""
-    return shlex.join(["python", f"scripts/{script}.py", *sys.argv[1:]])

@@ -8,8 +8,9 @@ from omegaconf import DictConfig
 
 from ocrl.data.videos import Videos
 from ocrl_studies.command_line import stop
-from ocrl_studies.core.study import Study, command, own_settings, stopping
+from ocrl_studies.core.study import Study, own_settings, stopping
 from ocrl_studies.core.tables import print_table
+from ocrl_studies.invocation import repeat
 from ocrl_studies.segmentation.baselines import score_baselines
 from ocrl_studies.segmentation.plan import plan_comparison
 from ocrl_studies.segmentation.report import Report
@@ -30,7 +31,7 @@ class EncoderComparison(Study):
         plan = plan_comparison(own_settings(config))
         results = read_results(plan.folder)
         folders = score_baselines(plan, results.cells)
-        report = Report(plan, results, folders, command("compare_encoders"))
+        report = Report(plan, results, folders, repeat("compare_encoders"))
         path = report.write()
         print_table(*report.overlaps)
         print_table(*report.identity)

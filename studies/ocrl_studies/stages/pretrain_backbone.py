@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 
 import torch
@@ -24,6 +22,7 @@ from ocrl.pretraining.loop import PretrainingSettings, fit
 from ocrl.pretraining.self_distillation import SelfDistillation
 from ocrl_envs.protocols import SEGMENT_STRIDE
 from ocrl_studies.core.tables import print_table
+from ocrl_studies.invocation import repeat
 from ocrl_studies.plain import plain
 from ocrl_studies.rollouts import SegmentKinds
 from ocrl_studies.runs import Run
@@ -110,7 +109,7 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
             print_table([f"nearest neighbours, {data}", *kinds], rows)
         write_text(run.folder / "scores.json", json.dumps(scores, indent=2))
         notes = {
-            "command": shlex.join(["python", *sys.argv]),
+            "command": repeat("pretrain_backbone"),
             "data": cfg.data.run_name,
             "seed": cfg.seed,
             "steps": cfg.pretraining.max_steps,

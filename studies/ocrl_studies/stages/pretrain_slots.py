@@ -18,11 +18,12 @@ from ocrl.data.clips import Clip
 from ocrl.encoder import TrainableEncoder
 from ocrl.errors import UsageError
 from ocrl.files import write_text
+from ocrl.metrics.consistency import score_without_truth
 from ocrl.metrics.scoring import SegmentationScores
 from ocrl.pretraining import PretrainingSettings, pretrain
 from ocrl.pretraining.callbacks import MaskPictures
 from ocrl.visualization import draw_masks
-from ocrl_studies.core.scoreboard import baselines, make_scoreboard
+from ocrl_studies.core.scoreboard import baselines, make_scoreboard, truthless_table
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.encoders import check_target, make_encoder
 from ocrl_studies.invocation import call, invocation, trust
@@ -128,14 +129,18 @@ class SlotPretraining:
                 print(f"encoder: {self.checkpoint}\nmasks:   {pictures}")
 
     def _save(self, encoder: TrainableEncoder, validation: Subset[Clip]) -> None:
-        """Score the trained encoder beside baselines if there is truth; save it with its scores."""
-        scores, source = {}, self.source
+        """Score the trained encoder, beside baselines where there is truth, and save both."""
+        source = self.source
+        own = score_without_truth(encoder, validation)
+        scores = {self.name: own}
         if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
             beside = baselines(encoder.num_tokens, self.image_size)
             contenders = {self.name: encoder.cpu(), **beside}
             board = make_scoreboard(contenders, validation, source.num_stuff, source.extra_scores)
             print_table(*board.table())
-            scores = board.scores
+            scores = {**board.scores, self.name: {**own, **board.scores[self.name]}}
+        if own:
+            print_table(*truthless_table({self.name: own}))
         write_text(self.run.folder / "scores.json", json.dumps(scores, indent=2))
         notes = {"seed": self.pretraining.seed, "scores": scores}
         save_encoder(self.checkpoint, encoder, self.model, notes)

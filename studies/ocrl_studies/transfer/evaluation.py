@@ -17,11 +17,10 @@ from ocrl_agents.checkpoints import read_agent
 from ocrl_agents.expgen import enough
 from ocrl_agents.training import LAST
 from ocrl_studies.core.comparability import check_comparable
-from ocrl_studies.core.study import command
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.env_settings import Variation
 from ocrl_studies.habits import folder_name
-from ocrl_studies.invocation import call, trust
+from ocrl_studies.invocation import call, repeat, trust
 from ocrl_studies.plain import plain, selected
 from ocrl_studies.runs import CONFIG, read_config, starts
 from ocrl_studies.transfer.comparison import TRAIN
@@ -71,12 +70,13 @@ def evaluate_transfer(cfg: DictConfig) -> None:
         explorer = make_agent(run_dir, own, plan.folder)
         agents += with_explorer(agents, explorer, plan.folder, cfg.agreement)
     results = play_all(plan, agents)
-    report = Report(plan, results, command("evaluate_transfer"))
+    report = Report(plan, results, repeat("evaluate_transfer"))
     path = report.write()
     print_table(*report.scores.headline(report.scores.score))
     print(f"report: {path}")
-    agent = next(iter(found)) / LAST
-    print(f"next:   {call('record_video')} env={cfg.env.name} checkpoint={agent}{trust(cfg)}")
+    first = next(agent for agent in agents if agent.encoder == report.scores.encoders[0])
+    command = f"{call('record_video')} env={cfg.env.name} checkpoint={first.checkpoint}"
+    print(f"next:   {command}{trust(cfg)}")
 
 
 def same_as_training(conditions: Mapping[str, Variation]) -> list[str]:

@@ -207,7 +207,9 @@ class Report:
         points, floor = [], {}
         for encoder in self.scores.encoders:
             scored = [slot_quality(result) for result in self.agents if result.encoder == encoder]
-            found = [scores[encoder][QUALITY] for scores in scored if encoder in scores]
+            found = [
+                row[QUALITY] for scores in scored if QUALITY in (row := scores.get(encoder, {}))
+            ]
             if found:
                 points.append((encoder, float(np.mean(found)), values[encoder][UNSEEN].value))
                 floor = {name: row[QUALITY] for name, row in scored[0].items() if name != encoder}

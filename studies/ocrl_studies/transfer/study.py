@@ -7,8 +7,9 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ocrl_studies.command_line import stop
-from ocrl_studies.core.study import Study, command, own_settings, stopping
+from ocrl_studies.core.study import Study, own_settings, stopping
 from ocrl_studies.core.tables import print_table
+from ocrl_studies.invocation import repeat
 from ocrl_studies.transfer.conditions import check_conditions
 from ocrl_studies.transfer.plan import plan_study
 from ocrl_studies.transfer.references import play_references
@@ -31,7 +32,7 @@ class TransferStudy(Study):
         plan = plan_study(own_settings(config))
         play_references(plan)
         results = read_results(plan)
-        report = Report(plan, results, command("transfer_study"))
+        report = Report(plan, results, repeat("transfer_study"))
         path = report.write()
         print_table(*report.scores.headline(report.scores.score))
         print(f"report: {path}")

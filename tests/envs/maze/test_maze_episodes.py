@@ -168,7 +168,5 @@ def test_scores_without_a_goal() -> None:
     for _ in range(300):
         env.step(int(policy(frame)[0]))
     scores = env.simulation.summary(0)
+    assert scores.keys() == {"apples"}
     assert scores["apples"] > 4
-    assert scores["success"] is False
-    assert scores["spl"] == 0.0
-    assert np.isnan(scores["steps_to_goal"])

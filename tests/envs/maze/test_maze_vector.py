@@ -90,7 +90,7 @@ def test_final_observation_and_info() -> None:
     assert infos["final_obs"][0].shape == (64, 64, 3)
     assert not np.array_equal(infos["final_obs"][0], frames[0])
     assert not np.array_equal(infos["final_obs"][0], last[0])
-    assert infos["final_info"]["goals"].tolist() == [0, 0]
+    assert infos["final_info"]["apples"].tolist() == [0, 0]
     assert infos["_final_info"].all()
 
 
@@ -117,7 +117,7 @@ def test_disabled_autoreset_waits_for_the_mask() -> None:
     for _ in range(300):
         _, _, _, truncations, infos = envs.step(np.array([0, 0]))
     assert truncations.all()
-    assert infos["goals"].tolist() == [0, 0]
+    assert infos["apples"].tolist() == [0, 0]
     with pytest.raises(gymnasium.error.ResetNeeded):
         envs.step(np.array([0, 0]))
     before = envs.simulation.state.position[1].copy()
