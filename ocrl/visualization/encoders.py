@@ -11,10 +11,10 @@ from torch.utils.data import Subset
 from ocrl.encoder import Encoder
 from ocrl.visualization.images import Image, enlarge, image_grid
 from ocrl.visualization.segmentation import segmentation_strip
-from ocrl.visualization.titles import row_title
+from ocrl.visualization.titles import titled_row
 
 HEIGHT = 64
-"""Of what is painted, in pixels."""
+"""Of what is painted, in pixels, about."""
 
 
 def spread(clips: Subset[dict[str, Tensor]], num: int) -> list[dict[str, Tensor]]:
@@ -45,7 +45,7 @@ def draw_reconstructions(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -
     pictures = [encoder.to_images(values) for values in (decoded.target, decoded.reconstruction)]
     names = ("target", "painted")
     rows = [
-        [*row_title(name, HEIGHT), *enlarge(images[clip].cpu().numpy(), HEIGHT)]
+        titled_row(name, enlarge(images[clip].cpu().numpy(), HEIGHT))
         for clip in range(len(clips))
         for name, images in zip(names, pictures, strict=True)
         if images is not None

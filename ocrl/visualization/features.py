@@ -8,7 +8,7 @@ from torch import Tensor
 from ocrl.encoders.kmeans import BackboneFeatures
 from ocrl.modules.backbones import Backbone
 from ocrl.visualization.images import Image, enlarge, image_grid
-from ocrl.visualization.titles import row_title
+from ocrl.visualization.titles import titled_row
 
 
 def principal_colours(features: Tensor) -> Tensor:
@@ -42,10 +42,6 @@ def draw_features(backbone: Backbone, frames: Tensor, *, height: int = 128) -> I
     """Draw frames uint8 (B, H, W, 3) above the principal components of their features."""
     with torch.inference_mode():
         colours = principal_colours(BackboneFeatures(backbone)(frames.to(backbone.mean.device)))
-    rows = {"frames": frames, "features": colours}
-    return image_grid(
-        [
-            [*row_title(name, height), *enlarge(pixels.cpu().numpy(), height)]
-            for name, pixels in rows.items()
-        ]
-    )
+    large = enlarge(frames.cpu().numpy(), height)
+    rows = {"frames": large, "features": enlarge(colours.cpu().numpy(), large.shape[1])}
+    return image_grid([titled_row(name, pictures) for name, pictures in rows.items()])

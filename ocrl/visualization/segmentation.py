@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ocrl.metrics import hard_segments
 from ocrl.visualization.images import Image, enlarge, image_grid
-from ocrl.visualization.titles import number_segments, row_title, with_title
+from ocrl.visualization.titles import number_segments, titled_row, with_title
 
 GOLDEN_RATIO = 0.6180339887
 
@@ -118,7 +118,7 @@ def segmentation_strip(
     times = _spread(len(video), num_frames)
     truth = None if segments is None else segments[times]
     panels = _panels(video[times], masks[times], truth, height)
-    return image_grid([[*row_title(name, len(row[0])), *row] for name, row in panels.items()])
+    return image_grid([titled_row(name, row) for name, row in panels.items()])
 
 
 def segmentation_video(

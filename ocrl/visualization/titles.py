@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
@@ -44,13 +46,16 @@ def with_title(frames: Image, text: str) -> Image:
     return np.concatenate([np.broadcast_to(bar, (len(frames), *bar.shape)), frames], axis=1)
 
 
-def row_title(text: str, height: int) -> list[Image]:
-    """Return what is put before the pictures of a row: its title, to be read upwards, or nothing.
+def titled_row(text: str, pictures: Sequence[Image] | Image) -> list[Image]:
+    """Return a row of pictures, all of one size, after its title, which is to be read upwards.
 
-    >>> [picture.shape for picture in row_title("slots", 64)]
-    [(64, 16, 3)]
+    Pictures that are too small for it have none.
+
+    >>> [picture.shape for picture in titled_row("slots", np.zeros((1, 72, 96, 3), np.uint8))]
+    [(72, 16, 3), (72, 96, 3)]
     """
-    return [np.rot90(title(text, height))] if height >= LEGIBLE else []
+    height = len(pictures[0])
+    return [*([np.rot90(title(text, height))] if height >= LEGIBLE else []), *pictures]
 
 
 def number_segments(pictures: Image, segments: NDArray[np.integer]) -> Image:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
@@ -11,25 +12,27 @@ from ocrl.data.clips import Clip, ClipDataset
 from ocrl.data.videos import ArrayVideos
 from ocrl.encoder import Encoder
 from ocrl.metrics.scoring import SegmentationScores
+from ocrl.modules.backbones import MICRO, TimmBackbone
 from ocrl.pretraining import PretrainingSettings, pretrain
 from ocrl.pretraining.callbacks import MaskPictures
-from ocrl.visualization import draw_reconstructions
+from ocrl.visualization import draw_masks, draw_reconstructions
+from ocrl.visualization.features import draw_features
 from ocrl_studies.composition import find_configs
 
 MARGIN = 18
 """Pixels at the left that have titles."""
 
 
-def build(name: str) -> Encoder:
+def build(name: str, *overrides: str) -> Encoder:
     with initialize_config_dir(str(find_configs()), version_base="1.3"):
-        config = compose(overrides=[f"+encoder={name}"])
+        config = compose(overrides=[f"+encoder={name}", *overrides])
     torch.manual_seed(0)
     encoder: Encoder = instantiate(config.encoder.model)
     return encoder.eval()
 
 
-def some_clips(length: int = 3) -> Subset[Clip]:
-    frames = np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3), np.uint8)
+def some_clips(length: int = 3, size: int = 64) -> Subset[Clip]:
+    frames = np.random.default_rng(0).integers(0, 255, (6, size, size, 3), np.uint8)
     clips: ClipDataset = ClipDataset(ArrayVideos(frames, [6]), length)
     return Subset(clips, range(2))
 
@@ -50,6 +53,17 @@ def test_any_encoder_that_paints_colours_is_drawn() -> None:
         picture = draw_reconstructions(build(name), some_clips())
         assert picture is not None
         assert picture.shape == (4 * 64 + 3 * 2, MARGIN + 3 * 64 + 2 * 2, 3)
+
+
+@pytest.mark.parametrize("size", [40, 96, 144])
+def test_frames_of_any_size_are_drawn(size: int) -> None:
+    encoder = build("slotcontrast", f"encoder.image_size=[{size},{size}]")
+    clips = some_clips(size=size)
+    assert draw_reconstructions(encoder, clips) is not None
+    assert draw_masks(encoder, clips) is not None
+    vit = TimmBackbone(MICRO, (size, size), pretrained=False)
+    frames = clips[0]["video"]
+    assert draw_features(vit, frames) is not None
 
 
 def test_encoders_that_paint_no_colours_draw_none() -> None:
