@@ -16,8 +16,8 @@ class UsageError(ValueError):
     """
 
 
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """Say which valid names are closest to a wrong one.
+def nearest(name: object, choices: Iterable[str]) -> str:
+    """Say which valid names are closest to a wrong one, which may be no name at all.
 
     >>> nearest("nav_maze_9", ["nav_maze_1", "nav_maze_2", "seekavoid_arena_1"])
     'did you mean nav_maze_2 or nav_maze_1?'
@@ -26,7 +26,7 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     """
     choices = sorted(set(choices))
     cutoff = 0.0 if len(choices) > LONGEST_LIST else 0.6
-    close = difflib.get_close_matches(name, choices, n=3, cutoff=cutoff)
+    close = difflib.get_close_matches(str(name), choices, n=3, cutoff=cutoff)
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"choose from {', '.join(choices)}"

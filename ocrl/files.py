@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from ocrl.errors import UsageError
 
 PARTIAL = ".partial"
 """What the names of files have that are being written."""
+
+LOCK = ".lock"
+"""What a folder has while a process writes to it alone."""
 
 ADVICE = {
     errno.ENOSPC: "free some",
@@ -48,6 +53,28 @@ def whole_file(path: str | Path, *, keep: str | Path | None = None) -> Iterator[
         sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: str | Path, refusal: str) -> Iterator[Path]:
+    """Have a folder alone; the system frees the lock of a process that dies.
+
+    The same process may have it again meanwhile.
+
+    Args:
+        folder: made if it is absent.
+        refusal: what others are told, with what to do.
+
+    Raises:
+        UsageError: another process has it.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0, is_singleton=True):
+            yield folder
+    except Timeout as error:
+        raise UsageError(refusal) from error
 
 
 def previous(path: Path) -> Path:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from tqdm import tqdm
 
 from ocrl.errors import UsageError
 from ocrl.extras import name_extras
+from ocrl.files import PARTIAL, alone, write_text
 from ocrl.rgb import check_rgb
 
 with name_extras():
@@ -42,6 +44,7 @@ def collect_rollouts(
     skip_first: int = 0,
     description: str = "",
     policy_name: str = "unknown",
+    notes: Mapping[str, str] | None = None,
     overwrite: bool = False,
     progress: bool = True,
 ) -> minari.MinariDataset:
@@ -66,6 +69,7 @@ def collect_rollouts(
             its first frames show what the others never do.
         description: stored with the dataset, and shown by ``minari show``.
         policy_name: likewise.
+        notes: texts that belong to the dataset, by the name of their file in its folder.
         overwrite: replace a dataset of the same name.
         progress: show a progress bar.
 
@@ -84,11 +88,8 @@ def collect_rollouts(
         )
     observations, _ = env.reset(seed=seed)
     space = observation_space(env.single_observation_space, extras() if extras else {})
-    target.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{target.name}.partial-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent) as folder:
-        whole = Path(folder) / target.name
-        whole.mkdir()
+    with _beside(target) as folder:
+        whole = folder / target.name
         storage = MinariStorage.new(
             whole / "data",
             observation_space=space,
@@ -108,10 +109,26 @@ def collect_rollouts(
                 "seed": seed,
             }
         )
+        for name, text in (notes or {}).items():
+            write_text(whole / name, text)
         if target.exists():
-            os.replace(target, Path(folder) / "replaced")
+            os.replace(target, folder / "replaced")
         os.replace(whole, target)
     return minari.load_dataset(dataset_id)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside a dataset to write in; it is gone afterwards."""
+    folder = target.with_name(f".{target.name}{PARTIAL}")
+    with alone(folder, f"another process is collecting {target}: wait until it is done"):
+        try:
+            for each in ("replaced", target.name):  # which a process that was killed left
+                shutil.rmtree(folder / each, ignore_errors=True)
+            (folder / target.name).mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def dataset_folder(dataset_id: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import itertools
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from ocrl.data.shard_entries import ADVICE, CHECKSUMS, row_checksums
 from ocrl.data.shards import listed_shards
 from ocrl.errors import UsageError
-from ocrl.files import whole_file, write_text
+from ocrl.files import LOCK, PARTIAL, alone, whole_file, write_text
 from ocrl.reading import read_object, reading
 
 VIDEOS_PER_SHARD = 32
@@ -63,21 +64,38 @@ def write_shards(
         UsageError: there are other shards of this split already, or one that is damaged.
     """
     folder = Path(folder)
-    partial = folder / f".{dataset}-{split}.partial"
+    partial = folder / f".{dataset}-{split}{PARTIAL}"
     manifest = partial / "manifest.json"
-    if not manifest.exists():
-        old = sorted(folder.glob(f"{dataset}-{split}-*.tar"))
-        if old and not overwrite and is_made_with(folder, dataset, split, settings):
-            _check_hashes(folder, dataset, split)
-            print(f"the {split} shards in {folder} are there already, and whole")
-            return old
-        if old and not overwrite:
-            raise UsageError(
-                f"{old[0]} exists already: pass overwrite=true to replace the {split} shards, or "
-                "choose another folder"
-            )
-        _write_all(videos, partial, dataset, split, total, dict(settings or {}), progress)
-    return _publish(manifest, folder, dataset, split)
+    there = functools.partial(_there_already, folder, dataset, split, settings)
+    if not overwrite and not partial.exists() and (old := there()):
+        return old
+    with alone(partial, f"another process is writing the {split} shards in {folder}: wait for it"):
+        if not manifest.exists():
+            if not overwrite and (old := there()):
+                shutil.rmtree(partial)
+                return old
+            _write_all(videos, partial, dataset, split, total, dict(settings or {}), progress)
+        return _publish(manifest, folder, dataset, split)
+
+
+def _there_already(
+    folder: Path, dataset: str, split: str, settings: Mapping[str, Any] | None
+) -> list[Path]:
+    """Return the shards of a split that were made with some settings; none if there are none.
+
+    Raises:
+        UsageError: there are others, or one is damaged.
+    """
+    old = sorted(folder.glob(f"{dataset}-{split}-*.tar"))
+    if old and not is_made_with(folder, dataset, split, settings):
+        raise UsageError(
+            f"{old[0]} exists already: pass overwrite=true to replace the {split} shards, or "
+            "choose another folder"
+        )
+    if old:
+        _check_hashes(folder, dataset, split)
+        print(f"the {split} shards in {folder} are there already, and whole")
+    return old
 
 
 def is_made_with(
@@ -142,7 +160,9 @@ def _begin(partial: Path, settings: dict[str, Any]) -> list[tuple[str, int]]:
             for path in sorted(partial.glob("*.tar"))
             if _num_videos(path) == VIDEOS_PER_SHARD
         ]
-    shutil.rmtree(partial, ignore_errors=True)
+    for other in partial.iterdir():
+        if other.name != LOCK:
+            other.unlink()
     write_text(note, text)
     return []
 

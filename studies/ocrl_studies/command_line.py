@@ -21,7 +21,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from tqdm import tqdm
 
@@ -31,7 +31,7 @@ from ocrl.errors import nearest
 from ocrl.files import disk_trouble
 from ocrl_studies.composition import compose, find_configs, store_defaults
 from ocrl_studies.overrides import check_overrides, check_words, leaves
-from ocrl_studies.plain import flatten, plain
+from ocrl_studies.plain import plain
 from ocrl_studies.settings import check_settings
 
 Main = Callable[[DictConfig], object]
@@ -60,7 +60,7 @@ def script(
         def checked(cfg: DictConfig) -> None:
             with in_one_line(config_name):
                 check_overrides(cfg)
-                check_settings(flatten(plain(cfg)))
+                check_settings(plain(cfg))
                 if cfg.get("device") == "auto":
                     cfg.device = "cuda" if torch.cuda.is_available() else "cpu"
                 keep_rollouts_with_data(cfg)
@@ -127,6 +127,8 @@ def explain(error: Exception, config_name: str) -> str | None:
             return _unknown_key(error, config_name)
         case OmegaConfBaseException():
             return " ".join(str(error).split())
+        case ValueError() if (word := _part_of_a_list(config_name)) is not None:
+            return word
         case OSError() if disk_trouble(error) is not None:
             return f"{disk_trouble(error)}{_way_to_continue(config_name)}"
     return None
@@ -198,6 +200,16 @@ def _unknown_choice(error: MissingConfigException) -> str:
     if not error.options:
         return " ".join(str(error).split())
     return f"{group}={name} does not exist: {nearest(name, error.options)}"
+
+
+def _part_of_a_list(config_name: str) -> str | None:
+    """Say which word sets a part of a list, if one does: Hydra looks for an item of that number."""
+    default = compose(config_name)
+    for word in sys.argv[1:]:
+        parent = word.lstrip("+").partition("=")[0].rpartition(".")[0]
+        if parent and isinstance(OmegaConf.select(default, parent), ListConfig):
+            return f"{word}: {parent} is a list, and has no parts; give it as a whole"
+    return None
 
 
 def _unknown_key(error: ConfigCompositionException, config_name: str) -> str:

@@ -16,13 +16,15 @@ GIVEN = ("device", "extractor_kwargs")
 """Arguments of PPO that have settings of their own."""
 
 
-def folder_name(env_id: str) -> str:
+def folder_name(env_id: object) -> str:
     """Return the name of an environment in folders and data sets: ``${folder_name:...}`` in YAML.
+
+    What is no text is refused later, by its rule.
 
     >>> folder_name("ale_py:ALE/Breakout-v5"), folder_name("CarRacing-v3")
     ('ALE-Breakout-v5', 'CarRacing-v3')
     """
-    return re.sub(r"[^\w-]", "-", env_id.rpartition(":")[2])
+    return re.sub(r"[^\w-]", "-", str(env_id).rpartition(":")[2])
 
 
 def find_configs() -> Path:

@@ -69,10 +69,34 @@ def check_overrides(cfg: DictConfig) -> None:
     """
     check_experiment()
     check_missing(cfg)
-    groups = [o for o in HydraConfig.get().overrides.task if _is_group(o)]
-    default = hydra.compose(HydraConfig.get().job.config_name or "", overrides=groups)
+    default = without_own_words()
     check_additions(default)
     check_kinds(default, cfg)
+
+
+def check_shared_kinds(cfg: DictConfig, config: DictConfig) -> None:
+    """Raise UsageError if a setting that all cells of a study share is of another kind.
+
+    Those of the encoder are not among them.
+
+    Args:
+        cfg: as it was composed before the first cell.
+        config: the same with Hydra's own part, which it shows to nobody else by then.
+    """
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(config)
+    try:
+        default = without_own_words()
+    finally:
+        HydraConfig.instance().cfg = before
+    shared = [str(key) for key in default if key in cfg and key != "encoder"]
+    check_kinds(default, cfg, shared)
+
+
+def without_own_words() -> DictConfig:
+    """Return the same choices as the command's, and all else as it comes."""
+    groups = [o for o in HydraConfig.get().overrides.task if _is_group(o) and not _sweeps(o)]
+    return hydra.compose(HydraConfig.get().job.config_name or "", overrides=groups)
 
 
 def check_experiment() -> None:
@@ -117,22 +141,27 @@ def _is_misspelt(default: DictConfig, key: str) -> bool:
     return bool(difflib.get_close_matches(name, beside, 1, cutoff=0.85))
 
 
-def check_kinds(default: DictConfig, cfg: DictConfig) -> None:
+def check_kinds(default: DictConfig, cfg: DictConfig, among: Sequence[str] | None = None) -> None:
     """Raise UsageError if a setting is of another kind than its default.
 
     Args:
         default: the same choices, and all else as it comes.
         cfg: what is asked for.
+        among: parts of the configuration that are looked at. None: all.
     """
     for key in leaves(default, inner=True):
-        if _is_made_of_another(default, key) and _is_made_of_another(cfg, key):
+        if among is not None and key.partition(".")[0] not in among:
+            continue
+        made_of = _made_of(default, key)
+        if made_of is not None and made_of == _made_of(cfg, key):
             continue  # which is looked at itself
         before, after = _select(default, key), _select(cfg, key)
         has_rule = isinstance(before, str | ListConfig) and find_rule(key, {}) is not None
         if has_rule and not isinstance(after, DictConfig):
             continue  # the rule says more
-        if before is not None and after is not None and not is_like(before, after):
-            raise UsageError(f"{key}={after}: {key} is {kind_of(before)}, {_example(key, before)}")
+        if before is not None and not is_like(before, after) and not _may_be_null(cfg, key, after):
+            given = "null" if after is None else after
+            raise UsageError(f"{key}={given}: {key} is {kind_of(before)}, {_example(key, before)}")
 
 
 def is_like(before: Any, after: Any) -> bool:
@@ -204,10 +233,22 @@ def _select(cfg: DictConfig, key: str) -> Any:
         return None
 
 
-def _is_made_of_another(cfg: DictConfig, key: str) -> bool:
+def _made_of(cfg: DictConfig, key: str) -> str | None:
+    """Return the text of a setting that is made of others; None: it is not."""
     parent, _, name = key.rpartition(".")
     group = _select(cfg, parent) if parent else cfg
-    return isinstance(group, DictConfig) and OmegaConf.is_interpolation(group, name)
+    if not (isinstance(group, DictConfig) and OmegaConf.is_interpolation(group, name)):
+        return None
+    return str(OmegaConf.to_container(group, resolve=False)[name])  # type: ignore[index,call-overload]
+
+
+def _may_be_null(cfg: DictConfig, key: str, after: Any) -> bool:
+    """Say whether a setting is null, and may be: numbers as rules say, arguments as classes do."""
+    if after is not None:
+        return False
+    parent = key.rpartition(".")[0]
+    group = _select(cfg, parent) if parent else cfg
+    return find_rule(key, {}) is not None or "_target_" in (group or {})
 
 
 def _is_name(word: str) -> bool:
@@ -216,7 +257,12 @@ def _is_name(word: str) -> bool:
         override = OverridesParser.create().parse_override(word)
     except HydraException:
         return True  # which is said elsewhere
-    return override.is_sweep_override() or isinstance(override.value(), str | list | None)
+    names = "" if override.is_sweep_override() else override.value()
+    return all(isinstance(name, str) for name in (names if isinstance(names, list) else [names]))
+
+
+def _sweeps(word: str) -> bool:
+    return OverridesParser.create().parse_override(word).is_sweep_override()
 
 
 def _is_nested(name: str) -> bool:

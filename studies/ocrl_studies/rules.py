@@ -137,4 +137,50 @@ class Place:
         return "such as runs"
 
 
-Rule = Number | Choice | Row | Place
+@dataclass(frozen=True)
+class Text:
+    """A text that is not empty.
+
+    Attributes:
+        optional: null will do too.
+    """
+
+    optional: bool = False
+
+    def fits(self, value: Any) -> bool:
+        """Say whether a value is one."""
+        if value is None:
+            return self.optional
+        return isinstance(value, str) and value.strip() != ""
+
+    def __str__(self) -> str:
+        return f"a text{' or null' if self.optional else ''}"
+
+    def closest(self, value: Any) -> str:
+        """Say how a number is given as a text."""
+        return "give one" if value is None else f"quoted it is one, \"'{value}'\""
+
+
+@dataclass(frozen=True)
+class Made:
+    """Something that is made by a class.
+
+    Attributes:
+        optional: null will do too.
+    """
+
+    optional: bool = False
+
+    def fits(self, value: Any) -> bool:
+        """Say whether a value is one."""
+        return self.optional if value is None else isinstance(value, dict) and "_target_" in value
+
+    def __str__(self) -> str:
+        return f"a class as _target_, with its arguments{' or null' if self.optional else ''}"
+
+    def closest(self, value: Any) -> str:
+        """Say how another is taken."""
+        return "settings of its own choose one, as in encoder=slotcontrast"
+
+
+Rule = Number | Choice | Row | Place | Text | Made

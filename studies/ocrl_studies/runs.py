@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from ocrl.errors import UsageError
-from ocrl.files import remove_leftovers, write_text
+from ocrl.files import alone, remove_leftovers, write_text
 from ocrl.reading import parsing, read_text
 from ocrl_studies.plain import flatten, plain, selected
 
@@ -25,9 +24,6 @@ ADVICE = "copy the run again, or start another with another seed, runs_dir or ru
 
 LONGEST = 2**20
 """Characters of a configuration."""
-
-LOCK = ".lock"
-"""File that the process locks which writes to a run's folder."""
 
 CHECKPOINTS = {".ckpt", ".safetensors"}
 """Ends of the names of what a run goes on from."""
@@ -187,16 +183,13 @@ def claim(run_dir: Path) -> Iterator[Path]:
     Raises:
         UsageError: another process has it.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(run_dir / LOCK, timeout=0, is_singleton=True):
-            remove_leftovers(run_dir)
-            yield run_dir
-    except Timeout as error:
-        raise UsageError(
-            f"another process is writing to {run_dir}: wait until it is done, or start another run "
-            "with another seed, runs_dir or run_dir"
-        ) from error
+    refusal = (
+        f"another process is writing to {run_dir}: wait until it is done, or start another run "
+        "with another seed, runs_dir or run_dir"
+    )
+    with alone(run_dir, refusal):
+        remove_leftovers(run_dir)
+        yield run_dir
 
 
 def with_whole_batch(chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ is (`ocrl_studies.overrides.check_kinds`), or is checked by whatever it is given
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import torch
 from ocrl.errors import UsageError, nearest
 from ocrl_envs.maze.task.shifts import SHIFTS
 from ocrl_studies.habits import PRECISIONS
-from ocrl_studies.rules import Choice, Number, Place, Row, Rule
+from ocrl_studies.plain import flatten
+from ocrl_studies.rules import Choice, Made, Number, Place, Row, Rule, Text
 
 COUNT = Number(1)
 RATE = Number(0, 1, whole=False, above=True)
@@ -33,19 +34,29 @@ RULES: Mapping[str, Rule] = {
     "seed": SEED,
     "episode_seed": SEED,
     "data.seed": SEED,
-    "num_threads": Number(1, 1024),
+    "num_threads": Number(1, 256),
     "runs_dir": Place(),
     "data_dir": Place(),
     "run_dir": Place(),
     "study_dir": Place(),
     "results_dir": Place(),
     "folder": Place(),
+    "path": Place(),
+    "data.path": Place(),
+    "data.held_out": Place(),
+    "pretraining.feature_cache": Place(optional=True),
+    "name": Text(),
+    "env.id": Text(),
+    "data.run_name": Text(),
+    "encoder.pretrained_as": Text(optional=True),
     "output": Place(optional=True),
     "checkpoint": Place(optional=True),
     "encoder_checkpoint": Place(optional=True),
     "split": SPLITS,
     "splits": Row(SPLITS, "a list", "[train,validation]", length=None),
     "num_layouts": Row(Number(1, optional=True), "a list", "[null]", length=None),
+    "encoder.model": Made(optional=True),
+    "encoder.wrapper": Made(optional=True),
     "encoder.image_size": ANY_SIZE,
     "backbone.image_size": SIZE,
     "data.image_size": ANY_SIZE,
@@ -134,7 +145,7 @@ MAZE_RULES: Mapping[str, Rule] = {
 """Option of a maze -> what it may be, under whatever condition."""
 
 
-def check_settings(plain: Mapping[str, Any]) -> None:
+def check_settings(settings: Mapping[str, Any]) -> None:
     """Raise UsageError if a setting is what it may not be.
 
     >>> check_settings({"clip_length": 0})
@@ -142,13 +153,11 @@ def check_settings(plain: Mapping[str, Any]) -> None:
     ocrl.errors.UsageError: clip_length=0: expected a whole number from 1; the nearest is 1
 
     Args:
-        plain: resolved settings by dotted name, see `ocrl_studies.plain.flatten`.
+        settings: resolved, in groups or by dotted names.
     """
-    for key, value in plain.items():
+    plain = flatten(settings)
+    for key, value in _walk(settings):
         rule = find_rule(key, plain)
-        whole = next((name for name in RULES if key.startswith(f"{name}.")), None)
-        if whole is not None and rule is None:
-            raise UsageError(f"{key}={_given(value)}: {whole} is {RULES[whole]}, and has no parts")
         if rule is not None and not rule.fits(value):
             raise UsageError(f"{key}={_given(value)}: expected {rule}; {rule.closest(value)}")
     if "device" in plain:
@@ -184,6 +193,14 @@ def check_device(device: Any) -> None:
             f"device={device}: this machine has {torch.cuda.device_count()} GPUs that torch can "
             "use; take device=cpu"
         )
+
+
+def _walk(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all settings by dotted names, and groups of them too."""
+    for key, value in settings.items():
+        yield f"{prefix}{key}", value
+        if isinstance(value, Mapping):
+            yield from _walk(value, f"{prefix}{key}.")
 
 
 def _given(value: Any) -> str:

@@ -41,7 +41,6 @@ def test_rollouts_are_of_all_layouts_of_a_split(
         seen.append(len(environments.unwrapped.simulation.layouts))
 
     monkeypatch.setattr("ocrl_studies.sources.rollouts.collect_rollouts", watch)
-    monkeypatch.setattr("ocrl_studies.sources.rollouts.note", lambda path, settings: None)
     rollouts = source("data=rollouts")
     assert isinstance(rollouts, Rollouts)
     rollouts.collect(split)
@@ -112,6 +111,31 @@ def test_data_made_with_other_settings_is_not_reused(
     assert list(source(*settings).scoring_videos().lengths) == list(made.lengths)
     with pytest.raises(UsageError, match=rf"made with {key}=.*overwrite=true"):
         source(*settings, other).scoring_videos()
+
+
+def test_the_same_collection_again_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a kill between the last write and the end, where nobody knows that it is whole."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    words = ["data=rollouts", "data.num_steps.train=20", "data.num_envs=2"]
+
+    def collect(*more: str, **options: bool) -> None:
+        rollouts = source(*words, *more)
+        assert isinstance(rollouts, Rollouts)
+        rollouts.collect("train", **options)
+
+    collect()
+    (kinds,) = tmp_path.glob("**/segment_kinds.json")
+    before = kinds.stat().st_ino
+    collect()
+    assert "are there already" in capsys.readouterr().out
+    assert kinds.stat().st_ino == before
+    for other in ("data.seed=1", "data.policy=random"):
+        with pytest.raises(UsageError, match="overwrite=true"):
+            collect(other)
+    collect(overwrite=True)
+    assert kinds.stat().st_ino != before
 
 
 def test_rollouts_are_of_frames_alone_whatever_agents_are_shown(tmp_path, monkeypatch):

@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from ocrl.data.videos import Videos
 from ocrl.errors import UsageError
 from ocrl_studies.command_line import in_one_line, keep_rollouts_with_data
-from ocrl_studies.plain import flatten, plain
+from ocrl_studies.overrides import check_shared_kinds
+from ocrl_studies.plain import plain
 from ocrl_studies.settings import check_settings
 from ocrl_studies.sources import make_source
 
@@ -41,8 +42,9 @@ class Study(Callback):
         check_sweep(config.hydra.overrides.task)
         cfg = own_settings(config)
         cfg.seed = 0  # the data are the same for all cells
+        check_shared_kinds(cfg, config)
+        check_settings(plain(cfg))
         keep_rollouts_with_data(cfg)
-        check_settings(flatten(plain(cfg)))
         height, width = cfg.encoder.image_size
         source = make_source(cfg.data)
         source.training_clips(cfg.clip_length, (height, width))

@@ -33,6 +33,9 @@ LONGEST = 20
 PATIENCE = 60
 """Times as long that it may take on a machine with other work."""
 
+TOGETHER = 50
+"""Trials in a process, which keeps the threads and the memory of all before."""
+
 LARGEST = 2e9
 """Bytes by which memory may grow in a trial."""
 
@@ -69,7 +72,7 @@ def campaign(make: Callable[[int], Trial], number: int, log: Path) -> None:
         child = os.fork()
         if child == 0:
             try:
-                _work(make, todo, log)
+                _work(make, todo[:TOGETHER], log)
             finally:
                 os._exit(0)
         _watch(child, log)

@@ -14,13 +14,12 @@ from ocrl.data.mapped import MappedSegments
 from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from ocrl.data.videos import Videos
-from ocrl.files import write_text
 from ocrl.reading import read_object
 from ocrl_envs.protocols import SEGMENT_STRIDE
 from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.env_wrappers import wrapper_settings
 from ocrl_studies.environments import make_environments
-from ocrl_studies.manifest import check, note
+from ocrl_studies.manifest import check
 from ocrl_studies.rollouts import (
     SegmentKinds,
     ground_truth,
@@ -30,6 +29,9 @@ from ocrl_studies.rollouts import (
     shrink,
 )
 from ocrl_studies.sources.base import Source
+
+SETTINGS = "manifest.json"
+KINDS = "segment_kinds.json"
 
 
 class Rollouts(Source):
@@ -99,11 +101,14 @@ class Rollouts(Source):
         return f"ocrl/{self.run_name}/{split}-v0"
 
     def collect(self, split: str, *, overwrite: bool = False) -> None:
-        """Collect rollouts on the layouts of a split.
+        """Collect rollouts on the layouts of a split, unless these are there.
 
         Raises:
-            UsageError: there are some already, and ``overwrite`` is false.
+            UsageError: there are others already, and ``overwrite`` is false.
         """
+        if not overwrite and self._is_there(split):
+            print(f"the {split} rollouts are there already; overwrite=true collects them again")
+            return
         environments = make_environments(
             self.env, self._variation(split), self.num_envs, AutoresetMode.NEXT_STEP
         )
@@ -119,11 +124,25 @@ class Rollouts(Source):
             skip_first=self.skip_first,
             description=f"{self.policy} policy in {self.env.id}, {split} split",
             policy_name=self.policy,
+            notes={
+                KINDS: json.dumps(segment_kinds(environments)._asdict()),
+                SETTINGS: json.dumps(self._settings(split), indent=2),
+            },
             overwrite=overwrite,
         )
-        write_text(self._kinds_path(split), json.dumps(segment_kinds(environments)._asdict()))
         environments.close()
-        note(self._settings_path(split), self._settings(split))
+
+    def _is_there(self, split: str) -> bool:
+        """Say whether rollouts of these settings and this seed were collected."""
+        path = self._settings_path(split)
+        if not path.exists():
+            return False
+        list_of_rollouts = read_object(path.parent / "data/metadata.json", "list of rollouts")
+        settings = json.loads(json.dumps(self._settings(split)))
+        return (
+            read_object(path, "settings of rollouts") == settings
+            and list_of_rollouts.get("seed") == self.seed
+        )
 
     def _variation(self, split: str) -> Variation:
         return self.env.splits["rollouts" if split == "train" else split]
@@ -142,10 +161,10 @@ class Rollouts(Source):
         }
 
     def _settings_path(self, split: str) -> Path:
-        return dataset_folder(self.dataset_id(split)) / "manifest.json"
+        return dataset_folder(self.dataset_id(split)) / SETTINGS
 
     def _kinds_path(self, split: str) -> Path:
-        return dataset_folder(self.dataset_id(split)) / "segment_kinds.json"
+        return dataset_folder(self.dataset_id(split)) / KINDS
 
     def _videos(self, split: str) -> Videos:
         dataset_id = self.dataset_id(split)

@@ -24,6 +24,8 @@ def segment(cfg: DictConfig) -> None:
         cfg: as ``configs/segment.yaml``.
     """
     torch.set_num_threads(cfg.num_threads)
+    if cfg.checkpoint is None:
+        raise UsageError("checkpoint=null: give a file, or the name of a release (see --help)")
     encoder: Encoder = load_trusted(cfg.checkpoint, cfg.trusted).to(cfg.device)
     state = None if cfg.boxes is None else condition(encoder, cfg.boxes)
     if cfg.attention:

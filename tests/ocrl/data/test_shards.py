@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,42 @@ def test_interrupted_writing_keeps_the_old_and_goes_on(tmp_path: Path) -> None:
     assert len(ShardVideos(tmp_path, "train").lengths) == 70
     write(tmp_path, random_videos(2), overwrite=True)
     assert len(list(tmp_path.glob("*.tar"))) == 1
+
+
+def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
+    """Processes, that is: the one that came first goes on."""
+    refused = []
+
+    class Slow:
+        def __getitem__(self, span: slice) -> Any:
+            yield from random_videos(2)
+            words = [sys.executable, "-c", SECOND, str(tmp_path)]
+            refused.append(subprocess.run(words, capture_output=True, text=True).stderr)
+
+    write(tmp_path, Slow())
+    assert "another process is writing the train shards" in refused[0]
+    assert len(ShardVideos(tmp_path, "train").lengths) == 2
+
+
+SECOND = """
+import sys
+from ocrl.data.shard_writer import write_shards
+write_shards(lambda first: [], sys.argv[1], "movi_x", "train", progress=False)
+"""
+
+
+def test_a_kill_after_all_is_in_place_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, random_videos(2), settings={"size": 8})
+    monkeypatch.undo()
+    paths = write(tmp_path, [], settings={"size": 8})
+    assert sorted(tmp_path.iterdir()) == [*paths, tmp_path / "movi_x-train.json"]
 
 
 def test_what_was_begun_with_other_settings_is_discarded(tmp_path: Path) -> None:
