@@ -171,10 +171,11 @@ def test_agents_that_are_not_comparable_are_not_put_into_one_table(run, home, ke
 
 
 def test_transfer_without_agents_names_the_command(run):
-    code, _, err = run("evaluate_transfer.py", "runs_dir=elsewhere")
+    world = ["env=custom", "env.id=CartPole-v1", "runs_dir=elsewhere"]
+    code, _, err = run("evaluate_transfer.py", *world)
     assert code == 2
     assert one_line(err)
-    assert "train_agent.py" in err
+    assert all(word in err for word in ("train_agent.py", *world))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from ocrl_studies.core.comparability import check_comparable
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.env_settings import Variation
 from ocrl_studies.habits import folder_name
-from ocrl_studies.invocation import call, repeat, trust
+from ocrl_studies.invocation import call, invocation, repeat
 from ocrl_studies.plain import plain, selected
 from ocrl_studies.runs import CONFIG, read_config, starts
 from ocrl_studies.transfer.comparison import TRAIN
@@ -48,7 +48,8 @@ def evaluate_transfer(cfg: DictConfig) -> None:
         cfg: as ``configs/evaluate_transfer.yaml``.
     """
     torch.set_num_threads(cfg.num_threads)
-    found = find_agents(Path(cfg.runs_dir) / "agent" / cfg.env.run_name, cfg.agents)
+    home, film = Path(cfg.runs_dir) / "agent" / cfg.env.run_name, invocation("record_video", cfg)
+    found = find_agents(home, cfg.agents, f"train some with  {invocation('train_agent', cfg)}")
     try:
         check_comparable({str(path): training_settings(path, own) for path, own in found.items()})
     except UsageError as error:
@@ -75,8 +76,7 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     print_table(*report.scores.headline(report.scores.score))
     print(f"report: {path}")
     first = next(agent for agent in agents if agent.encoder == report.scores.encoders[0])
-    command = f"{call('record_video')} env={cfg.env.name} checkpoint={first.checkpoint}"
-    print(f"next:   {command}{trust(cfg)}")
+    print(f"next:   {film} checkpoint={first.checkpoint}")
 
 
 def same_as_training(conditions: Mapping[str, Variation]) -> list[str]:
@@ -89,12 +89,15 @@ def same_as_training(conditions: Mapping[str, Variation]) -> list[str]:
     return [name for name, each in conditions.items() if name != TRAIN and each == trained]
 
 
-def find_agents(folder: Path, patterns: Sequence[str] = ("*/seed=*",)) -> dict[Path, DictConfig]:
+def find_agents(
+    folder: Path, patterns: Sequence[str] = ("*/seed=*",), advice: str = "train some"
+) -> dict[Path, DictConfig]:
     """Return run folder -> configuration of agents.
 
     Args:
         folder: of all agents of an environment.
         patterns: of the folders of agents in it: ``["slotcontrast/seed=0", "vector/*"]``.
+        advice: what to do if there are none.
 
     Raises:
         UsageError: there are none.
@@ -102,8 +105,7 @@ def find_agents(folder: Path, patterns: Sequence[str] = ("*/seed=*",)) -> dict[P
     agents = find_runs(folder, patterns)
     if not agents:
         raise UsageError(
-            f"there are no agents in {folder} of agents=[{','.join(patterns)}]: train some with  "
-            f"{call('train_agent')} env={folder.name} encoder=slotcontrast"
+            f"there are no agents in {folder} of agents=[{','.join(patterns)}]: {advice}"
         )
     return agents
 
