@@ -126,7 +126,9 @@ class SlotPretraining:
             )
             if self.run.is_first:
                 self._save(encoder, validation)
-                print(f"encoder: {self.checkpoint}\nmasks:   {pictures}")
+                print(f"encoder: {self.checkpoint}")
+                if pictures.exists():  # an encoder may have nothing to draw
+                    print(f"masks:   {pictures}")
 
     def _save(self, encoder: TrainableEncoder, validation: Subset[Clip]) -> None:
         """Score the trained encoder, beside baselines where there is truth, and save both."""
