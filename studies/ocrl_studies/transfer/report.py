@@ -266,11 +266,13 @@ def describe(conditions: Mapping[str, Variation]) -> str:
 
     >>> describe({"train": {"split": "train"}, "all": {"shift": "all", "level": None}})
     'train (split=train), all (shift=all)'
+    >>> describe({"train": {}})
+    'train (as it is)'
     """
     texts = []
     for name, variation in conditions.items():
         given = [f"{k!s}={v}" for k, v in variation.items() if v is not None]
-        texts.append(f"{name} ({', '.join(given)})")
+        texts.append(f"{name} ({', '.join(given) or 'as it is'})")
     return ", ".join(texts)
 
 

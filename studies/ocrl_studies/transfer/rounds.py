@@ -148,7 +148,9 @@ def plot_learning(curves: Mapping[str, Sequence[tuple[list[float], list[float]]]
         for steps, values in seeds:
             axes.plot(steps, values, color=f"C{e}", linewidth=0.5, alpha=0.4)
         common, runs = _on_common_steps(seeds)
-        axes.plot(common, runs.mean(0), color=f"C{e}", linewidth=2, label=encoder)
+        # a line of one point is none
+        marker = "o" if len(common) == 1 else ""
+        axes.plot(common, runs.mean(0), marker=marker, color=f"C{e}", linewidth=2, label=encoder)
         low, high = bootstrap_band(lambda drawn: drawn.mean(-2), runs, by_row=True)
         axes.fill_between(common, low, high, color=f"C{e}", alpha=0.2, linewidth=0)
     axes.xaxis.set_major_formatter(EngFormatter())

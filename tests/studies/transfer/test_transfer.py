@@ -87,6 +87,13 @@ def test_learning_curves_are_averaged_where_all_seeds_have_been():
     assert lines["grid"].get_xydata().tolist() == [[0, 4], [1, 5]]
 
 
+def test_a_curve_of_one_point_is_seen():
+    _, mean = plot_learning({"slots": [([64.0], [26.0])]}).axes[0].lines
+    assert mean.get_marker() == "o"
+    _, mean = plot_learning({"slots": [([64.0, 128.0], [26.0, 27.0])]}).axes[0].lines
+    assert mean.get_marker() != "o"
+
+
 def test_the_band_of_learning_curves_holds_the_mean_of_the_seeds():
     curves = {"slots": [([0, 1], [s, 2.0 * s]) for s in range(5)]}
     (band,) = plot_learning(curves).axes[0].collections
