@@ -45,10 +45,14 @@ class Study(Callback):
         check_shared_kinds(cfg, config)
         check_settings(plain(cfg))
         keep_rollouts_with_data(cfg)
+        self.check_world(cfg)
         height, width = cfg.encoder.image_size
         source = make_source(cfg.data)
         source.training_clips(cfg.clip_length, (height, width))
         self.check(source.scoring_videos(), cfg)
+
+    def check_world(self, cfg: DictConfig) -> None:
+        """Raise UsageError if the cells cannot act; before anything is collected."""
 
     def check(self, videos: Videos, cfg: DictConfig) -> None:
         """Raise UsageError if the cells cannot be scored on these unseen videos."""

@@ -20,11 +20,9 @@ from ocrl_studies.transfer.results import read_results
 class TransferStudy(Study):
     """The zero-shot transfer study: writes its report after the last cell."""
 
-    @stopping
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check the conditions before anything is collected, trained or played."""
-        check_conditions(own_settings(config))
-        super().on_multirun_start(config, **kwargs)
+    def check_world(self, cfg: DictConfig) -> None:
+        """Raise UsageError if the conditions cannot be played."""
+        check_conditions(cfg)
 
     @stopping
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
