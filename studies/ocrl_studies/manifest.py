@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from ocrl.errors import UsageError
-from ocrl.files import write_text
+from ocrl.files import PARTIAL, write_text
 from ocrl.reading import read_object
 
 
 def note(path: Path, settings: Mapping[str, Any]) -> None:
-    """Keep the settings that data was made with.
+    """Keep the settings that data was made with; what a process that was killed left of them goes.
 
     Args:
         path: JSON file beside the data.
         settings: anything that JSON can hold.
     """
+    for leftover in path.parent.glob(f".{path.stem}.*{PARTIAL}*"):
+        leftover.unlink(missing_ok=True)
     write_text(path, json.dumps(settings, indent=2))
 
 

@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from ocrl.errors import UsageError
 from ocrl_studies.composition import find_configs
 from ocrl_studies.sources import Rollouts, Source
+from ocrl_studies.sources.generated import Scenes
 
 
 def source(*overrides: str) -> Source:
@@ -136,6 +137,17 @@ def test_the_same_collection_again_is_done(
             collect(other)
     collect(overwrite=True)
     assert kinds.stat().st_ino != before
+
+
+def test_what_a_kill_left_of_the_settings_of_scenes_goes(tmp_path: Path) -> None:
+    words = [f"data.path={tmp_path}", "data.num_videos.train=1", "data.recipe.num_frames=2"]
+    scenes = source("data=movi_a_like", *words)
+    assert isinstance(scenes, Scenes)
+    scenes.generate("train")
+    whole = sorted(tmp_path.iterdir())
+    (tmp_path / ".train.manifest.123.partial.json").touch()
+    scenes.generate("train")
+    assert sorted(tmp_path.iterdir()) == whole
 
 
 def test_rollouts_are_of_frames_alone_whatever_agents_are_shown(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from ocrl.errors import UsageError
 from ocrl_studies.command_line import in_one_line, keep_rollouts_with_data
 from ocrl_studies.overrides import check_shared_kinds
 from ocrl_studies.plain import plain
+from ocrl_studies.runs import check_one_process
 from ocrl_studies.settings import check_settings
 from ocrl_studies.sources import make_source
 
@@ -44,6 +45,7 @@ class Study(Callback):
         cfg.seed = 0  # the data are the same for all cells
         check_shared_kinds(cfg, config)
         check_settings(plain(cfg))
+        check_one_process(cfg)
         keep_rollouts_with_data(cfg)
         self.check_world(cfg)
         height, width = cfg.encoder.image_size
