@@ -69,11 +69,16 @@ def call(verb: str) -> str:
 
 
 def repeat(verb: str) -> str:
-    """Return the command that this process runs, for a report to say how it was made."""
+    """Return the command that this process runs, for a report to say how it was made.
+
+    A report is read elsewhere, so scripts are named as from the repository's root.
+    """
     words = sys.argv[1:]
     if words[:1] in ([verb], [verb.replace("_", "-")]):
         del words[0]
-    return shlex.join([*call(verb).split(), *words])
+    called = call(verb)
+    begin = called if called.startswith("ocrl ") else f"python scripts/{verb}.py"
+    return shlex.join([*begin.split(), *words])
 
 
 def trust(cfg: DictConfig) -> str:

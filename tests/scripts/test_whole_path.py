@@ -51,7 +51,10 @@ def test_rollouts_are_a_minari_dataset(run):
     assert observations["frames"].shape[1:] == (64, 64, 3)
     assert observations["segments"].shape[1:] == (64, 64)
     assert observations["position"].shape[1:] == (2,)
-    code, _, err = run("collect_rollouts.py", *TINY_ROLLOUTS)
+    code, out, _ = run("collect_rollouts.py", *TINY_ROLLOUTS)  # what is there is kept
+    assert code == 0
+    assert "are there already" in out
+    code, _, err = run("collect_rollouts.py", *TINY_ROLLOUTS, "seed=7")  # others are refused
     assert code == 2
     assert one_line(err)
 

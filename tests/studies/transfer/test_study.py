@@ -29,7 +29,7 @@ def compose(*overrides: str, name: str = "transfer_study") -> DictConfig:
     return composed(name, overrides)
 
 
-OWN = {"run_dir", "resume", "conditions", "agents"}
+OWN = {"run_dir", "resume", "conditions", "agents", "explorers", "agreement"}
 """What commands say of runs that are there, and a study makes itself."""
 
 
