@@ -74,7 +74,7 @@ def test_what_enough_agents_want_is_done(agreement: int | None, expected: list[i
 
 def test_an_exploration_is_not_broken_off_but_by_a_new_episode() -> None:
     agree, disagree = (4, 4, 4), (1, 2, 3)
-    steps = [[disagree] * 2, [agree] * 2, [agree] * 2, [agree] * 2, [disagree] * 2, [agree] * 2]
+    steps = [[disagree] * 2, [disagree, agree], *[[agree] * 2] * 2, [disagree] * 2, [agree] * 2]
     actions, state = played(hand_made(mean_steps=3), steps, starts={(1, 1)})
     assert [row[0] for row in actions] == [9, 9, 9, 4, 9, 9]
     assert [row[1] for row in actions] == [9, 4, 4, 4, 9, 9]
