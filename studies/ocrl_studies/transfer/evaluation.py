@@ -20,7 +20,7 @@ from ocrl_studies.core.comparability import check_comparable
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.env_settings import Variation
 from ocrl_studies.habits import folder_name
-from ocrl_studies.invocation import call, invocation, repeat
+from ocrl_studies.invocation import invocation, repeat
 from ocrl_studies.plain import plain, selected
 from ocrl_studies.runs import CONFIG, read_config, starts
 from ocrl_studies.transfer.comparison import TRAIN
@@ -118,16 +118,17 @@ def find_explorers(
     Args:
         folder: of all explorers of an environment.
         patterns: of the folders of explorers in it; none: no explorers.
-        agents: of `find_agents`.
+        agents: of `find_agents`, one or more.
 
     Raises:
         UsageError: there are none, or they explored another world than that of the agents.
     """
     explorers = find_runs(folder, patterns)
     if patterns and not explorers:
+        command = invocation("train_agent", next(iter(agents.values())))
         raise UsageError(
             f"there are no explorers in {folder} of explorers=[{','.join(patterns)}]: train one "
-            f"with  {call('train_agent')} env={folder.name} encoder=slotcontrast agent=explorer"
+            f"with  {command} agent=explorer"
         )
     everyone = {**agents, **explorers}
     check_comparable({str(path): selected(own, ("env",)) for path, own in everyone.items()})
