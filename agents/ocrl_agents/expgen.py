@@ -117,6 +117,7 @@ class ExpGenPolicy(BasePolicy):
         return torch.empty(number, dtype=torch.int64).geometric_(1 / self.mean_steps).numpy()
 
     def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
+        # stable-baselines3 asks every policy for it, and `predict` alone would call it
         raise NotImplementedError("an ensemble has a state: use predict")
 
 

@@ -109,7 +109,7 @@ class SSync(SlotEncoder):
         decoded = self.decode(slots, self.target_of(batch, features))
         assert decoded.masks is not None
         errors = (decoded.reconstruction - decoded.target).square()
-        boundary = interior = torch.zeros_like(errors[0, 0, 0, 0])
+        boundary = interior = errors.new_zeros(())
         if int(self.trained_steps) >= self.label_free_steps:
             boundary, interior = self.synergy(slots, decoded.masks)
         if self.training:

@@ -239,7 +239,9 @@ def _made_of(cfg: DictConfig, key: str) -> str | None:
     group = _select(cfg, parent) if parent else cfg
     if not (isinstance(group, DictConfig) and OmegaConf.is_interpolation(group, name)):
         return None
-    return str(OmegaConf.to_container(group, resolve=False)[name])  # type: ignore[index,call-overload]
+    as_written = OmegaConf.to_container(group, resolve=False)
+    assert isinstance(as_written, dict)
+    return str(as_written[name])
 
 
 def _may_be_null(cfg: DictConfig, key: str, after: Any) -> bool:

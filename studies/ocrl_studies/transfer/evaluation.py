@@ -232,7 +232,7 @@ def with_explorer(
     if not ensemble:
         raise UsageError(
             f"{explorer.run_dir} explores for agents of encoder={encoder}, of which none are "
-            f"evaluated: train some, or name others with explorers=[...]"
+            "evaluated: train some, or name others with explorers=[...]"
         )
     enough(agreement, len(ensemble))
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 
-from ocrl_agents.checkpoints import read_agent
 from ocrl_studies.core.page import Page
-from ocrl_studies.core.record import Record, machines
+from ocrl_studies.core.record import machines
 from ocrl_studies.core.statistics import Array
-from ocrl_studies.core.tables import Table, read_curve, write_rows
+from ocrl_studies.core.tables import read_curve, write_rows
 from ocrl_studies.env_settings import Variation
 from ocrl_studies.transfer.comparison import ORACLE, TRAIN, estimates, generalisation_gaps
 from ocrl_studies.transfer.plan import Plan
@@ -23,8 +22,9 @@ from ocrl_studies.transfer.plots import (
     plot_generalisation,
     plot_profiles,
 )
+from ocrl_studies.transfer.provenance import durations, policies
 from ocrl_studies.transfer.references import reference_episodes, references_folder
-from ocrl_studies.transfer.results import AgentResult, Results, slot_quality
+from ocrl_studies.transfer.results import Results, slot_quality
 from ocrl_studies.transfer.rounds import (
     plot_learning,
     plot_transfer,
@@ -274,31 +274,3 @@ def describe(conditions: Mapping[str, Variation]) -> str:
         given = [f"{k!s}={v}" for k, v in variation.items() if v is not None]
         texts.append(f"{name} ({', '.join(given) or 'as it is'})")
     return ", ".join(texts)
-
-
-def durations(records: list[Record]) -> Table:
-    """Return CPU-minutes by encoder and stage."""
-    stages = list(dict.fromkeys(stage.split()[0] for r in records for stage in r.stages))
-    spent: dict[str, list[list[float]]] = {}
-    for record in records:
-        row = [
-            sum(t["cpu"] for name, t in record.stages.items() if name.split()[0] == stage) / 60
-            for stage in stages
-        ]
-        spent.setdefault(record.settings["encoder.name"], []).append(row)
-    rows = [
-        [name, str(len(times)), *(f"{minutes:.1f}" for minutes in np.mean(times, axis=0))]
-        for name, times in spent.items()
-    ]
-    return Table(["", "cells", *stages], rows)
-
-
-def policies(agents: list[AgentResult]) -> Table:
-    """Return what each encoder's policy reads, and how large it is."""
-    rows = []
-    for encoder, result in {result.encoder: result for result in agents}.items():
-        file, *others = map(read_agent, (result.agent.checkpoint, *result.agent.ensemble))
-        tensors = [pair for each in (file, *others) for pair in each.tensors.items()]
-        size = sum(tensor.numel() for name, tensor in tensors if name.startswith("policy."))
-        rows.append([encoder, str(file.header["spaces"]["observation"]), f"{size:,}"])
-    return Table(["", "observations of the policy", "its parameters"], rows)

@@ -1,12 +1,8 @@
-"""Shards: what is written comes back, in the layout of the official data scripts."""
+"""Shards: what is written comes back, as in the official data scripts; damage is named."""
 
 from __future__ import annotations
 
-import io
-import os
 import shutil
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -14,42 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from shard_files import Arrays, random_videos, write, write_tar
 
 from ocrl.data.clips import ClipDataset, evaluation_clips
-from ocrl.data.shard_writer import write_shards
 from ocrl.data.shards import ShardVideos
 from ocrl.errors import UsageError
-
-Arrays = dict[str, NDArray[Any]]
-
-
-def random_videos(number: int, seed: int = 0, segments: bool = True) -> list[Arrays]:
-    rng = np.random.default_rng(seed)
-    videos = []
-    for i in range(number):
-        video = rng.integers(0, 256, (5 + i % 3, 8, 10, 3), dtype=np.uint8)
-        ids = rng.integers(0, 4, (*video.shape[:3], 1), dtype=np.uint8)
-        arrays = {"video": video, "fps": np.array(12)}
-        videos.append({**arrays, "segmentations": ids} if segments else arrays)
-    return videos
-
-
-def write_tar(path: Path, entries: dict[str, NDArray[Any]]) -> None:
-    """Write a shard as the official scripts do: raw .npy files in a tar."""
-    with tarfile.open(path, "w") as tar:
-        for name, array in entries.items():
-            buffer = io.BytesIO()
-            np.save(buffer, array)
-            member = tarfile.TarInfo(name)
-            member.size = buffer.getbuffer().nbytes
-            buffer.seek(0)
-            tar.addfile(member, buffer)
-
-
-def write(folder: Path, videos: list[Arrays], **options: Any) -> list[Path]:
-    return write_shards(
-        lambda first: videos[first:], folder, "movi_x", "train", progress=False, **options
-    )
 
 
 def test_what_is_written_comes_back(tmp_path: Path) -> None:
@@ -104,107 +69,6 @@ def test_clips_of_shards(tmp_path: Path) -> None:
     assert len(clips) == 3
     assert clips[1]["video"].shape == (5, 16, 16, 3)
     assert clips[1]["segments"].shape == (5, 16, 16)
-
-
-class Interrupted:
-    """Videos whose reader is interrupted before the n-th of them."""
-
-    def __init__(self, videos: list[Arrays], before: int) -> None:
-        self.videos, self.before, self.asked = videos, before, []
-
-    def __getitem__(self, span: slice) -> Any:
-        self.asked.append(span.start)
-        yield from self.videos[span.start : self.before]
-        raise KeyboardInterrupt
-
-
-def test_interrupted_writing_keeps_the_old_and_goes_on(tmp_path: Path) -> None:
-    videos = random_videos(70)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, Interrupted(videos, 40))
-    with pytest.raises(UsageError, match="no shards"):
-        ShardVideos(tmp_path, "train")
-    again = Interrupted(videos, 66)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, again)
-    assert again.asked == [32]
-    paths = write(tmp_path, videos)
-    whole = [path.read_bytes() for path in write(tmp_path / "whole", videos)]
-    assert [path.read_bytes() for path in paths] == whole
-    with pytest.raises(UsageError, match="overwrite=true"):
-        write(tmp_path, random_videos(2))
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, Interrupted(videos, 1), overwrite=True)
-    assert len(ShardVideos(tmp_path, "train").lengths) == 70
-    write(tmp_path, random_videos(2), overwrite=True)
-    assert len(list(tmp_path.glob("*.tar"))) == 1
-
-
-def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
-    """Processes, that is: the one that came first goes on."""
-    refused = []
-
-    class Slow:
-        def __getitem__(self, span: slice) -> Any:
-            yield from random_videos(2)
-            words = [sys.executable, "-c", SECOND, str(tmp_path)]
-            refused.append(subprocess.run(words, capture_output=True, text=True).stderr)
-
-    write(tmp_path, Slow())
-    assert "another process is writing the train shards" in refused[0]
-    assert len(ShardVideos(tmp_path, "train").lengths) == 2
-
-
-SECOND = """
-import sys
-from ocrl.data.shard_writer import write_shards
-write_shards(lambda first: [], sys.argv[1], "movi_x", "train", progress=False)
-"""
-
-
-def test_a_kill_after_all_is_in_place_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(folder: Path) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(shutil, "rmtree", killed)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, random_videos(2), settings={"size": 8})
-    monkeypatch.undo()
-    paths = write(tmp_path, [], settings={"size": 8})
-    assert sorted(tmp_path.iterdir()) == [*paths, tmp_path / "movi_x-train.json"]
-
-
-def test_what_was_begun_with_other_settings_is_discarded(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, Interrupted(random_videos(70), 40), settings={"size": 8})
-    other = Interrupted(random_videos(70), 40)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, other, settings={"size": 16})
-    assert other.asked == [0]
-
-
-def test_shards_half_in_place_are_refused_until_the_command_runs_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    moves = []
-
-    def replace(source: Path, target: Path) -> None:
-        if Path(target).parent == tmp_path:
-            if len(moves) == 2:
-                raise KeyboardInterrupt
-            moves.append(target)
-        os.rename(source, target)
-
-    monkeypatch.setattr(os, "replace", replace)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, random_videos(70))
-    monkeypatch.undo()
-    with pytest.raises(UsageError, match="run the same command again"):
-        ShardVideos(tmp_path, "train")
-    write(tmp_path, [])
-    assert len(ShardVideos(tmp_path, "train").lengths) == 70
 
 
 def test_a_shard_of_another_size_than_listed_is_refused(tmp_path: Path) -> None:
@@ -265,19 +129,6 @@ def test_of_a_damaged_video_the_whole_frames_are_read(tmp_path: Path) -> None:
         videos.frames(0, 1, 4)
 
 
-def test_the_same_command_again_checks_the_hashes(tmp_path: Path) -> None:
-    videos, settings = random_videos(40), {"size": 8}
-    paths = write(tmp_path, videos, settings=settings)
-    assert write(tmp_path, videos, settings=settings) == paths
-    content = bytearray(paths[1].read_bytes())
-    content[3000] ^= 1
-    paths[1].write_bytes(content)
-    with pytest.raises(UsageError, match=r"000001.tar \(it is damaged\): .* overwrite=true"):
-        write(tmp_path, videos, settings=settings)
-    write(tmp_path, videos, settings=settings, overwrite=True)
-    assert write(tmp_path, videos, settings=settings) == paths
-
-
 def test_a_shard_without_its_end_was_cut_short(tmp_path: Path) -> None:
     """Cut between two videos a tar is read to its end without a word."""
     entries = {f"{i}.video.npy": v["video"] for i, v in enumerate(random_videos(2))}
@@ -289,11 +140,6 @@ def test_a_shard_without_its_end_was_cut_short(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:second])
     with pytest.raises(UsageError, match="cut short"):
         ShardVideos(tmp_path, "train")
-
-
-def test_same_videos_give_the_same_bytes(tmp_path: Path) -> None:
-    first = write(tmp_path / "a", random_videos(3))[0].read_bytes()
-    assert write(tmp_path / "b", random_videos(3))[0].read_bytes() == first
 
 
 def test_bad_shards_are_named(tmp_path: Path) -> None:
