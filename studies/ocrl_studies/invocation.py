@@ -38,8 +38,9 @@ def invocation(verb: str, cfg: DictConfig) -> str:
     words = [f"env={cfg.env.name}"]
     if cfg.env.simulator not in ("maze", "gymnasium"):
         words.append(f"simulator={cfg.env.simulator}")
-    if HydraConfig.initialized() and HydraConfig.get().runtime.choices.get("experiment"):
-        words.append(f"experiment={HydraConfig.get().runtime.choices['experiment']}")
+    experiment = HydraConfig.initialized() and HydraConfig.get().runtime.choices.get("experiment")
+    if experiment and has_experiments(verb):
+        words.append(f"experiment={experiment}")
     default = compose(verb, words)
     of_agents: tuple[str, ...] = ()
     if "encoder" in default and "encoder" in cfg:
@@ -57,6 +58,16 @@ def invocation(verb: str, cfg: DictConfig) -> str:
         if is_read and not is_own and before.get(key, ...) != value:
             words.append(f"{'' if key in before else '+'}{key}={_written(value)}")
     return f"{call(verb)} {shlex.join(words)}"
+
+
+def has_experiments(verb: str) -> bool:
+    """Say whether a verb takes ``experiment=``.
+
+    >>> has_experiments("train_agent"), has_experiments("record_video")
+    (True, False)
+    """
+    defaults = OmegaConf.load(find_configs() / f"{verb}.yaml").defaults
+    return any("optional experiment" in each for each in defaults if not isinstance(each, str))
 
 
 def call(verb: str) -> str:

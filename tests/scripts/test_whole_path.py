@@ -59,6 +59,12 @@ def test_rollouts_are_a_minari_dataset(run):
     assert one_line(err)
 
 
+def test_the_demo_evaluates_what_it_trained(run):
+    code, _, err = run("evaluate_transfer.py", "experiment=demo")  # it has trained nothing yet
+    assert code == 2
+    assert "there are no agents in runs/demo/agent/seekavoid_arena_1" in err
+
+
 @pytest.mark.parametrize("encoder", ["slotcontrast", "vector", "grid"])
 def test_encoder_agent_and_resume(run, home, encoder):
     pretraining = ["pretrain_slots.py", f"encoder={encoder}", *TINY_ROLLOUTS, *TINY_PRETRAINING]

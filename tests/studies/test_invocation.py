@@ -4,6 +4,8 @@ import shlex
 import sys
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from ocrl_studies.composition import compose
 from ocrl_studies.invocation import call, invocation, repeat, trust
@@ -49,6 +51,17 @@ def test_an_agent_names_the_pretraining_of_its_encoder():
     own = ["encoder=vector", "encoder.finetune=true", "encoder.name=tuned"]
     cfg = compose("train_agent", [*own, "encoder.pretrained_as=vector"])
     assert words(invocation("pretrain_slots", cfg)) == ["env=nav_maze_1", "encoder=vector"]
+
+
+def test_an_experiment_is_said_to_those_that_have_it(monkeypatch):
+    cfg = compose("evaluate_transfer", ["experiment=demo"])
+    runtime = {"choices": {"experiment": "demo"}, "config_sources": []}
+    monkeypatch.setattr(
+        HydraConfig.instance(), "cfg", OmegaConf.create({"hydra": {"runtime": runtime}})
+    )
+    assert "experiment=demo" in words(invocation("train_agent", cfg))
+    film = compose("record_video", words(invocation("record_video", cfg)))
+    assert film.runs_dir == cfg.runs_dir  # which the experiment says
 
 
 def test_a_command_whose_source_was_made_still_knows_what_was_said():
