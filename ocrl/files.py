@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,6 +130,24 @@ def disk_trouble(error: OSError) -> str | None:
         return None
     place = f"{error.filename}: " if error.filename else ""
     return f"{place}{os.strerror(error.errno)}: {ADVICE[error.errno]}"
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Raise OSError unless so many bytes can be written: to be asked before who crashes without.
+
+    Args:
+        folder: where they are to go.
+        size: in bytes, for which the disk has to have room; nothing of it is left taken.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            elif shutil.disk_usage(folder).free < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        error.filename = str(folder)
+        raise
 
 
 def sync(path: Path) -> None:

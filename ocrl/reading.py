@@ -38,7 +38,7 @@ def reading(path: str | Path, what: str, advice: str = ADVICE) -> Iterator[None]
     Raises:
         UsageError: it is no regular file, or what is done within raises anything.
     """
-    check_regular(path, what)
+    check_regular(path, what, advice)
     with parsing(path, what, advice):
         yield
 
@@ -52,25 +52,28 @@ def parsing(source: object, what: str, advice: str = ADVICE) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, KeyError):
+            reason = f"there is no {reason}"
         if isinstance(error, pickle.UnpicklingError):  # torch's would have it run
             reason = "it is no file of tensors alone"
         raise UsageError(f"cannot read the {what} {source} ({reason:.200}): {advice}") from error
 
 
-def check_regular(path: str | Path, what: str) -> None:
+def check_regular(path: str | Path, what: str, advice: str = "give a whole file") -> None:
     """Raise UsageError unless a path is that of a file on a disk: pipes would never end.
 
     Args:
         path: of the file.
         what: it is to be, for the message: "encoder".
+        advice: what to do if it is not, likewise.
     """
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise UsageError(f"cannot read the {what} {path} ({reason}): give a whole file") from error
+        raise UsageError(f"cannot read the {what} {path} ({reason}): {advice}") from error
     if not stat.S_ISREG(mode):
-        raise UsageError(f"cannot read the {what} {path} (it is no regular file): give a file")
+        raise UsageError(f"cannot read the {what} {path} (it is no regular file): {advice}")
 
 
 def read_text(path: str | Path, what: str, advice: str = ADVICE) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrl.data.annotated import AnnotatedVideos
+from ocrl.data.annotated import ADVICE, AnnotatedVideos
 from ocrl.data.images import check_same_size, image_shape, read_image
 from ocrl.data.overlapping import exclusive_ids
-from ocrl.data.run_lengths import decode_mask, read_annotations
+from ocrl.data.run_lengths import category_ids, decode_mask, read_annotations
 from ocrl.errors import UsageError
+from ocrl.reading import parsing
 
 FOLDERS = {"train": "train2017", "validation": "val2017"}
 
@@ -78,17 +79,19 @@ class COCO(AnnotatedVideos):
         image, instances = self._instances[name]
         size = (int(image["height"]), int(image["width"]))
         check_same_size(self.annotations, size, image_shape(self.images / name))
-        decoded = [decode_mask(i["segmentation"], size, self.annotations) for i in instances]
-        for mask in decoded:
-            check_same_size(self.annotations, mask.shape, size)
+        decoded = [decode_mask(i.get("segmentation"), size, self.annotations) for i in instances]
         categories = np.array([i["category_id"] for i in instances], np.int64)
         return np.stack(decoded) if decoded else np.zeros((0, *size), bool), categories
 
     @cached_property
     def _instances(self) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Each image's entry and its instances, by file name."""
+        with parsing(self.annotations, "annotation file", ADVICE):
+            return self._read_instances()
+
+    def _read_instances(self) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
         content = read_annotations(self.annotations, ("images", "annotations", "categories"))
-        known = {category["id"] for category in content["categories"]}
+        known = category_ids(content, self.annotations)
         by_id: dict[int, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             image["id"]: (image, []) for image in content["images"]
         }
@@ -105,4 +108,7 @@ class COCO(AnnotatedVideos):
                 )
             if not instance.get("iscrowd"):
                 by_id[instance["image_id"]][1].append(instance)
-        return {image["file_name"]: (image, found) for image, found in by_id.values()}
+        named = {image["file_name"]: (image, found) for image, found in by_id.values()}
+        if len(named) < len(content["images"]):
+            raise ValueError("two images have the same file_name or id")
+        return named

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ocrl.errors import UsageError
 from ocrl.reading import read_text, reading
@@ -33,12 +33,13 @@ def decoding(path: Path, what: str, advice: str = ADVICE) -> Iterator[Image.Imag
         raise UnreadableFileError(str(error)) from error.__cause__
 
 
-def read_image(path: Path, advice: str = ADVICE) -> NDArray[np.uint8]:
+def read_image(path: Path, advice: str = ADVICE, *, upright: bool = False) -> NDArray[np.uint8]:
     """Return an image as RGB, uint8 (H, W, 3).
 
     Args:
         path: of the image.
         advice: what to do if it cannot be read.
+        upright: turn it as its camera noted; data sets have masks of images as they are stored.
 
     Raises:
         UnreadableFileError: it is missing, or does not decode, or has more than a byte a colour.
@@ -46,7 +47,8 @@ def read_image(path: Path, advice: str = ADVICE) -> NDArray[np.uint8]:
     with decoding(path, "image", advice) as image:
         if image.mode.startswith(("I", "F")):  # which Pillow would cut off at 255
             raise ValueError(f"more than 8 bits a colour, {image.mode}: convert it to 8")
-        return np.asarray(image.convert("RGB"))
+        turned = ImageOps.exif_transpose(image) if upright else image
+        return np.asarray(turned.convert("RGB"))
 
 
 def image_shape(path: Path) -> tuple[int, int]:

@@ -66,6 +66,8 @@ class MoviRecords:
         with _open(index) as file, parsing(index, "list of splits", ADVICE):
             splits = json.loads(file.read(LARGEST_LIST))["splits"]
             lengths = {entry["name"]: [int(n) for n in entry["shardLengths"]] for entry in splits}
+            if any(number < 0 for files in lengths.values() for number in files):
+                raise ValueError("a file has fewer than no videos")
         if split not in lengths:
             raise UsageError(f"{name} has no split {split!r}: expected one of {', '.join(lengths)}")
         self._length = sum(lengths[split])

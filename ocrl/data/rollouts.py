@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from ocrl.errors import UsageError
 from ocrl.extras import name_extras
-from ocrl.files import PARTIAL, alone, write_text
+from ocrl.files import PARTIAL, alone, check_room, write_text
 from ocrl.rgb import check_rgb
 
 with name_extras():
@@ -28,6 +28,9 @@ with name_extras():
     from minari.dataset.minari_dataset import parse_dataset_id
     from minari.dataset.minari_storage import MinariStorage
     from minari.storage.datasets_root_dir import get_dataset_path
+
+ROOM = 2**20
+"""Bytes that HDF5 writes about an episode besides what is in it; without them it crashes."""
 
 Policy = Callable[[NDArray[Any]], NDArray[Any]]
 Extras = Callable[[], Mapping[str, NDArray[Any]]]
@@ -98,6 +101,7 @@ def collect_rollouts(
         )
         with tqdm(total=num_steps, desc=dataset_id, unit="step", disable=not progress) as bar:
             for episode in _episodes(env, policy, observations, num_steps, extras, skip_first, bar):
+                check_room(whole, 2 * _size(episode) + ROOM)
                 storage.update_episodes([episode])
         storage.update_metadata(
             {
@@ -180,6 +184,12 @@ def observation_space(
             limits = (np.iinfo(batch.dtype).min, np.iinfo(batch.dtype).max)
         further[name] = spaces.Box(*limits, batch.shape[1:], batch.dtype.type)
     return spaces.Dict({"frames": frame_space, **further})
+
+
+def _size(episode: EpisodeBuffer) -> int:
+    """Return the bytes of an episode; HDF5 takes up to twice as many, in whole chunks."""
+    arrays = [*episode.observations.values(), episode.actions]
+    return sum(array.nbytes for array in arrays) + 10 * len(episode.rewards)
 
 
 @dataclass

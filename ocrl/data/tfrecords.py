@@ -8,6 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+LARGEST_RECORD = 2**30
+"""Bytes of a video with all that is known of it; one of MOVi has 1 % of them."""
+
 
 def read_records(file: BinaryIO) -> Iterator[bytes]:
     """Yield the records of a TFRecord file.
@@ -16,9 +19,12 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
 
     Raises:
         EOFError: the file ends within a record.
+        ValueError: a record is larger than any video.
     """
     while header := file.read(12):
         length = int.from_bytes(header[:8], "little")
+        if length > LARGEST_RECORD:
+            raise ValueError(f"a record of {length} bytes, expected up to {LARGEST_RECORD}")
         data = file.read(length)
         if len(header) < 12 or len(data) < length or len(file.read(4)) < 4:
             raise EOFError("it ends within a record")

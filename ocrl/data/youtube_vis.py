@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrl.data.annotated import AnnotatedVideos
+from ocrl.data.annotated import ADVICE, AnnotatedVideos
 from ocrl.data.images import check_same_size, image_shape, read_image
 from ocrl.data.overlapping import exclusive_ids
-from ocrl.data.run_lengths import decode_mask, read_annotations
+from ocrl.data.run_lengths import category_ids, decode_mask, read_annotations
 from ocrl.errors import UsageError
+from ocrl.reading import check_fields
 
 HELD_OUT = 300
 """The last so many annotated videos are what SlotContrast and VideoSAUR validate on."""
@@ -47,7 +48,12 @@ class YouTubeVIS(AnnotatedVideos):
                 "copy the whole training set"
             )
         self.videos = entries[-HELD_OUT:] if split == "validation" else entries[:-HELD_OUT]
-        self.categories = {category["id"] for category in content["categories"]}
+        self.categories = category_ids(content, self.annotations)
+        fields = {"id": int, "height": int, "width": int, "file_names": list[str]}
+        for entry in self.videos:
+            check_fields(entry, fields, f"{self.annotations}: a video", ADVICE)
+            if not entry["file_names"]:
+                raise UsageError(f"{self.annotations}: video {entry['id']} has no frames: {ADVICE}")
         names = [str(Path(entry["file_names"][0]).parent) for entry in self.videos]
         lengths = [len(entry["file_names"]) for entry in self.videos]
         super().__init__(names, lengths, skip_bad=skip_bad)
@@ -99,9 +105,7 @@ class YouTubeVIS(AnnotatedVideos):
             given = instance["segmentations"][start:stop]
             for in_frame, segmentation in zip(mask, given, strict=True):
                 if segmentation is not None:
-                    decoded = decode_mask(segmentation, size, self.annotations)
-                    check_same_size(self.annotations, decoded.shape, size)
-                    in_frame[:] = decoded
+                    in_frame[:] = decode_mask(segmentation, size, self.annotations)
         return masks, categories
 
     @cached_property

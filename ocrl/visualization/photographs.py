@@ -101,7 +101,7 @@ def segment_images(
     stems = Counter(path.stem for path in paths)
     results = []
     for path in tqdm(paths, unit="image", disable=not progress):
-        image = read_image(path, "copy it again, or take it out of the folder")
+        image = read_image(path, "copy it again, or take it out of the folder", upright=True)
         ids = segment_image(encoder, image)
         name = path.stem if stems[path.stem] == 1 else path.name
         save_image(folder / f"{name}.overlay.png", draw_slots(image[None], ids[None])[0])

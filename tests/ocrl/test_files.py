@@ -9,7 +9,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ocrl.errors import UsageError
-from ocrl.files import disk_trouble, newest, previous, remove_leftovers, whole_file, write_text
+from ocrl.files import (
+    check_room,
+    disk_trouble,
+    newest,
+    previous,
+    remove_leftovers,
+    whole_file,
+    write_text,
+)
 from ocrl.tensor_files import read_tensors, write_tensors
 
 
@@ -28,6 +36,14 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
     write_text(path, "after")
     assert path.read_text() == "after"
+
+
+def test_room_is_asked_for_and_given_back(tmp_path: Path) -> None:
+    check_room(tmp_path, 1)
+    with pytest.raises(OSError, match="o") as error:
+        check_room(tmp_path, 2**60)
+    assert str(tmp_path) in str(disk_trouble(error.value))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_ending_stays_for_writers_that_look_at_it(tmp_path: Path) -> None:

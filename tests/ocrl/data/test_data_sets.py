@@ -20,7 +20,7 @@ from ocrl.data.clips import ClipDataset, evaluation_clips
 from ocrl.data.coco import COCO
 from ocrl.data.conversion import convert, open_published
 from ocrl.data.davis import DAVIS
-from ocrl.data.run_lengths import decode_mask, encode_mask
+from ocrl.data.run_lengths import decode_mask, encode_mask, read_counts
 from ocrl.data.transforms import Fitting
 from ocrl.data.voc import VOC
 from ocrl.data.youtube_vis import YouTubeVIS
@@ -135,6 +135,33 @@ def test_masks_come_back_from_run_lengths():
         assert (decode_mask(encoded, mask.shape, Path("x.json")) == mask).all()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_text_of_run_lengths_says_the_same(seed):
+    rng = np.random.default_rng(seed)
+    mask = np.repeat(rng.random((40, 70)) < rng.random(), 20, axis=0)
+    runs = read_counts(encode_mask(mask)["counts"])
+    assert runs == miniatures.run_lengths(mask)["counts"]
+
+
+@pytest.mark.parametrize(
+    ("encoded", "match"),
+    [
+        ({"size": [9, 7], "counts": [10, 20]}, "30 pixels in all"),  # the rest was never written
+        ({"size": [9, 7], "counts": [62.5, 0.5]}, "whole numbers"),
+        ({"size": [9, 7], "counts": [-1, 64]}, "whole numbers"),
+        ({"size": [9, 7], "counts": "0" * 8}, "0 pixels in all"),
+        ({"size": [9, 7], "counts": "zz"}, "no digit 'z'"),
+        ({"size": [9, 7], "counts": "P"}, "end within a number"),
+        ({"size": [9, 7], "counts": "P" * 99}, "too many digits"),
+        ({"size": [400_000, 600_000], "counts": "PPYo1"}, "a mask is 400000 x 600000"),
+        ({"size": [7, 9], "counts": [63]}, "a mask is 7 x 9"),
+    ],
+)
+def test_run_lengths_of_another_mask_are_refused_before_they_are_decoded(encoded, match):
+    with pytest.raises(UsageError, match=match):
+        decode_mask(encoded, (9, 7), Path("x.json"))
+
+
 def read_first(name: str, folder: Path) -> None:
     videos = open_published(name, folder, "validation")
     videos.frames(0, 0, 1)
@@ -171,6 +198,45 @@ def truncated(path: Path) -> None:
             "coco",
             lambda f: edit(f / ANNOTATIONS, lambda c: c["categories"].pop()),
             "category 17, which is not in its list",
+        ),
+        *(
+            (
+                "coco",
+                lambda f, x=x: edit(f / ANNOTATIONS, lambda c: c["categories"][0].update(id=x)),
+                f"a category with id {x}, expected 1 to 255",
+            )
+            for x in (300, 0, -1)
+        ),
+        (
+            "coco",
+            lambda f: edit(f / ANNOTATIONS, lambda c: c["annotations"][0].pop("category_id")),
+            r"the annotation file .*val2017.json \(there is no 'category_id'\)",
+        ),
+        (
+            "coco",
+            lambda f: edit(f / ANNOTATIONS, lambda c: c["annotations"][0].pop("segmentation")),
+            "val2017.json: a mask is neither",
+        ),
+        (
+            "coco",
+            lambda f: edit(
+                f / ANNOTATIONS,
+                lambda c: c["images"][1].update(file_name=c["images"][0]["file_name"]),
+            ),
+            "val2017.json .two images have the same file_name",
+        ),
+        (
+            "voc",
+            lambda f: (f / "voc/JPEGImages/2007_000000.jpg").unlink(),
+            "no such file.: copy it again, or leave such files out with data.skip_bad=true",
+        ),
+        (
+            "ytvis_2021",
+            lambda f: edit(
+                f / "ytvis_2021/train/instances.json",
+                lambda c: c["videos"][-1].update(file_names=[]),
+            ),
+            "instances.json: video 303 has no frames",
         ),
         (
             "coco",

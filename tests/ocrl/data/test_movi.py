@@ -136,6 +136,14 @@ def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="cannot read the file of videos") as error:
             list(MoviRecords("movi_c", "validation", source=source))
         assert "\n" not in str(error.value)
+    path.write_bytes((2**40).to_bytes(8, "little") + whole[8:])
+    with pytest.raises(UsageError, match="a record of 1099511627776 bytes"):
+        list(MoviRecords("movi_c", "validation", source=source))
+    index = inner / "dataset_info.json"
+    index.write_text(index.read_text().replace('"2"', '"-2"'))
+    with pytest.raises(UsageError, match="fewer than no videos"):
+        MoviRecords("movi_c", "validation", source=source)
+    index.write_text(index.read_text().replace('"-2"', '"2"'))
     path.unlink()
     with pytest.raises(UsageError, match="cannot be opened"):
         list(MoviRecords("movi_c", "validation", source=source))

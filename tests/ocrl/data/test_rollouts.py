@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 import ocrl
+from ocrl.data import rollouts
 from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts
 from ocrl.errors import UsageError
@@ -232,6 +234,26 @@ def test_interrupted_collection_leaves_nothing(datasets_path: Path) -> None:
         collect_rollouts(env, failing, "clock/train-v0", 100, seed=0, progress=False)
     assert list((datasets_path / "clock").iterdir()) == []
     assert collect(AutoresetMode.NEXT_STEP).total_episodes > 0
+
+
+def test_a_full_disk_is_found_before_hdf5_writes(
+    datasets_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def full(folder: Path, size: int) -> None:
+        asked.append(size)
+        if len(asked) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollouts, "check_room", full)
+        with pytest.raises(OSError, match="No space left"):
+            collect(AutoresetMode.NEXT_STEP)
+    assert list((datasets_path / "clock").iterdir()) == []
+    assert collect(AutoresetMode.NEXT_STEP).total_episodes > 2
+    written = next(datasets_path.rglob("*.hdf5")).stat().st_size
+    assert written < sum(asked)
 
 
 def test_what_a_killed_collection_left_goes_with_the_next(datasets_path: Path) -> None:

@@ -38,6 +38,16 @@ def test_pictures_and_run_lengths_agree(tmp_path):
         assert (mask == (ids == entry["slot"])).all()
 
 
+def test_photographs_are_turned_as_their_camera_noted(tmp_path):
+    image = Image.fromarray(np.zeros((20, 50, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6  # held upright
+    image.save(tmp_path / "a.jpg", exif=exif)
+    result = segment_images(BlockMasks(), [tmp_path / "a.jpg"], tmp_path / "out", progress=False)
+    assert Image.open(tmp_path / "out/a.masks.png").size == (20, 50)
+    assert json.loads(result.run_lengths.read_text())[0]["segmentation"]["size"] == [50, 20]
+
+
 def test_images_of_one_name_keep_their_own_masks(tmp_path):
     paths = [tmp_path / "a.jpg", tmp_path / "a.png"]
     for path, width in zip(paths, (20, 30), strict=True):
