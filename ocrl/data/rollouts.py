@@ -189,7 +189,7 @@ def observation_space(
 def _size(episode: EpisodeBuffer) -> int:
     """Return the bytes of an episode; HDF5 takes up to twice as many, in whole chunks."""
     arrays = [*episode.observations.values(), episode.actions]
-    return sum(array.nbytes for array in arrays) + 10 * len(episode.rewards)
+    return sum(int(array.nbytes) for array in arrays) + 10 * len(episode.rewards)
 
 
 @dataclass
