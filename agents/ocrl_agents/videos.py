@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 from torch import Tensor
+from tqdm import tqdm
 
 from ocrl.errors import UsageError
 from ocrl.visualization import Image, enlarge, image_grid, segmentation_video
@@ -32,6 +33,7 @@ def film(
     num_steps: int = 900,
     deterministic: bool = False,
     height: int = 128,
+    progress: bool = False,
 ) -> Image:
     """Play one episode and draw side by side what there is to see.
 
@@ -47,6 +49,7 @@ def film(
         num_steps: the film ends then, or with the episode.
         deterministic: take the likeliest action instead of drawing one.
         height: of each picture, in pixels.
+        progress: show a bar.
 
     Returns:
         uint8 (T, height', width, 3), titles included: for `ocrl.visualization.save_video`.
@@ -62,7 +65,7 @@ def film(
     with undisturbed(policy, seed):
         observations = venv.reset()
         dones = np.ones(venv.num_envs, dtype=np.bool_)
-        for _ in range(num_steps):
+        for _ in tqdm(range(num_steps), unit="step", disable=not progress):
             assert stream.last_frames is not None
             frames.append(stream.last_frames[0].copy())
             if stream.last_masks is not None:

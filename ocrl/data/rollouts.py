@@ -27,7 +27,6 @@ with name_extras():
     from minari.data_collector import EpisodeBuffer
     from minari.dataset.minari_dataset import parse_dataset_id
     from minari.dataset.minari_storage import MinariStorage
-    from minari.storage.datasets_root_dir import get_dataset_path
 
 ROOM = 2**20
 """Bytes that HDF5 writes about an episode besides what is in it; without them it crashes."""
@@ -148,7 +147,9 @@ def dataset_folder(dataset_id: str) -> Path:
             f"{dataset_id!r} is no dataset name: expected (namespace/)name-v<number>, "
             "such as maze/train-v0"
         ) from None
-    return Path(get_dataset_path(dataset_id))
+    # as Minari's own get_dataset_path, which also makes the folder of all data sets
+    root = os.environ.get("MINARI_DATASETS_PATH", Path.home() / ".minari" / "datasets")
+    return Path(root) / dataset_id
 
 
 def check_environment(env: VectorEnv[Any, Any, Any], extras: Extras | None) -> None:

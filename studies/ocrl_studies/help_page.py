@@ -14,6 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ocrl_studies.composition import PPO, find_configs, ppo_signature, store_defaults
+from ocrl_studies.invocation import call
 
 WIDTH = 100
 COLUMN = 34
@@ -46,10 +47,14 @@ def help_page(verb: str, overrides: list[str]) -> str:
             for group, chosen in cfg.hydra.runtime.choices.items()
             if not group.startswith("hydra/")
         }
-    header = cfg.hydra.help.header.strip()
+    header = re.sub(
+        r"python scripts/(\w+)\.py", lambda name: call(name[1]), cfg.hydra.help.header.strip()
+    )
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]
-    lines = [header, "", "Choices (option=name), with what is chosen in brackets:", ""]
+    lines = [header]
+    if choices:
+        lines += ["", "Choices (option=name), with what is chosen in brackets:", ""]
     for group in sorted(choices):
         lines += _choice(group, *choices[group])
     lines += ["", "Settings (setting=value) and their defaults:", ""]

@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -38,7 +39,7 @@ COMPLETION = {"-sc", "--shell-completion"}
 
 
 def main() -> None:
-    """Run the verb that the command line begins with; without one, list them."""
+    """Run the verb that the command line begins with; without one, list them; list encoders."""
     word = (sys.argv[1:] or ["--help"])[0]
     verb = word.replace("-", "_")
     if word in COMPLETION:
@@ -49,10 +50,12 @@ def main() -> None:
         started = sys.argv
         sys.argv = [f"ocrl {word}", *started[2:]]
         run(verb, started)
+    elif word == "encoders":
+        show(encoders())
     elif word == "--version":
         print(f"ocrl {ocrl.__version__}")
     elif word in HELP:
-        print(usage())
+        show(usage())
     else:
         print(f"error: there is no verb {word!r}: choose one of\n\n{usage()}", file=sys.stderr)
         sys.exit(2)
@@ -98,18 +101,43 @@ def print_help(verb: str) -> None:
 
     with suppress(HydraException, OmegaConfBaseException):
         page = help_page(verb, [word for word in sys.argv[1:] if word not in HELP])
-        try:
-            print(page, flush=True)
-        except BrokenPipeError:  # ``| head`` has seen enough; Python would complain at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        show(page)
         sys.exit()
+
+
+def show(page: str) -> None:
+    """Print a page, or as much of it as is read."""
+    try:
+        print(page, flush=True)
+    except BrokenPipeError:  # ``| head`` has seen enough; Python would complain at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def usage() -> str:
     """Return the list of verbs, a line each."""
     width = max(map(len, VERBS))
     lines = [f"  {verb.replace('_', '-'):{width}}  {summary(verb)}" for verb in VERBS]
-    return "\n".join(["Usage: ocrl VERB [setting=value ...]", "", *lines, "", "More: VERB --help"])
+    lines += ["", "More: ocrl VERB --help. All encoders: ocrl encoders"]
+    return "\n".join(["Usage: ocrl VERB [setting=value ...]", "", *lines])
+
+
+def encoders() -> str:
+    """Return what there is for ``encoder=``, with what each file says of itself."""
+    from ocrl_studies.help_page import WIDTH, explained
+
+    files = sorted((find_configs() / "encoder").glob("*.yaml"))
+    width = max(len(path.stem) for path in files)
+    lines = ["Encoders, for encoder=NAME:", ""]
+    for path in files:
+        lines += textwrap.wrap(
+            f"{path.stem:{width}}  {dict(explained(path.read_text()))['']}",
+            WIDTH,
+            initial_indent="  ",
+            subsequent_indent=" " * (width + 4),
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    return "\n".join([*lines, "", "Settings of one: ocrl pretrain-slots encoder=NAME --help"])
 
 
 def summary(verb: str) -> str:

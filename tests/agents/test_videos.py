@@ -31,7 +31,9 @@ def masked_encoder(recurrent_encoder: Any) -> Any:
 
 
 @pytest.mark.parametrize("wrapper", [VecSlotObservation, VecFrameObservation])
-def test_film_of_an_episode(wrapper: Any, flicker: Any, masked_encoder: Any) -> None:
+def test_film_of_an_episode(
+    wrapper: Any, flicker: Any, masked_encoder: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     venv = wrapper(DummyVecEnv([lambda i=i: flicker(i) for i in range(2)]), masked_encoder)
     model = make_ppo(venv, **SMALL)
     # the first episode has three steps, and so three frames before its end
@@ -41,7 +43,10 @@ def test_film_of_an_episode(wrapper: Any, flicker: Any, masked_encoder: Any) -> 
     env = flicker(0)
     first, _ = env.reset(seed=5)
     np.testing.assert_array_equal(frames[0, ::4, :32:4], first)
-    np.testing.assert_array_equal(frames, film(model.policy, venv, seed=5, height=32))
+    assert capsys.readouterr().err == ""
+    again = film(model.policy, venv, seed=5, height=32, progress=True)
+    np.testing.assert_array_equal(frames, again)
+    assert "/900" in capsys.readouterr().err
 
 
 def test_encoders_without_masks_show_frames_alone(flicker: Any, recurrent_encoder: Any) -> None:

@@ -12,3 +12,11 @@ def test_rollouts_are_in_the_data_folder(run, home, monkeypatch):
     assert code == 0
     assert str(home / "data" / "rollouts" / "ocrl" / "CartPole-v1" / "train-v0") in out
     assert minari.load_dataset("ocrl/CartPole-v1/train-v0").total_steps == 6
+
+
+def test_a_world_that_does_not_exist_leaves_nothing_behind(run, home, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(home / "new" / "rollouts"))
+    code, _, err = run("pretrain_slots.py", "env=custom", "env.id=CartPoll-v1", "data_dir=new")
+    assert code == 2
+    assert "CartPole" in err
+    assert not (home / "new").exists()

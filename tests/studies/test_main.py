@@ -34,10 +34,26 @@ def test_help_needs_none_of_the_libraries_that_are_slow_to_import():
     assert "[vector]" in text
 
 
-def test_who_reads_the_beginning_of_the_help_alone_sees_no_traceback():
+def test_encoders_are_listed_with_what_they_are():
+    lines = ask(["encoders"]).splitlines()
+    assert max(map(len, lines)) <= 100
+    names = {line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "}
+    assert names == {path.stem for path in (find_configs() / "encoder").glob("*.yaml")}
+    assert any("Baseline: one vector per frame, an autoencoder" in line for line in lines)
+
+
+def test_help_calls_a_verb_as_it_was_called():
+    text = ask(["segment", "--help"])
+    assert "Usage: ocrl segment path=FOLDER" in text
+    assert "scripts/" not in text
+    assert "Choices" not in text  # it has none
+
+
+@pytest.mark.parametrize("words", [["play", "--help"], ["encoders"], ["--help"]])
+def test_who_reads_the_beginning_of_the_help_alone_sees_no_traceback(words):
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "ocrl_studies", "play", "--help"]
+    command = [sys.executable, "-m", "ocrl_studies", *words]
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")

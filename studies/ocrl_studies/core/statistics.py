@@ -26,8 +26,8 @@ MIN_RUNS = 3
 class Estimate(NamedTuple):
     """A value and its interval; low and high are nan where they are unknown.
 
-    >>> print(Estimate(0.5, 0.25, 0.75), Estimate(0.5, np.nan, np.nan))
-    0.50 [0.25, 0.75] 0.50 [unknown]
+    >>> print(Estimate(0.5, 0.25, 0.75), Estimate(-0.001, np.nan, np.nan))
+    0.50 [0.25, 0.75] 0.00 [unknown]
     """
 
     value: float
@@ -36,8 +36,8 @@ class Estimate(NamedTuple):
 
     def __str__(self) -> str:
         if np.isnan(self.low) or np.isnan(self.high):
-            return f"{self.value:.2f} [unknown]"
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+            return f"{self.value:z.2f} [unknown]"
+        return f"{self.value:z.2f} [{self.low:z.2f}, {self.high:z.2f}]"
 
 
 def normalise(scores: Array, worst: npt.ArrayLike, best: npt.ArrayLike) -> Array:

@@ -54,7 +54,7 @@ def film_agent(cfg: DictConfig) -> Image:
         cfg.trusted,
         cfg.encoder_checkpoint,
     )
-    video = film(policy, environments, cfg.seed, num_steps=cfg.steps)
+    video = film(policy, environments, cfg.seed, num_steps=cfg.steps, progress=True)
     environments.close()
     return video
 

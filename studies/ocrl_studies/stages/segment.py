@@ -33,11 +33,11 @@ def segment(cfg: DictConfig) -> None:
     path = Path(cfg.path)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         images = segment_images(encoder, find_images(path), cfg.output)
-        print(f"{images.num_images} images\npictures:    {images.folder}")
+        print(f"images:      {images.num_images}\npictures:    {images.folder}")
         print(f"run lengths: {images.run_lengths}")
         return
     video = segment_video(encoder, path, cfg.output, state=state)
-    print(f"{video.num_frames} frames\noverlay: {video.overlay}\nmasks:   {video.masks}")
+    print(f"frames:  {video.num_frames}\noverlay: {video.overlay}\nmasks:   {video.masks}")
 
 
 def condition(encoder: Encoder, boxes: list[list[float]]) -> Tensor | None:

@@ -15,13 +15,14 @@ import minari.cli as minari_cli
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from minari.storage.datasets_root_dir import get_dataset_path
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 import ocrl
 from ocrl.data import rollouts
 from ocrl.data.rollout_videos import load_rollouts
-from ocrl.data.rollouts import collect_rollouts
+from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from ocrl.errors import UsageError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -268,7 +269,7 @@ def test_what_a_killed_collection_left_goes_with_the_next(datasets_path: Path) -
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
-from ocrl.data.rollouts import collect_rollouts
+from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from test_rollouts import AutoresetMode, clocks, time_policy
 
 def policy(observations):
@@ -330,3 +331,14 @@ def test_the_tools_of_minari_show_what_rollouts_are() -> None:
     for words in (*described.values(), f"ocrl {ocrl.__version__}"):
         assert words in show.output
     assert "clock/train" in listed.output
+
+
+def test_where_minari_keeps_a_dataset_is_told_without_making_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, path in (("MINARI_DATASETS_PATH", tmp_path / "here"), ("HOME", tmp_path / "me")):
+        monkeypatch.delenv("MINARI_DATASETS_PATH", raising=False)
+        monkeypatch.setenv(variable, str(path))
+        folder = dataset_folder("ocrl/maze/train-v0")
+        assert not path.exists()
+        assert folder == get_dataset_path("ocrl/maze/train-v0")
