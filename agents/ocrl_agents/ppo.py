@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.rollout import Minibatch, Rollout, apply
+from ocrl_agents.shared_vec_env import cores_left_to_workers
 from ocrl_agents.token_extractor import Observations
 from ocrl_agents.vec_env import stack_observations
 
@@ -74,7 +75,12 @@ class TokenPPO(PPO):
         n_rollout_steps: int,
     ) -> bool:
         """Play `n_rollout_steps` steps in all environments; False if a callback ended it."""
-        rollout: Rollout = rollout_buffer
+        with cores_left_to_workers(env):
+            return self._play(env, callback, rollout_buffer, n_rollout_steps)
+
+    def _play(
+        self, env: VecEnv, callback: BaseCallback, rollout: Rollout, n_rollout_steps: int
+    ) -> bool:
         rollout.memory = self.memory
         self.policy.set_training_mode(False)
         callback.on_rollout_start()

@@ -14,6 +14,7 @@ import yaml
 
 import ocrl
 from ocrl.extras import extra_of
+from ocrl.process import keep_freed_memory
 from ocrl_studies.composition import find_configs
 
 VERBS = {
@@ -71,6 +72,7 @@ def run(verb: str, started: list[str] | None = None) -> None:
     """
     if HELP.intersection(sys.argv[1:]):
         print_help(verb)
+    keep_freed_memory()
     module, _, name = VERBS[verb].partition(":")
     try:
         command_line = importlib.import_module("ocrl_studies.command_line")

@@ -92,6 +92,7 @@ RULES: Mapping[str, Rule] = {
     "pretraining.devices": Number(1, 1024),
     "pretraining.num_nodes": Number(1, 1024),
     "agent.num_envs": Number(1, 2**16),
+    "agent.num_workers": Number(1, 256),
     "agent.precision": Choice(PRECISIONS),
     "agent.explores": Choice(("tokens", "places"), optional=True),
     "agent.model.n_steps": COUNT,

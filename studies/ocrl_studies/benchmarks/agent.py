@@ -13,13 +13,16 @@ from hydra.utils import instantiate
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl.checkpoints import load_encoder
 from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl_agents.finetuning import EncoderExtractor
 from ocrl_agents.policies import SlotPolicy
+from ocrl_agents.shared_vec_env import make_shared
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from ocrl_agents.workers import Workers
 from ocrl_studies.benchmarks.measuring import interleaved, seconds
 from ocrl_studies.command_line import stop
 from ocrl_studies.composition import compose
@@ -99,13 +102,19 @@ def run(budget: float, checkpoint: Path | None) -> None:
     print_speeds(inside, step_times(inside, budget), "slotcontrast, rollouts as short")
 
 
-def make_loop(*overrides: str, checkpoint: Path | None = None, steps: int | None = None) -> Loop:
+def make_loop(
+    *overrides: str,
+    checkpoint: Path | None = None,
+    steps: int | None = None,
+    workers: Workers | None = None,
+) -> Loop:
     """Build PPO with the settings of ``train_agent``, but a rollout is a single minibatch.
 
     Args:
         overrides: of these settings.
         checkpoint: of the encoder; None: random weights.
         steps: of a rollout, over all environments; None: `STEPS`.
+        workers: that share the environments; None: they are in this process.
     """
     cfg = compose("train_agent", overrides)
     cfg.agent.model.batch_size = STEPS if steps is None else steps
@@ -115,7 +124,12 @@ def make_loop(*overrides: str, checkpoint: Path | None = None, steps: int | None
         encoder = load_encoder(checkpoint) if checkpoint else instantiate(cfg.encoder.model)
         encoder.eval().requires_grad_(bool(cfg.encoder.finetune))
     env, habits = EnvSettings.of(cfg.env), Habits.read(plain(cfg), "the configuration")
-    envs = make_token_environments(env, env.splits["train"], cfg.agent.num_envs, habits, encoder)
+
+    def make(num_envs: int) -> VecEnv:
+        return make_token_environments(env, env.splits["train"], num_envs, habits, encoder)
+
+    num_envs = cfg.agent.num_envs
+    envs = make(num_envs) if workers is None else make_shared(workers, make, num_envs)
     model = instantiate(cfg.agent.model, envs, seed=0, device="cpu", calibration_steps=0)
     model.set_logger(Logger(folder=None, output_formats=[]))
     return Loop(model, encoder, env, habits)

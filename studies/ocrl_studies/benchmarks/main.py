@@ -10,6 +10,8 @@ import importlib
 import os
 from pathlib import Path
 
+from ocrl.process import keep_freed_memory
+
 BENCHMARKS = {
     "maze": "step and draw mazes: frames per CPU-second, new layouts, memory, start",
     "encoders": "encode a frame, train a step: CPU-milliseconds and memory of each encoder",
@@ -17,6 +19,7 @@ BENCHMARKS = {
     "scenes": "generate MOVi-like scenes, score masks",
     "data": "load clips: what a training step waits for, and how memory grows",
     "agent": "the whole PPO loop: environment steps per CPU-second, and where the time goes",
+    "workers": "the same loop on several cores: decisions per second of the clock",
 }
 
 
@@ -47,9 +50,13 @@ def main() -> None:
         type=Path,
         help="a trained slotcontrast; speed does not depend on weights, so random ones will do",
     )
+    parsers["workers"].add_argument(
+        "--workers", dest="num_workers", metavar="N", type=int, default=2, help="(default: 2)"
+    )
     options = vars(parser.parse_args())
     # Before numpy, torch and numba are imported.
     for library in ("OMP", "MKL", "NUMBA"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    keep_freed_memory()  # as commands do
     benchmark = options.pop("benchmark")
     importlib.import_module(f"ocrl_studies.benchmarks.{benchmark}").run(**options)

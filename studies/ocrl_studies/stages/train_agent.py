@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from stable_baselines3.common.vec_env import VecEnv
 
+from ocrl.encoder import Encoder
+from ocrl.errors import UsageError
 from ocrl_agents.checkpoints import read_agent
+from ocrl_agents.shared_vec_env import make_shared
 from ocrl_agents.training import LAST, train
+from ocrl_agents.workers import Workers
 from ocrl_studies.agent_encoder import AgentEncoder, find_encoder
 from ocrl_studies.core.tables import read_curve
 from ocrl_studies.env_settings import EnvSettings, Variation
@@ -40,6 +45,7 @@ class AgentTraining:
         explores: what it is rewarded for seeing anew, see `rewarding_novelty`; None: nothing, the
             environment rewards it.
         num_envs: that it acts in side by side.
+        num_workers: processes that share them, and encode what they show.
         num_steps: of the environments, in all.
         eval_every: steps between two evaluations; 0: never.
         eval_episodes: of each.
@@ -53,6 +59,7 @@ class AgentTraining:
     model: Mapping[str, Any]
     explores: str | None
     num_envs: int
+    num_workers: int
     num_steps: int
     eval_every: int
     eval_episodes: int
@@ -69,6 +76,7 @@ class AgentTraining:
             plain(cfg.agent.model),
             cfg.agent.explores,
             cfg.agent.num_envs,
+            cfg.agent.num_workers,
             cfg.total_steps,
             cfg.eval_every,
             cfg.eval_episodes,
@@ -83,39 +91,73 @@ class AgentTraining:
         Returns:
             The agent's checkpoint.
         """
+        self._check_workers()
         encoder, run_dir = self.encoder.open(), self.run.folder
         self.run.check()
         habits = Habits.read(self.run.settings, "the configuration")
 
-        def make(variation: Variation, number: int) -> VecEnv:
-            venv = make_token_environments(self.env, variation, number, habits, encoder)
-            return venv if self.explores is None else rewarding_novelty(venv, self.explores)
-
         layouts = self.env.splits
-        environments = make(layouts["train"], self.num_envs)
         # a world without splits is evaluated once
         is_split = layouts["train"] != layouts["validation"]
         splits = ("train", "validation") if is_split else ("validation",)
-        model = instantiate(self.model, environments, seed=self.encoder.seed, device=self.device)
-        with self.run.open():
-            print(f"Training on {self.num_steps} steps of {self.env.id}: {run_dir}")
-            train(
-                model,
-                self.num_steps,
-                run_dir,
-                encoder=self.encoder.keep(encoder),
-                evaluations={
-                    split: make(layouts[split], self.eval_episodes)
-                    for split in splits
-                    if self.eval_every
-                },
-                eval_every=self.eval_every,
-                eval_episodes=self.eval_episodes,
-                notes=self.run.settings,
-                resume=self.run.resume,
-                num_threads=self.num_threads,
+        with Workers(self.num_workers) as workers:
+
+            def make(split: str, number: int) -> VecEnv:
+                share = partial(self._make, layouts[split], habits, encoder)
+                return make_shared(workers, share, number)
+
+            environments = make("train", self.num_envs)
+            model = instantiate(
+                self.model, environments, seed=self.encoder.seed, device=self.device
             )
+            with self.run.open():
+                print(f"Training on {self.num_steps} steps of {self.env.id}: {run_dir}")
+                train(
+                    model,
+                    self.num_steps,
+                    run_dir,
+                    encoder=self.encoder.keep(encoder),
+                    evaluations={
+                        split: make(split, self.eval_episodes)
+                        for split in splits
+                        if self.eval_every
+                    },
+                    eval_every=self.eval_every,
+                    eval_episodes=self.eval_episodes,
+                    notes=self.run.settings,
+                    resume=self.run.resume,
+                    num_threads=self.num_threads,
+                )
         return run_dir / LAST
+
+    def _check_workers(self) -> None:
+        """Raise UsageError unless the workers can be given what they are to do."""
+        if self.num_workers == 1:
+            return
+        given = f"agent.num_workers={self.num_workers}"
+        if self.encoder.finetune:
+            raise UsageError(
+                f"{given} share the encoding, with encoder.finetune=true the policy encodes: take "
+                "agent.num_workers=1"
+            )
+        if self.env.vectorization == "async":
+            raise UsageError(
+                f"{given} and env.vectorization=async are both processes: take "
+                "env.vectorization=sync, or agent.num_workers=1"
+            )
+        most = min(self.num_envs, self.eval_episodes if self.eval_every else self.num_envs)
+        if self.num_workers > most:
+            raise UsageError(
+                f"{given}, but there are agent.num_envs={self.num_envs} environments to share and "
+                f"eval_episodes={self.eval_episodes}: take at most {most}"
+            )
+
+    def _make(
+        self, variation: Variation, habits: Habits, encoder: Encoder | None, num_envs: int
+    ) -> VecEnv:
+        """Return environments that show what the agent reads."""
+        venv = make_token_environments(self.env, variation, num_envs, habits, encoder)
+        return venv if self.explores is None else rewarding_novelty(venv, self.explores)
 
 
 def train_agent(cfg: DictConfig) -> Path:
