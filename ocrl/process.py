@@ -15,9 +15,8 @@ _MOST = 2**30
 def keep_freed_memory() -> None:
     """Have glibc keep up to 1 GiB of what is freed, and what is larger go back to the system.
 
-    By default large tensors come from the system and go back to it, in every step anew, and the
-    system clears each of their pages: SPACE trained 1.4 times as long. Elsewhere than in glibc it
-    does nothing.
+    By default large tensors come from the system and go back to it, in many a step anew, and the
+    system clears each of their pages. Elsewhere than in glibc it does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
