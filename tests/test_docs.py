@@ -31,7 +31,7 @@ def test_links_scripts_and_code(page):
             assert anchor in slugs, link
     for script in re.findall(r"(?<!tests/)scripts/(\w+)\.py", text):
         assert (ROOT / f"scripts/{script}.py").exists(), script
-    for verb in re.findall(r"^ocrl ([\w-]+)", text, re.MULTILINE):
+    for verb in re.findall(r"^ocrl (\w[\w-]*)", text, re.MULTILINE):
         assert verb.replace("-", "_") in VERBS, verb
     for block in code(page, "python"):
         ast.parse(block)

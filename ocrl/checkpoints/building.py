@@ -217,7 +217,8 @@ def trusted_class(target: Any, trusted: Sequence[str], base: type[M]) -> type[M]
     refusal = UsageError(
         f"a checkpoint asks for {target!r}, which is no {base.__name__} under "
         f"{', '.join(trusted)}: load files of your own classes with "
-        f"trusted={(*trusted, 'mypackage.')}, others not at all"
+        f"trusted={(*trusted, 'mypackage.')} (on a command line trusted=[mypackage]), "
+        "others not at all"
     )
     if not isinstance(target, str) or not target.startswith(tuple(trusted)):
         raise refusal

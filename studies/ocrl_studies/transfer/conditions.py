@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import gymnasium
 from gymnasium.envs.registration import load_env_creator
 from omegaconf import DictConfig, OmegaConf
@@ -12,6 +14,7 @@ from ocrl_studies.composition import find_configs
 from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.environments import find_spec
 from ocrl_studies.plain import plain
+from ocrl_studies.transfer.comparison import TRAIN
 
 
 def check_conditions(cfg: DictConfig) -> None:
@@ -40,6 +43,16 @@ def fitting_conditions(node: DictConfig) -> list[str]:
         if own and not any(_objection(env, each) for each in plain(both.conditions).values()):
             names.append(path.stem)
     return names
+
+
+def same_as_training(conditions: Mapping[str, Variation]) -> list[str]:
+    """Return the conditions that are those of the training under another name.
+
+    >>> same_as_training({"train": {}, "layout": {}, "hard": {"level": 2}})
+    ['layout']
+    """
+    trained = conditions[TRAIN]
+    return [name for name, each in conditions.items() if name != TRAIN and each == trained]
 
 
 def _objection(env: EnvSettings, variation: Variation | None) -> str | None:

@@ -18,13 +18,12 @@ from ocrl_agents.expgen import enough
 from ocrl_agents.training import LAST
 from ocrl_studies.core.comparability import check_comparable
 from ocrl_studies.core.tables import print_table
-from ocrl_studies.env_settings import Variation
 from ocrl_studies.habits import folder_name
 from ocrl_studies.invocation import invocation, repeat
 from ocrl_studies.plain import plain, selected
 from ocrl_studies.runs import CONFIG, read_config, starts
 from ocrl_studies.transfer.comparison import TRAIN
-from ocrl_studies.transfer.conditions import check_conditions
+from ocrl_studies.transfer.conditions import check_conditions, same_as_training
 from ocrl_studies.transfer.plan import Agent, Evaluation, Plan
 from ocrl_studies.transfer.playing import play_agent, play_reference
 from ocrl_studies.transfer.references import (
@@ -77,16 +76,6 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     print(f"report: {path}")
     first = next(agent for agent in agents if agent.encoder == report.scores.encoders[0])
     print(f"next:   {film} checkpoint={first.checkpoint}")
-
-
-def same_as_training(conditions: Mapping[str, Variation]) -> list[str]:
-    """Return the conditions that are those of the training under another name.
-
-    >>> same_as_training({"train": {}, "layout": {}, "hard": {"level": 2}})
-    ['layout']
-    """
-    trained = conditions[TRAIN]
-    return [name for name, each in conditions.items() if name != TRAIN and each == trained]
 
 
 def find_agents(

@@ -104,6 +104,7 @@ def plot_against(points: Sequence[tuple[str, float, float]], x_label: str, y_lab
     figure, axes = _figure(4.5, 3.2)
     for name, x, y in points:
         axes.plot(x, y, "o", label=name)
+    axes.locator_params(nbins=4)  # a single point has ticks of many digits
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     figure.legend(loc="outside right upper", frameon=False)

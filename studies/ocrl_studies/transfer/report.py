@@ -15,6 +15,7 @@ from ocrl_studies.core.statistics import Array
 from ocrl_studies.core.tables import read_curve, write_rows
 from ocrl_studies.env_settings import Variation
 from ocrl_studies.transfer.comparison import ORACLE, TRAIN, estimates, generalisation_gaps
+from ocrl_studies.transfer.conditions import same_as_training
 from ocrl_studies.transfer.plan import Plan
 from ocrl_studies.transfer.plots import (
     plot_against,
@@ -84,6 +85,11 @@ class Report:
             f"the same for all. Conditions: {describe(evaluation.conditions)}; {UNSEEN}: all but "
             f"{TRAIN} together."
         )
+        for name in same_as_training(evaluation.conditions):
+            page.text(
+                f"{name} plays the environments of the training, whose numbers it repeats: there "
+                "is nothing to carry over to."
+            )
         if any(result.agent.explores for result in self.agents):
             page.text(EXPLORERS)
         if self.results.missing:
