@@ -22,7 +22,7 @@ from ocrl_studies.transfer.evaluation import evaluate_transfer
 TRUTH = ["encoder=ground_truth", "agent/extractor=mlp"]
 TINY = [
     *("total_steps=128", "eval_every=0", "agent.num_envs=2", "agent.model.n_steps=32"),
-    *("agent.model.batch_size=64", "agent.model.calibration_steps=4"),
+    *("agent.model.batch_size=64", "agent.model.calibration_steps=4", "env.action_repeat=30"),
 ]
 
 
@@ -43,7 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluated(home: Path, *overrides: str) -> None:
-    words = [f"runs_dir={home}", "episodes=2", "num_envs=2", *overrides]
+    words = [f"runs_dir={home}", "episodes=2", "num_envs=2", "env.action_repeat=30", *overrides]
     evaluate_transfer(composition.compose("evaluate_transfer", words))
 
 
