@@ -168,7 +168,16 @@ def cores_left_to_workers(venv: VecEnv) -> Iterator[None]:
 
 
 def make_shared(workers: Workers, make: MakeBatch, num_envs: int) -> VecEnv:
-    """Return a batch that is shared by processes, or is in this one if there are none."""
+    """Return a batch that is shared by processes, or is in this one if there are none.
+
+        with Workers(4) as workers:
+            make_ppo(make_shared(workers, make_slots, 64), seed=0, n_steps=128).learn(1_000_000)
+
+    Args:
+        workers: the processes.
+        make: makes a share, such as a `VecSlotObservation` of as many environments as it is told.
+        num_envs: of all.
+    """
     return SharedVecEnv(workers, make, num_envs) if len(workers) else make(num_envs)
 
 
