@@ -64,6 +64,7 @@ def script(
                 if cfg.get("device") == "auto":
                     cfg.device = "cuda" if torch.cuda.is_available() else "cpu"
                 keep_rollouts_with_data(cfg)
+                draw_without_a_screen()
                 # Hydra has read its own
                 sys.argv = started or sys.argv
                 main(cfg)
@@ -137,6 +138,12 @@ def explain(error: Exception, config_name: str) -> str | None:
 def keep_rollouts_with_data(cfg: DictConfig) -> None:
     """Say where Minari looks, unless it was told: rollouts are kept with all other data."""
     os.environ.setdefault("MINARI_DATASETS_PATH", str(Path(cfg.data_dir).absolute() / "rollouts"))
+
+
+def draw_without_a_screen() -> None:
+    """Tell SDL, which environments draw with, where there is no screen: it would print an error."""
+    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"}.intersection(os.environ):
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 
 
 def stop(line: str) -> NoReturn:

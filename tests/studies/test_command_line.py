@@ -1,6 +1,7 @@
 """Bad input on a command line ends in one line that names the nearest valid choice."""
 
 import errno
+import os
 import sys
 import traceback
 
@@ -40,6 +41,20 @@ def test_settings_reach_main(run, tmp_path):
     assert code == 0
     assert seen[0].seed == 3
     assert seen[0].run_dir == f"{tmp_path}/pretrain/nav_maze_1/slotcontrast/seed=3"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have a screen")
+@pytest.mark.parametrize(("screen", "driver"), [({}, "dummy"), ({"DISPLAY": ":0"}, None)])
+def test_sdl_is_told_that_there_is_no_screen(run, monkeypatch, screen, driver):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.setenv(name, "")  # so that it is taken back what the command sets
+        monkeypatch.delenv(name)
+    for name, value in screen.items():
+        monkeypatch.setenv(name, value)
+    found = []
+    _, code, error = run(main=lambda cfg: found.append(os.environ.get("SDL_VIDEODRIVER")))
+    assert code == 0, error
+    assert found == [driver]
 
 
 def test_yaml_of_ones_own_is_found_where_it_is_said_to_be(run, tmp_path):
