@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-import hydra
 import torch
 from hydra.errors import (
     ConfigCompositionException,
@@ -29,7 +28,8 @@ import ocrl.errors
 import ocrl_envs.errors
 from ocrl.errors import nearest
 from ocrl.files import disk_trouble
-from ocrl_studies.composition import compose, find_configs, store_defaults
+from ocrl_studies.composition import compose, store_defaults
+from ocrl_studies.hydra_command import hydra_command
 from ocrl_studies.overrides import check_overrides, check_words, leaves
 from ocrl_studies.plain import plain
 from ocrl_studies.settings import check_settings
@@ -74,7 +74,7 @@ def script(
             sys.path.append(os.getcwd())  # where modules of one's own may be, as for python -m
             # Hydra would print its own many lines and swallow the exception otherwise.
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-            command = hydra.main(str(find_configs()), config_name, version_base="1.3")(checked)
+            command = hydra_command(config_name, checked)
             # Hydra goes on when a callback has failed, with no more than a warning.
             warnings.filterwarnings("error", message="Callback .* raised")
             try:

@@ -6,9 +6,8 @@ import os
 import sys
 from collections.abc import Collection
 
-import hydra
-
-from ocrl_studies.composition import find_configs, store_defaults
+from ocrl_studies.composition import store_defaults
+from ocrl_studies.hydra_command import hydra_command
 
 
 def complete(verbs: Collection[str]) -> None:
@@ -29,4 +28,4 @@ def complete(verbs: Collection[str]) -> None:
     os.environ["COMP_LINE"] = f"{program} {settings}"
     store_defaults()
     config = verb if verb in verbs else next(iter(verbs))
-    hydra.main(str(find_configs()), config, version_base="1.3")(lambda cfg: None)()
+    hydra_command(config, lambda cfg: None)()
