@@ -271,10 +271,10 @@ def check_fits(agent: AgentFile, venv: VecEnv, encoder: str | Path | None, *, so
             f"{trained['path']}) than {encoder} ({sha256(encoder)[:12]}): give it that encoder"
         )
     for name, space in _spaces(venv).items():
-        if agent.header["spaces"][name] != space:
+        if (known := agent.header["spaces"][name]) != space:
             raise UsageError(
-                f"{source} was trained for {name}s {agent.header['spaces'][name]}, the environment "
-                f"has {space}: use the environment and number of slots of its training"
+                f"{source} was trained for {name}s {known:.200}, the environment has {space}: use "
+                "the environment and number of slots of its training"
             )
 
 

@@ -77,7 +77,8 @@ def fill_optimizer(policy: ActorCriticPolicy, tensors: Mapping[str, Tensor], sou
     parameters = [each for group in optimizer.param_groups for each in group["params"]]
     for number, moments in state.items():
         # torch does not look, and would write beyond the end of smaller ones
-        if any(moments[name].shape != parameters[number].shape for name in MOMENTS - {"step"}):
+        shapes = dict.fromkeys(MOMENTS, parameters[number].shape) | {"step": torch.Size()}
+        if any(moments[name].shape != shape for name, shape in shapes.items()):
             raise UsageError(
                 f"{source} has a state of Adam that does not fit its weights: give a whole file"
             )

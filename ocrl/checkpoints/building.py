@@ -149,10 +149,10 @@ def within(weights: Mapping[str, Tensor], source: str) -> Iterator[None]:
     except UsageError:
         raise
     except Exception as error:  # whatever classes make of the arguments in a file
-        reason = " ".join(str(error).split())
+        reason = f"{type(error).__name__}: {' '.join(str(error).split()):.200}"
         raise UsageError(
-            f"{source} does not fit this version of its classes ({type(error).__name__}: {reason}):"
-            " load it with the version that saved it"
+            f"{source} does not fit this version of its classes ({reason}): load it with the "
+            "version that saved it"
         ) from error
     finally:
         for hook in hooks:

@@ -68,6 +68,8 @@ class MoviRecords:
             lengths = {entry["name"]: [int(n) for n in entry["shardLengths"]] for entry in splits}
             if any(number < 0 for files in lengths.values() for number in files):
                 raise ValueError("a file has fewer than no videos")
+            if not all(isinstance(known, str) for known in lengths):
+                raise ValueError("a split has no name")
         if split not in lengths:
             raise UsageError(f"{name} has no split {split!r}: expected one of {', '.join(lengths)}")
         self._length = sum(lengths[split])

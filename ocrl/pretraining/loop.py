@@ -24,6 +24,7 @@ from ocrl.encoder import Batch
 from ocrl.errors import UsageError
 from ocrl.files import newest
 from ocrl.pretraining.checkpoint_io import ADVICE, WholeCheckpoints, check_whole
+from ocrl.reading import parsing
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,11 @@ class TrainingModule(lightning.LightningModule):
 
     Attributes:
         objective: computes the loss, or what it consists of; `fit` may compile it.
+        has_begun: whether all of a checkpoint was restored, or there was none.
     """
 
     objective: Callable[..., Any]
+    has_begun = False
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Raise UsageError unless the weights of a checkpoint fit."""
@@ -101,6 +104,7 @@ class TrainingModule(lightning.LightningModule):
                     "the optimiser's state in the checkpoint of the run does not fit its weights: "
                     f"{ADVICE}"
                 )
+        self.has_begun = True
 
 
 class RandomNumbers(Callback):
@@ -251,6 +255,11 @@ def fit(
         # one that a loader process raised comes with that process's traceback; its line is the last
         *traceback, line = str(error).strip().splitlines()
         raise (UsageError(line.partition(": ")[2]) if traceback else error) from None
+    except Exception as error:
+        if checkpoint is None or module.has_begun or isinstance(error, OSError):
+            raise
+        with parsing(checkpoint, "checkpoint", ADVICE):  # whatever Lightning and torch make of it
+            raise
 
 
 def _silence() -> None:

@@ -15,8 +15,10 @@ from ocrl_agents.checkpoints import restore, save_agent
 from ocrl_agents.training import make_ppo
 
 
-@pytest.mark.parametrize("moment", ["exp_avg", "exp_avg_sq"])
-def test_they_are_refused(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "number"), [("exp_avg", 1), ("exp_avg_sq", 1), ("step", 4), ("step", 0)]
+)
+def test_they_are_refused(tmp_path: Path, moment: str, number: int) -> None:
     mode = gym.vector.AutoresetMode.SAME_STEP
     envs = gym.vector.SyncVectorEnv([Tokens, Tokens], autoreset_mode=mode)
     model = make_ppo(envs, seed=0, n_steps=2, batch_size=4)
@@ -25,6 +27,6 @@ def test_they_are_refused(tmp_path: Path, moment: str) -> None:
     save_agent(path, model)
     assert restore(path, model).header["num_timesteps"] == 4
     name = f"optimizer.0.{moment}"
-    forged.forge(path, lambda _, tensors: tensors.update({name: torch.zeros(1, dtype=torch.int64)}))
+    forged.forge(path, lambda _, tensors: tensors.update({name: torch.zeros(number)}))
     with pytest.raises(UsageError, match="does not fit its weights"):
         restore(path, model)

@@ -144,6 +144,11 @@ def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="fewer than no videos"):
         MoviRecords("movi_c", "validation", source=source)
     index.write_text(index.read_text().replace('"-2"', '"2"'))
+    named = index.read_text()
+    index.write_text(named.replace('"validation"', "0.5"))
+    with pytest.raises(UsageError, match="a split has no name"):
+        MoviRecords("movi_c", "validation", source=source)
+    index.write_text(named)
     path.unlink()
     with pytest.raises(UsageError, match="cannot be opened"):
         list(MoviRecords("movi_c", "validation", source=source))

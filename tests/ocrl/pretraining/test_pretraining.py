@@ -15,6 +15,7 @@ from ocrl.encoder import EncoderOutput, TrainableEncoder
 from ocrl.errors import UsageError
 from ocrl.metrics.scoring import SegmentationScores
 from ocrl.pretraining import PretrainingSettings, pretrain
+from ocrl.pretraining.checkpoint_io import WholeCheckpoints
 from ocrl.pretraining.encoders import slots_used
 
 SETTINGS = PretrainingSettings(
@@ -107,6 +108,27 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, error):
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)
     assert not torch.equal(whole.linear.weight, Noisy().linear.weight)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: whole.update({"pytorch-lightning_version": "nope"}),
+        lambda whole: whole["optimizer_states"][0]["state"].update({"weight": "x"}),
+        lambda whole: whole["optimizer_states"][0].update(param_groups="none"),
+        lambda whole: whole["loops"].update(fit_loop=3),
+    ],
+)
+def test_a_checkpoint_that_fits_nowhere_is_one_line(tmp_path, damage):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, [InterruptAt(6, KeyboardInterrupt)])
+    path = tmp_path / "last.ckpt"
+    whole = torch.load(path, weights_only=True)
+    damage(whole)
+    WholeCheckpoints().save_checkpoint(whole, path)
+    with pytest.raises(UsageError, match="checkpoint") as error:
+        run(tmp_path, resume=True)
+    assert "\n" not in str(error.value)
 
 
 def counting(name, training_steps, seed):
