@@ -164,9 +164,11 @@ def escape_path(argument: str) -> str:
 
     >>> escape_path("checkpoint=runs/seed=0/encoder.safetensors")
     'checkpoint=runs/seed\\=0/encoder.safetensors'
+    >>> escape_path("agents=[slotcontrast/seed=1,vector/*]")
+    'agents=[slotcontrast/seed\\=1,vector/*]'
     """
     key, _, value = argument.partition("=")
-    if value.startswith(("'", '"', "[", "{")) or "\\=" in value:
+    if {"'", '"'}.intersection(value) or "\\=" in value:
         return argument
     return f"{key}={value.replace('=', chr(92) + '=')}" if "=" in value else argument
 

@@ -161,7 +161,7 @@ def test_transfer_plays_the_same_mazes_for_every_agent(run, home):
 
 
 def test_a_condition_that_is_the_training_is_not_played_and_said_to_be(run, home):
-    same = ["conditions.layout=${env.train}", "agents=[vector/*]", "env.policies=[random]"]
+    same = ["conditions.layout=${env.train}", "agents=[vector/seed=0]", "env.policies=[random]"]
     code, out, err = run("evaluate_transfer.py", "episodes=2", "num_envs=2", *same)
     assert code == 0, err
     assert "layout plays the environments of the training, and is not played again" in out
