@@ -68,3 +68,22 @@ def test_make_targets_exist():
     targets = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
     assert {"demo", "test"} <= targets
     assert all(f"\n{target}:" in makefile for target in targets)
+
+
+def test_published_settings_are_counted():
+    own = {"demo", "full", "quick", "smoke", "small_things", "savi_movi_a_like"}
+    pages = {path.stem for path in (ROOT / "configs/experiment").glob("*.yaml")} - own
+    (more,) = re.findall(r"experiment=(\w+)` and (\d+) more", README)
+    assert more[0] in pages
+    assert int(more[1]) == len(pages) - 1
+
+
+def test_encoders_with_recordings_are_counted():
+    recordings = {path.name.partition("_mini")[0] for path in ROOT.glob("tests/golden/*_mini*.gz")}
+    assert f"{['Twelve', 'Thirteen', 'Fourteen'][len(recordings) - 12]} of them are" in README
+    names = README.lower()
+    assert all(name in names for name in recordings)
+
+
+def test_the_front_page_is_short():
+    assert len(README.split()) < 1200
