@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,18 @@ def invocation(verb: str, cfg: DictConfig) -> str:
         if is_read and not is_own and before.get(key, ...) != value:
             words.append(f"{'' if key in before else '+'}{key}={_written(value)}")
     return f"{call(verb)} {shlex.join(words)}"
+
+
+def same_words(verb: str, parts: Collection[str]) -> str:
+    """Return the command that runs a verb with the words of this one that begin with these parts.
+
+    Args:
+        verb: as in `ocrl_studies.main.VERBS`.
+        parts: such as "env" and "data", of ``env=nav_maze_2`` and ``+data.path=films``.
+    """
+    given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    words = [word for word in given if re.split(r"[.=]", word.lstrip("+"))[0] in parts]
+    return shlex.join([*call(verb).split(), *words])
 
 
 def has_experiments(verb: str) -> bool:

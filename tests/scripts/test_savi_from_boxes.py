@@ -27,6 +27,7 @@ def test_it_is_trained_scored_and_shown_what_to_follow(run, home):
     shared = [part for part in TINY if part.startswith(("data.", "scoring."))]
     code, out, err = run("evaluate_slots.py", "data=movi_a_like", *shared, checkpoint)
     assert code == 0, err
+    assert f"segment.py {checkpoint} path=VIDEO" in out
     assert "unexplained" in out
 
     save_video(home / "ball.mp4", np.zeros((3, 64, 64, 3), np.uint8))

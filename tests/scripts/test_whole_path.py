@@ -46,6 +46,7 @@ def test_rollouts_are_a_minari_dataset(run):
     code, out, _ = run("collect_rollouts.py", *TINY_ROLLOUTS)
     assert code == 0
     assert 'minari.load_dataset("ocrl/nav_maze_1/train-v0")' in out
+    assert re.search(rf"next: python \S+/pretrain_slots.py {' '.join(TINY_ROLLOUTS)}$", out, re.M)
     dataset = minari.load_dataset("ocrl/nav_maze_1/train-v0")
     assert dataset.total_steps == 120
     observations = dataset[0].observations

@@ -24,6 +24,7 @@ from ocrl_studies.core.scoreboard import (
 )
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.encoders import make_encoder
+from ocrl_studies.invocation import call, trust
 from ocrl_studies.sources import make_source
 from ocrl_studies.trust import load_trusted
 
@@ -79,6 +80,8 @@ def evaluate_slots(cfg: DictConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "scores.json", json.dumps(results, indent=2))
     print(f"page: {page.save(folder)}")
+    if cfg.checkpoint is not None:
+        print(f"next: {call('segment')} checkpoint={cfg.checkpoint} path=VIDEO{trust(cfg)}")
 
 
 def _name(checkpoint: str | None) -> str:
