@@ -24,6 +24,9 @@ OF_AGENTS = ("name", "pretrained_as", "finetune", "positions", "wrapper")
 CLASSES = ("encoder.model._target_", "encoder.wrapper._target_", "agent.model.extractor.path")
 """Settings that name a class, which may be one's own."""
 
+ROLLOUTS = ("env", "simulator", "data", "data_dir", "seed")
+"""Settings that say which rollouts are meant."""
+
 LIBRARY = ("ocrl", "ocrl_agents")
 """Packages whose classes every command may build."""
 

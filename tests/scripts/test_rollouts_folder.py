@@ -12,6 +12,10 @@ def test_rollouts_are_in_the_data_folder(run, home, monkeypatch):
     assert code == 0
     assert str(home / "data" / "rollouts" / "ocrl" / "CartPole-v1" / "train-v0") in out
     assert minari.load_dataset("ocrl/CartPole-v1/train-v0").total_steps == 6
+    code, _, err = run("pretrain_slots.py", *few, "data.num_steps.train=9")
+    assert code == 2
+    again = "collect_rollouts.py " + " ".join([*few, "data.num_steps.train=9"])
+    assert f"{again} split=train overwrite=true" in err
 
 
 def test_a_world_that_does_not_exist_leaves_nothing_behind(run, home, monkeypatch):

@@ -19,6 +19,7 @@ from ocrl_envs.protocols import SEGMENT_STRIDE
 from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.env_wrappers import wrapper_settings
 from ocrl_studies.environments import make_environments
+from ocrl_studies.invocation import ROLLOUTS, same_words
 from ocrl_studies.manifest import check
 from ocrl_studies.rollouts import (
     SegmentKinds,
@@ -175,8 +176,8 @@ class Rollouts(Source):
             self._settings_path(split),
             self._settings(split),
             f"the rollouts {dataset_id}",
-            "give others a name of their own with data.run_name=..., or replace these with "
-            f"scripts/collect_rollouts.py split={split} overwrite=true",
+            "give others a name of their own with data.run_name=..., or replace these with  "
+            f"{same_words('collect_rollouts', ROLLOUTS)} split={split} overwrite=true",
         )
         merge = partial(merge_stuff, kinds=self.kinds, apart=self.apart)
         return MappedSegments(load_rollouts(dataset_id, in_memory=self.in_memory), merge)

@@ -6,11 +6,8 @@ from omegaconf import DictConfig
 
 from ocrl.data.rollouts import dataset_folder
 from ocrl.errors import UsageError
-from ocrl_studies.invocation import same_words
+from ocrl_studies.invocation import ROLLOUTS, same_words
 from ocrl_studies.sources import Rollouts, make_source
-
-WORLD = ("env", "simulator", "data", "data_dir", "seed")
-"""What says which rollouts are meant."""
 
 
 def collect_rollouts(cfg: DictConfig) -> None:
@@ -22,4 +19,4 @@ def collect_rollouts(cfg: DictConfig) -> None:
     dataset_id = rollouts.dataset_id(cfg.split)
     print(f"{dataset_id} is in {dataset_folder(dataset_id)}")
     print(f'read it with  minari.load_dataset("{dataset_id}")')
-    print(f"next: {same_words('pretrain_slots', WORLD)}")
+    print(f"next: {same_words('pretrain_slots', ROLLOUTS)}")
