@@ -27,6 +27,8 @@ SIDE = Number(1, 4096)
 SIZE = Row(SIDE, "[height, width] in pixels", "[64,64]")
 ANY_SIZE = Row(SIDE, "[height, width] in pixels", "[64,64]", optional=True)
 AREA = Row(SHARE, "[smallest, largest] share of a frame", "[0.25,1.0]")
+REPEATED = Number(1, 1024)
+"""As many as a saved encoder may have of it."""
 SPLITS = Choice(("train", "validation", "test"))
 MAZE_SCORES = ("return", "success", "goals", "apples", "spl", "length", "steps_to_goal")
 
@@ -58,6 +60,12 @@ RULES: Mapping[str, Rule] = {
     "encoder.model": Made(optional=True),
     "encoder.wrapper": Made(optional=True),
     "encoder.image_size": ANY_SIZE,
+    "encoder.*num_slots": REPEATED,
+    "encoder.*num_steps": REPEATED,
+    "encoder.*num_iterations": REPEATED,
+    "encoder.*num_refinements": REPEATED,
+    "encoder.*num_heads": REPEATED,
+    "encoder.*_dim": Number(1, 2**16, optional=True),
     "backbone.image_size": SIZE,
     "data.image_size": ANY_SIZE,
     "data.recipe.image_size": SIZE,
