@@ -65,7 +65,9 @@ def create_encoder(name: str, **arguments: Any) -> Encoder:
     unknown = [key for key in plain if key not in inspect.signature(function).parameters]
     if unknown:
         known = list(inspect.signature(function).parameters)
-        raise UsageError(f"encoder {name!r} takes no {unknown[0]!r}: {nearest(unknown[0], known)}")
+        raise UsageError(
+            f"encoder {name!r} takes no {unknown[0]!r:.100}: {nearest(unknown[0], known)}"
+        )
     encoder = function(**plain)
     encoder.config = {"_target_": TARGET, "name": name, **plain}
     return encoder
@@ -79,7 +81,7 @@ def find_encoder(name: str) -> Callable[..., Encoder]:
     """
     _import_encoders()
     if not isinstance(name, str) or name not in _FUNCTIONS:
-        raise UsageError(f"there is no encoder {name!r}: {nearest(str(name), _FUNCTIONS)}")
+        raise UsageError(f"there is no encoder {name!r:.100}: {nearest(str(name), _FUNCTIONS)}")
     return _FUNCTIONS[name]
 
 

@@ -215,7 +215,7 @@ def trusted_class(target: Any, trusted: Sequence[str], base: type[M]) -> type[M]
         UsageError: if it is anything else, or defined elsewhere.
     """
     refusal = UsageError(
-        f"a checkpoint asks for {target!r}, which is no {base.__name__} under "
+        f"a checkpoint asks for {target!r:.100}, which is no {base.__name__} under "
         f"{', '.join(trusted)}: load files of your own classes with "
         f"trusted={(*trusted, 'mypackage.')} (on a command line trusted=[mypackage]), "
         "others not at all"

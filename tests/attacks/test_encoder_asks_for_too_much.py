@@ -47,6 +47,17 @@ def test_it_is_refused_at_once(tmp_path: Path, name: str, arguments: dict[str, A
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 200_000  # kB
 
 
+@pytest.mark.parametrize("key", ["name", "_target_", "x" * 100_000])
+def test_lines_are_no_longer_than_a_screen(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "encoder.safetensors"
+    ocrl.save_encoder(path, ocrl.create_encoder("grid"))
+    config = {"_target_": "ocrl.create_encoder", "name": "grid", key: "x" * 100_000}
+    forged.forge(path, lambda texts, _: texts.update(config=json.dumps(config)))
+    with pytest.raises(UsageError) as caught:
+        ocrl.load_encoder(path)
+    assert len(str(caught.value)) < 1000
+
+
 def test_layers_are_counted_as_they_are_made(tmp_path: Path) -> None:
     """Also where the weights in the file are those of the class, but for the number of layers."""
     path = tmp_path / "encoder.safetensors"
