@@ -132,6 +132,8 @@ def _own_layouts(items: Sequence[Layout | str | Path], shift: str | None) -> tup
     """Return a user's own layouts, read from files where paths are given."""
     if shift in ("layout", "size", "all"):
         raise UsageError(f"shift={shift!r} chooses the layouts: leave out either it or layouts")
+    if isinstance(items, str | Path):
+        raise UsageError(f"layouts={str(items)!r} is no list: give [{items}], one layout or more")
     if not items:
         raise UsageError("layouts is empty: give at least one layout, or None for a split's")
     own = tuple(item if isinstance(item, Layout) else Layout.from_file(item) for item in items)

@@ -190,6 +190,7 @@ def test_apple_levels_show_other_apples_under_a_shift_of_objects() -> None:
         ({"render_mode": "human"}, "no render_mode 'human'"),
         ({"textures": "lab"}, "no textures 'lab'"),
         ({"layouts": []}, "layouts is empty"),
+        ({"layouts": "my.txt"}, r"layouts='my.txt' is no list: give \[my.txt\]"),
         ({"layouts": ["absent.txt"]}, "cannot read the layout absent.txt"),
         ({"layouts": [Layout.from_text("***\n* *\n***")], "shift": "layout"}, "leave out either"),
         (
