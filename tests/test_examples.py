@@ -83,6 +83,22 @@ def test_maze_shifts(tmp_path):
     assert max(objects, count) < 0.1
 
 
+def test_encoder_masks(tmp_path):
+    report = EXAMPLES.parent / "results/segmentation/movi_a_like"
+    example = runpy.run_path(str(EXAMPLES / "encoder_masks.py"))
+    example["main"](report, tmp_path / "masks.png")
+    picture = iio.imread(tmp_path / "masks.png")
+    rows = [path for path in report.glob("*.png") if path.stem != "scores"]
+    side = len(picture) // (2 + len(rows))
+    assert len(picture) == side * (2 + len(rows))
+    shown = [picture[i * side :][:side, 205:].mean((0, 1)) for i in range(2 + len(rows))]
+    # frames, true segments and masks are the first three rows of a picture
+    source = iio.imread(sorted(rows)[0])
+    height = (source.shape[1] + 2) // 8
+    expected = [source[i * height :][: height - 2, :, :3].mean((0, 1)) for i in range(3)]
+    assert np.abs(np.array(shown[:3]) - expected).max() < 2
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_photographs(tmp_path):
     colours = np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8)
