@@ -35,7 +35,7 @@ def told(code: str) -> str:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
 def test_freed_memory_is_there_for_the_next_step() -> None:
     keeps, gives_back = (int(told(STEPS.format(keeps=keeps))) for keeps in (True, False))
-    assert keeps < 20
+    assert 10 * keeps < gives_back
     assert gives_back > 80, "192 MB are 47,000 pages, or 92 huge ones"
 
 
