@@ -188,8 +188,7 @@ def _make(batches: Batches, number: int, make: CloudpickleWrapper, num_envs: int
 
 def _reset(batches: Batches, number: int, seeds: list[int | None], options: list[Any]) -> Any:
     venv = batches[number]
-    # stable-baselines3 has no other way to set them one by one
-    venv.unwrapped._seeds = seeds
+    set_seeds(venv, seeds)
     venv.set_options(options)
     return venv.reset(), venv.unwrapped.reset_infos
 

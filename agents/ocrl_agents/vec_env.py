@@ -34,8 +34,8 @@ def environment_seeds(seed: int | Sequence[int], num_envs: int) -> list[int]:
     return [int(word) for word in np.random.SeedSequence(seed).generate_state(num_envs)]
 
 
-def set_seeds(venv: VecEnv, seeds: Sequence[int]) -> list[int | None]:
-    """Give each environment its own seed, to be used at the next reset."""
+def set_seeds(venv: VecEnv, seeds: Sequence[int | None]) -> list[int | None]:
+    """Give each environment its own seed, to be used at the next reset; None: it draws on."""
     # stable-baselines3 has no other way to set them one by one
     venv.unwrapped._seeds = [*seeds]
     return [*seeds]

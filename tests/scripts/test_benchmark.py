@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrl_studies.benchmarks import agent, data, encoders, family
+from ocrl_studies.benchmarks import agent, data, encoders, family, workers
 from ocrl_studies.composition import compose
 
 SCRIPT = Path(__file__).parents[2] / "scripts/benchmark.py"
@@ -136,3 +136,20 @@ def test_help_names_every_benchmark(benchmark: Run) -> None:
     assert code == 0
     for name in ("maze", "encoders", "scenes", "data", "agent"):
         assert f"\n    {name} " in out
+
+
+def test_workers(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "STEPS", 512)
+    monkeypatch.setattr(workers, "REPEATS", 1)
+    code, out, _ = benchmark("workers", "--seconds", "0.01")
+    assert code == 0
+    for row in ("slotcontrast", "ground truth"):
+        alone, shared, ratio = numbers(out, row)
+        assert ratio == pytest.approx(shared / alone, rel=0.02)
+
+
+@pytest.mark.parametrize("number", ["0", "65"])
+def test_workers_that_cannot_be(benchmark: Run, number: str) -> None:
+    code, _, err = benchmark("workers", "--workers", number)
+    assert code == 2
+    assert err.strip() == f"error: --workers {number}: take 1 to 64, who share 64 environments"

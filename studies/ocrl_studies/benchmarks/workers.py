@@ -12,6 +12,8 @@ import torch
 
 from ocrl_agents.workers import Workers
 from ocrl_studies.benchmarks.agent import TRUTH, make_loop
+from ocrl_studies.command_line import stop
+from ocrl_studies.composition import compose
 from ocrl_studies.core.tables import print_table
 
 STEPS = 8192
@@ -27,6 +29,9 @@ def run(budget: float, num_workers: int) -> None:
         budget: seconds for each measurement.
         num_workers: processes beside this one.
     """
+    most = compose("train_agent").agent.num_envs
+    if not 1 <= num_workers <= most:
+        stop(f"--workers {num_workers}: take 1 to {most}, who share {most} environments")
     with Workers(1) as none, Workers(num_workers) as several:
         rows = []
         for name, overrides in (("slotcontrast", []), ("ground truth", [TRUTH])):
