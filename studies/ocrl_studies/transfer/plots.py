@@ -100,10 +100,11 @@ def plot_generalisation(
 
 
 def plot_against(points: Sequence[tuple[str, float, float]], x_label: str, y_label: str) -> Figure:
-    """Draw named points, such as transfer quality against slot quality."""
+    """Draw named points, such as transfer against slot quality: one colour for a name."""
     figure, axes = _figure(4.5, 3.2)
-    for name, x, y in points:
-        axes.plot(x, y, "o", label=name)
+    for name in dict.fromkeys(name for name, *_ in points):
+        xs, ys = zip(*((x, y) for own, x, y in points if own == name), strict=True)
+        axes.plot(xs, ys, "o", label=name)
     axes.locator_params(nbins=4)  # a single point has ticks of many digits
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import imageio.v3 as iio
-import numpy as np
 
 from ocrl_studies.core.page import Page
 from ocrl_studies.core.record import machines
@@ -208,24 +207,23 @@ class Report:
         self.page.figure(plot_learning(curves), "learning", caption)
 
     def _plot_slot_quality(self) -> None:
-        """Draw transfer against segmentation, a point for each encoder with masks."""
-        values = estimates(self.scores.played, self.scores.score)
+        """Draw transfer against segmentation, a point for each agent whose tokens have masks."""
+        unseen = score_matrix(self.scores.played, self.scores.score)
         points, floor = [], {}
         for encoder in self.scores.encoders:
-            scored = [slot_quality(result) for result in self.agents if result.encoder == encoder]
-            found = [
-                row[QUALITY] for scores in scored if QUALITY in (row := scores.get(encoder, {}))
-            ]
-            if found:
-                points.append((encoder, float(np.mean(found)), values[encoder][UNSEEN].value))
-                floor = {name: row[QUALITY] for name, row in scored[0].items() if name != encoder}
+            agents = sorted((a for a in self.agents if a.encoder == encoder), key=lambda a: a.seed)
+            for result, value in zip(agents, unseen[encoder][UNSEEN], strict=True):
+                scores = slot_quality(result)
+                if QUALITY in (own := scores.pop(encoder, {})):
+                    points.append((encoder, own[QUALITY], float(value)))
+                    floor = {name: row[QUALITY] for name, row in scores.items()}
         if not points:
             return
         beaten = ", ".join(f"{name} have {value:.2f}" for name, value in floor.items())
         self.page.figure(
             plot_against(points, "mBO of things, of the masks", f"{self.scores.score}, {UNSEEN}"),
             "slot_quality",
-            f"Do better slots carry over better? Means over seeds; without learning, {beaten}.",
+            f"Do better slots carry over better? A point is an agent; without learning, {beaten}.",
         )
 
     def _show_episodes(self) -> None:
