@@ -9,6 +9,7 @@ from stable_baselines3.common.vec_env import VecEnv, is_vecenv_wrapped, unwrap_v
 
 from ocrl.encoder import Encoder
 from ocrl_agents.finetuning import VecFrameObservation
+from ocrl_agents.place_memory import VecPlaceMemory
 from ocrl_agents.previous_step import VecPreviousStep
 from ocrl_agents.spaces import describe_space
 from ocrl_agents.vec_env import VecSlotObservation
@@ -19,6 +20,7 @@ def describe_senses(venv: VecEnv) -> dict[str, Any]:
     base = venv.unwrapped
     slots = unwrap_vec_wrapper(venv, VecSlotObservation)
     frames = unwrap_vec_wrapper(venv, VecFrameObservation)
+    places = unwrap_vec_wrapper(venv, VecPlaceMemory)
     stream = slots.stream if slots else frames.stream if frames else None
     return {
         "observation": describe_space(base.observation_space),
@@ -26,6 +28,7 @@ def describe_senses(venv: VecEnv) -> dict[str, Any]:
         "image_key": stream and stream.image_key,
         "precision": stream.precision if stream else "float32",
         "is_finetuned": frames is not None,
+        "place_memory": places.num_places if places else 0,
         "previous_step": is_vecenv_wrapped(venv, VecPreviousStep),
     }
 
@@ -43,4 +46,17 @@ def build_senses(senses: Mapping[str, Any], venv: VecEnv, encoder: Encoder | Non
         venv = VecFrameObservation(venv, encoder, image_key=key)
     elif encoder is not None:
         venv = VecSlotObservation(venv, encoder, image_key=key, precision=senses["precision"])
-    return VecPreviousStep(venv) if senses["previous_step"] else venv
+    return with_past(venv, senses.get("place_memory", 0), senses["previous_step"])
+
+
+def with_past(venv: VecEnv, num_places: int, previous_step: bool) -> VecEnv:
+    """Show beside the present what an agent is told of the past.
+
+    Args:
+        venv: environments that show the present.
+        num_places: that are remembered for their rewards, see `VecPlaceMemory`; 0: none.
+        previous_step: show the last action and reward.
+    """
+    if num_places:
+        venv = VecPlaceMemory(venv, num_places)
+    return VecPreviousStep(venv) if previous_step else venv

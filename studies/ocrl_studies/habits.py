@@ -28,16 +28,20 @@ class Habits:
         finetune: its policy encodes the frames itself.
         precision: that frames are encoded in.
         previous_step: it reads its last action and reward too.
+        place_memory: places that it remembers for the rewards they brought; 0: none.
         action_repeat: frames that it holds an action; None: as the world has it.
         velocity: it reads its velocity; None: as the world has it.
+        pose: it reads where it is and looks; None: as the world has it.
     """
 
     encoder: str
     finetune: bool
     precision: str
     previous_step: bool
+    place_memory: int
     action_repeat: int | None
     velocity: bool | None
+    pose: bool | None
 
     @classmethod
     def of_agent(cls, agent: AgentFile, source: str) -> Habits:
@@ -74,16 +78,20 @@ class Habits:
             encoder.get("finetune", False),
             agent.get("precision", "float32"),
             agent.get("previous_step", False),
+            agent.get("place_memory", 0),
             env.get("action_repeat"),
             env.get("velocity"),
+            env.get("pose"),
         )
-        repeat = habits.action_repeat
+        repeat, places = habits.action_repeat, habits.place_memory
         for name, value, fits in (
             ("encoder.finetune", habits.finetune, isinstance(habits.finetune, bool)),
             ("agent.precision", habits.precision, habits.precision in PRECISIONS),
             ("agent.previous_step", habits.previous_step, isinstance(habits.previous_step, bool)),
+            ("agent.place_memory", places, places == 0 or _is_count(places)),
             ("env.action_repeat", repeat, repeat is None or _is_count(repeat)),
             ("env.velocity", habits.velocity, habits.velocity in (None, True, False)),
+            ("env.pose", habits.pose, habits.pose in (None, True, False)),
         ):
             if not fits:
                 raise UsageError(

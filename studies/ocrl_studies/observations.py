@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
@@ -13,7 +14,8 @@ from ocrl.encoder import Encoder
 from ocrl.errors import UsageError
 from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_agents.ground_truth import GroundTruthObservation
-from ocrl_agents.previous_step import VecPreviousStep
+from ocrl_agents.place_memory import POSE
+from ocrl_agents.senses import with_past
 from ocrl_agents.state_entropy import VecStateEntropy
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from ocrl_envs.protocols import HasMap, HasTokens
@@ -38,21 +40,23 @@ def make_token_environments(
         habits: of the agent.
         encoder: what gives it tokens; None: the simulator does.
     """
-    env = env.held(action_repeat=habits.action_repeat, velocity=habits.velocity)
+    env = env.held(action_repeat=habits.action_repeat, velocity=habits.velocity, pose=habits.pose)
     venv: VecEnv
     if encoder is None:
         silent = make_environments(env, variation, num_envs, AutoresetMode.DISABLED)
         world: Any = silent.unwrapped
         if isinstance(world, HasTokens):
             world.draws = False
-        venv = GymnasiumVecEnv(GroundTruthObservation(silent, truth_tokens))
+        shown = silent.single_observation_space
+        beside = [POSE] if isinstance(shown, spaces.Dict) and POSE in shown.spaces else []
+        venv = GymnasiumVecEnv(GroundTruthObservation(silent, truth_tokens, beside))
     else:
         frames = GymnasiumVecEnv(make_environments(env, variation, num_envs))
         if habits.finetune:
             venv = VecFrameObservation(frames, encoder)
         else:
             venv = VecSlotObservation(frames, encoder, precision=habits.precision)
-    return VecPreviousStep(venv) if habits.previous_step else venv
+    return with_past(venv, habits.place_memory, habits.previous_step)
 
 
 def rewarding_novelty(venv: VecEnv, states: str) -> VecEnv:

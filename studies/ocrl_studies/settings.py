@@ -102,6 +102,7 @@ RULES: Mapping[str, Rule] = {
     "agent.num_envs": Number(1, 2**16),
     "agent.num_workers": Number(1, 256),
     "agent.precision": Choice(PRECISIONS),
+    "agent.place_memory": Number(0, 1000),
     "agent.explores": Choice(("tokens", "places"), optional=True),
     "agent.model.n_steps": COUNT,
     "agent.model.batch_size": Number(1, optional=True),

@@ -51,9 +51,10 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         level: a name in ``LEVELS`` or ``GENERATED_LEVELS``, or a path below DeepMind Lab's
             ``game_scripts/levels``.
         image_size: side of the frames, or height and width, in pixels: multiples of 4.
-        observations: ``rgb``, and any of ``depth``, ``velocity``, ``instruction``. The frame alone
-            is a Box, more is a Dict: see ``observation_space``.
+        observations: ``rgb``, and any of ``depth``, ``velocity``, ``pose``, ``instruction``. The
+            frame alone is a Box, more is a Dict: see ``observation_space``.
         velocity: observe ``velocity`` too, whatever ``observations`` says.
+        pose: likewise.
         actions: ``navigation8``, ``impala9``, ``extended15`` or ``raw``: see ``action_space``.
         decision_frames: engine frames, 60 a second, of a decision.
         action_repeat: decisions for which an action is held.
@@ -91,6 +92,7 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         image_size: int | Sequence[int] = 64,
         observations: str | Sequence[str] = "rgb",
         velocity: bool = False,
+        pose: bool = False,
         actions: str = "navigation8",
         decision_frames: int = 4,
         action_repeat: int = 1,
@@ -122,8 +124,9 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
         self.render_mode = render_mode
         self.metadata = METADATA | {"render_fps": FRAMES_PER_SECOND / self.num_frames}
         self.action_space = action_space(actions)
-        names = observation_names(observations)
-        self.observations = observation_names([*names, "velocity"]) if velocity else names
+        asked_for = [observations] if isinstance(observations, str) else list(observations)
+        senses = ["velocity"] * velocity + ["pose"] * pose
+        self.observations = observation_names([*asked_for, *senses])
         self.observation_space = observation_space(self.observations, height, width)
         if texture_seeds is not None and texture_seeds < 1:
             raise UsageError(f"texture_seeds={texture_seeds}: give 1 or more, or None for new ones")

@@ -16,9 +16,11 @@ from ocrl_envs.errors import UsageError
 EngineObservation = Mapping[str, Any]
 Observation = npt.NDArray[np.uint8] | dict[str, Any]
 
-NAMES = ("rgb", "depth", "velocity", "instruction")
+NAMES = ("rgb", "depth", "velocity", "pose", "instruction")
 TOP_SPEED = 320.0
 """Units a second."""
+BLOCK = 100.0
+"""Units along a side of what a letter of a maze's text stands for."""
 TOP_LOOK = 20
 """Pixels a frame, of the actions ``navigation8``."""
 
@@ -51,6 +53,8 @@ def engine_names(names: tuple[str, ...]) -> list[str]:
     engine = ["RGBD_INTERLEAVED" if "depth" in names else "RGB_INTERLEAVED"]
     if "velocity" in names:
         engine += ["VEL.TRANS"]
+    if "pose" in names:
+        engine += ["DEBUG.POS.TRANS", "DEBUG.POS.ROT"]
     if "instruction" in names:
         engine += ["INSTR"]
     return engine
@@ -60,12 +64,14 @@ def observation_space(names: tuple[str, ...], height: int, width: int) -> spaces
     """Return the space of a frame alone, or of a dictionary of all that was asked for.
 
     ``rgb`` is uint8 (height, width, 3), ``depth`` uint8 (height, width, 1), ``velocity`` float32
-    (3,) as in the embedded maze, see ``own_velocity``, ``instruction`` a text.
+    (3,) and ``pose`` float32 (4,) as in the embedded maze, see ``own_velocity`` and ``own_pose``,
+    ``instruction`` a text.
     """
     every: dict[str, spaces.Space[Any]] = {
         "rgb": spaces.Box(0, 255, (height, width, 3), np.uint8),
         "depth": spaces.Box(0, 255, (height, width, 1), np.uint8),
         "velocity": spaces.Box(-1, 1, (3,), np.float32),
+        "pose": spaces.Box(-np.inf, np.inf, (4,), np.float32),
         "instruction": spaces.Text(1024, min_length=0, charset=string.printable),
     }
     return every["rgb"] if names == ("rgb",) else spaces.Dict({name: every[name] for name in names})
@@ -95,6 +101,25 @@ def own_velocity(engine: EngineObservation, look: int) -> npt.NDArray[np.float32
     return velocity.clip(-1, 1)
 
 
+def own_pose(engine: EngineObservation) -> npt.NDArray[np.float32]:
+    """Return where the agent is and looks, float32 (4,): x, y, cosine and sine of the heading.
+
+    Lengths are in ``BLOCK``; as in the embedded maze, y grows to the south and the heading to the
+    right, whereas the engine's grow to the north and to the left.
+
+    Args:
+        engine: an engine observation with ``DEBUG.POS.TRANS`` and ``DEBUG.POS.ROT`` in degrees.
+
+    Example:
+        >>> turned = {"DEBUG.POS.TRANS": [150.0, 50.0, 0.0], "DEBUG.POS.ROT": [0.0, 90.0, 0.0]}
+        >>> own_pose(turned).round(6).tolist()
+        [1.5, -0.5, 0.0, -1.0]
+    """
+    east, north, _ = engine["DEBUG.POS.TRANS"]
+    left = np.deg2rad(engine["DEBUG.POS.ROT"][1])
+    return np.array([east / BLOCK, -north / BLOCK, np.cos(left), -np.sin(left)], np.float32)
+
+
 def observation(names: tuple[str, ...], engine: EngineObservation, look: int) -> Observation:
     """Turn an engine observation into an element of ``observation_space``, sharing no memory.
 
@@ -107,6 +132,8 @@ def observation(names: tuple[str, ...], engine: EngineObservation, look: int) ->
         seen["depth"] = np.array(engine["RGBD_INTERLEAVED"][..., 3:])
     if "velocity" in names:
         seen["velocity"] = own_velocity(engine, look)
+    if "pose" in names:
+        seen["pose"] = own_pose(engine)
     if "instruction" in names:
         seen["instruction"] = engine["INSTR"]
     return seen

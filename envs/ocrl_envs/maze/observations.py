@@ -1,8 +1,8 @@
-"""Observations: frames, and the agent's own velocity where it is asked for."""
+"""Observations: frames, and the agent's own velocity and pose where they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from gymnasium import spaces
 from ocrl_envs.maze.dynamics.motion import TOP_SPEED
 from ocrl_envs.maze.simulation import Simulation
 
-PIXELS, VELOCITY = "pixels", "velocity"
+PIXELS, VELOCITY, POSE = "pixels", "velocity", "pose"
 
 Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 
@@ -20,13 +20,19 @@ Observation = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 def observation_space(simulation: Simulation) -> spaces.Space[Any]:
     """Return the space of what one agent observes.
 
-    ``pixels`` uint8 (H, W, 3) alone, or a Dict with ``velocity`` float32 (3,): ahead, to the right
-    and turning right, as fractions of the top speed.
+    ``pixels`` uint8 (H, W, 3) alone, or a Dict with the senses of the simulation: ``velocity``
+    float32 (3,), see ``own_velocity``; ``pose`` float32 (4,), see ``own_pose``.
     """
     pixels = spaces.Box(0, 255, simulation.frame_shape, np.uint8)
-    if not simulation.shows_velocity:
+    if not simulation.senses:
         return pixels
-    return spaces.Dict({PIXELS: pixels, VELOCITY: spaces.Box(-1, 1, (3,), np.float32)})
+    _, rows, cols = simulation.state.distance.shape
+    size = np.array([cols, rows, 1, 1], np.float32)
+    every = {
+        VELOCITY: spaces.Box(-1, 1, (3,), np.float32),
+        POSE: spaces.Box(np.array([0, 0, -1, -1], np.float32), size),
+    }
+    return spaces.Dict({PIXELS: pixels, **{name: every[name] for name in simulation.senses}})
 
 
 def observe(simulation: Simulation) -> Observation:
@@ -34,15 +40,15 @@ def observe(simulation: Simulation) -> Observation:
     frames = np.zeros((simulation.num_envs, *simulation.frame_shape), np.uint8)
     if simulation.draws:
         simulation.draw(frames)
-    if not simulation.shows_velocity:
+    if not simulation.senses:
         return frames
-    return {PIXELS: frames, VELOCITY: own_velocity(simulation)}
+    return {PIXELS: frames, **{name: SENSES[name](simulation) for name in simulation.senses}}
 
 
 def renew(simulation: Simulation, observation: Observation, which: npt.NDArray[np.int64]) -> None:
     """Write what some of the agents observe now into the observation of all."""
-    if isinstance(observation, Mapping):
-        observation[VELOCITY][which] = own_velocity(simulation)[which]
+    for name in simulation.senses:
+        observation[name][which] = SENSES[name](simulation)[which]
     if simulation.draws:
         frames = observation[PIXELS] if isinstance(observation, Mapping) else observation
         simulation.draw(frames, which)
@@ -64,3 +70,22 @@ def own_velocity(simulation: Simulation) -> npt.NDArray[np.float32]:
     ahead, right = east * cos + south * sin, south * cos - east * sin
     velocity: npt.NDArray[np.float32] = np.stack([ahead, right, state.turning], axis=1)
     return velocity.clip(-1, 1)
+
+
+def own_pose(simulation: Simulation) -> npt.NDArray[np.float32]:
+    """Return where the agent is and looks, float32 (N, 4): x, y, cosine and sine of the heading.
+
+    As GPS and compass tell it (Anderson et al. 2018). Lengths are in cells from the corner in the
+    north-west, x to the east, y to the south; the heading is 0 in the east and grows to the right.
+    """
+    state = simulation.state
+    return np.concatenate(
+        [state.position, np.cos(state.heading)[:, None], np.sin(state.heading)[:, None]], axis=1
+    )
+
+
+SENSES: dict[str, Callable[[Simulation], npt.NDArray[np.float32]]] = {
+    VELOCITY: own_velocity,
+    POSE: own_pose,
+}
+"""What an agent may observe of itself beside the frame."""

@@ -13,6 +13,7 @@ from ocrl_envs.maze.layout.layout import Layout
 from ocrl_envs.maze.layout.maps import build_maps
 from ocrl_envs.maze.layout.splits import split_layouts
 from ocrl_envs.maze.layout.twins import TWINS
+from ocrl_envs.maze.observations import POSE, VELOCITY
 from ocrl_envs.maze.simulation import Simulation
 from ocrl_envs.maze.task.levels import get_level
 from ocrl_envs.maze.task.rules import make_rules
@@ -42,6 +43,7 @@ class MazeOptions(TypedDict, total=False):
             "by_layout".
         action_repeat: decisions of 4 engine frames for which each action is held; 1.
         velocity: show the agent's own velocity beside the frame, see ``observations``; False.
+        pose: show where the agent is and looks, see ``observations``; False.
     """
 
     level: str
@@ -57,6 +59,7 @@ class MazeOptions(TypedDict, total=False):
     looks: str
     action_repeat: int
     velocity: bool
+    pose: bool
 
 
 def build_simulation(num_envs: int, options: MazeOptions) -> Simulation:
@@ -88,6 +91,7 @@ def _build(
     looks: str = "by_layout",
     action_repeat: int = 1,
     velocity: bool = False,
+    pose: bool = False,
 ) -> Simulation:
     """Return a simulation; these are the defaults of ``MazeOptions``."""
     if image_size < MIN_IMAGE_SIZE:
@@ -124,7 +128,7 @@ def _build(
         num_envs=num_envs,
         image_size=image_size,
         action_repeat=action_repeat,
-        shows_velocity=velocity,
+        senses=[VELOCITY] * velocity + [POSE] * pose,
     )
 
 

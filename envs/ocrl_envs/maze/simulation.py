@@ -39,7 +39,7 @@ class Simulation:
         num_envs: N.
         image_size: height and width of the frames in pixels.
         action_repeat: decisions of 4 engine frames for which an action is held.
-        shows_velocity: whether observations hold the agent's own velocity.
+        senses: names of what observations hold beside the frame, see ``observations.SENSES``.
 
     Attributes:
         draws: whether observations are drawn. Where nobody looks at them, False saves the time;
@@ -56,12 +56,12 @@ class Simulation:
         num_envs: int,
         image_size: int,
         action_repeat: int = 1,
-        shows_velocity: bool = False,
+        senses: Sequence[str] = (),
     ) -> None:
         self.level, self.rules = level, rules
         self.layouts, self.maps, self.looks = tuple(layouts), maps, looks
         self.num_envs, self.image_size = num_envs, image_size
-        self.action_repeat, self.shows_velocity = action_repeat, shows_velocity
+        self.action_repeat, self.senses = action_repeat, tuple(senses)
         self.camera = make_camera(image_size, TEXTURE_SIZE)
         self.kinds = pack_kinds(KINDS)
         num_things = int(rules.has_goal) + rules.num_good + rules.num_bad

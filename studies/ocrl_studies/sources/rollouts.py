@@ -56,7 +56,7 @@ class Rollouts(Source):
     ) -> None:
         self.run_name = run_name
         # encoders see frames alone, whatever their agents observe besides
-        self.env = EnvSettings.of(env).held(velocity=False)
+        self.env = EnvSettings.of(env).held(velocity=False, pose=False)
         self.seed = seed
         self.policy = policy
         self.num_envs = num_envs
