@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from ocrl.errors import UsageError
 from ocrl_agents.evaluation import evaluate
 from ocrl_agents.ground_truth import GroundTruthObservation
+from ocrl_envs.maze.vector import MazeVectorEnv
 
 
 def describe(envs: Any) -> Any:
@@ -53,3 +54,22 @@ def test_episodes_are_evaluated_as_ever(flicker: Any) -> None:
 def test_environments_that_reset_themselves_are_refused(flicker: Any) -> None:
     with pytest.raises(UsageError, match="DISABLED"):
         GroundTruthObservation(SyncVectorEnv([flicker]), describe)
+
+
+def test_entries_beside_the_truth_are_of_the_same_episode() -> None:
+    options = {"level": "seekavoid_arena_1", "pose": True, "velocity": True, "action_repeat": 300}
+    envs = MazeVectorEnv(2, "DISABLED", **options)
+    wrapped = GroundTruthObservation(envs, lambda inner: inner.unwrapped.describe(), ["pose"])
+    shown, _ = wrapped.reset(seed=0)
+    assert shown.keys() == {"tokens", "pose"}
+    assert shown in wrapped.observation_space
+    alone = MazeVectorEnv(2, "DISABLED", **options)
+    alone.reset(seed=0)
+    for _ in range(3):
+        shown, _, _, truncations, infos = wrapped.step(np.array([2, 6]))
+        expected = alone.step(np.array([2, 6]))[0]["pose"]
+        assert truncations.all()
+        for i in range(2):
+            np.testing.assert_array_equal(infos["final_obs"][i]["pose"], expected[i])
+        expected = alone.reset(options={"reset_mask": np.ones(2, np.bool_)})[0]["pose"]
+        np.testing.assert_array_equal(shown["pose"], expected)

@@ -24,6 +24,7 @@ from ocrl_agents import hub
 from ocrl_agents.checkpoints import save_agent
 from ocrl_agents.evaluation import actor_of
 from ocrl_agents.finetuning import VecFrameObservation
+from ocrl_agents.place_memory import VecPlaceMemory
 from ocrl_agents.previous_step import VecPreviousStep
 from ocrl_agents.spaces import build_space, describe_space
 from ocrl_agents.training import make_ppo
@@ -35,7 +36,9 @@ class Moving(gym.Env[Any, Any]):
 
     def __init__(self) -> None:
         frame = spaces.Box(0, 255, (20, 24, 3), np.uint8)
-        self.observation_space = spaces.Dict({"frame": frame, "velocity": spaces.Box(-1, 1, (2,))})
+        self.observation_space = spaces.Dict(
+            {"frame": frame, "velocity": spaces.Box(-1, 1, (2,)), "pose": spaces.Box(-1, 1, (4,))}
+        )
         self.action_space = spaces.Discrete(5)
 
     def _observe(self) -> Any:
@@ -81,6 +84,7 @@ VARIANTS = {
     "slots": lambda path: VecSlotObservation(worlds(Still), path),
     "velocity": lambda path: VecSlotObservation(worlds(Moving), path),
     "previous step": lambda path: VecPreviousStep(VecSlotObservation(worlds(Moving), path)),
+    "places": lambda path: VecPlaceMemory(VecSlotObservation(worlds(Moving), path), 3),
     "finetuned": lambda path: VecFrameObservation(worlds(Moving), ocrl.load_encoder(path)),
 }
 

@@ -16,7 +16,7 @@ from recordings import FOLDER, needs_recordings
 from ocrl_envs.dmlab import LEVELS, DeepMindLabEnv, LevelCache
 from ocrl_envs.dmlab.actions import ACTION_SETS
 from ocrl_envs.dmlab.named_mazes import maze_texts
-from ocrl_envs.dmlab.observations import TOP_LOOK, TOP_SPEED
+from ocrl_envs.dmlab.observations import TOP_LOOK, TOP_SPEED, own_pose
 from ocrl_envs.dmlab.observations import own_velocity as own_velocity_of_engine
 from ocrl_envs.errors import UsageError
 from ocrl_envs.maze.appearance.objects import KIND_NUMBERS
@@ -33,7 +33,7 @@ INVENTED = "collect_good_objects"
 MAZE = "*****\n*P G*\n*****"
 OTHER_MAZE = "*****\n*P  *\n*** *\n*G  *\n*****"
 
-ALL = ("rgb", "depth", "velocity", "instruction")
+ALL = ("rgb", "depth", "velocity", "pose", "instruction")
 
 
 def play(env, action=2):
@@ -222,7 +222,7 @@ def test_unknown_action(deepmind_lab, make_env, action):
 
 
 def test_observations(fake_lab, make_env):
-    names = ["instruction", "velocity", "rgb", "depth"]
+    names = ["instruction", "pose", "velocity", "rgb", "depth"]
     env = make_env(INVENTED, observations=names, image_size=(24, 32))
     observation, _ = env.reset(seed=0)
     engine = env._lab._observe()
@@ -270,6 +270,30 @@ def test_velocity_agrees_with_recorded_ways():
     assert len(ratios) > 50
     assert np.median(ratios) == pytest.approx(1, abs=0.03)
     assert np.min(ratios) > 0
+
+
+@needs_recordings
+def test_pose_goes_where_the_velocity_says():
+    # as in the maze: x and y grow to the right of each other, and so does the heading
+    gaps: list[float] = []
+    for path in FOLDER.glob("*.npz"):
+        with np.load(path) as record:
+            engine = [
+                {"DEBUG.POS.TRANS": place, "DEBUG.POS.ROT": turned, "VEL.TRANS": speed}
+                for place, turned, speed in zip(
+                    record["position"], record["rotation"], record["velocity"], strict=True
+                )
+            ]
+            straight = np.isin(record["actions"][:-1], [2, 3, 4, 5])
+        poses = np.stack([own_pose(each) for each in engine])
+        ahead, right, _ = np.stack([own_velocity_of_engine(each, 0) for each in engine[1:]]).T
+        _, _, cos, sin = poses[1:].T
+        expected = np.stack([ahead * cos - right * sin, ahead * sin + right * cos], axis=1)
+        ways = np.diff(poses[:, :2], axis=0) * 100 / 0.064 / TOP_SPEED
+        fast = straight & (np.hypot(*ways.T) > 0.9) & (np.hypot(*ways.T) < 1.2)
+        gaps += list(np.abs(ways - expected)[fast].max(1))
+    assert len(gaps) > 50
+    assert np.median(gaps) < 0.1
 
 
 def test_render_shows_the_current_frame(deepmind_lab, make_env):

@@ -89,6 +89,19 @@ def test_velocity_is_the_way_that_the_agent_goes(action: int) -> None:
     assert np.median(gaps.max(1)) < (0.1 if turned.any() else 0.05)
 
 
+def test_pose_is_where_the_agent_is_and_looks() -> None:
+    envs = MazeVectorEnv(16, level="nav_maze_1", image_size=16, pose=True)
+    observations, _ = envs.reset(seed=0)
+    for action in (2, 2, 1, 6):
+        truth = envs.ground_truth()
+        assert envs.observation_space.contains(observations)
+        x, y, cos, sin = observations["pose"].T
+        np.testing.assert_array_equal(np.stack([x, y], 1), truth.position)
+        away = (np.arctan2(sin, cos) - truth.heading + np.pi) % (2 * np.pi) - np.pi
+        np.testing.assert_allclose(away, 0, atol=1e-6)
+        observations = envs.step(np.full(16, action))[0]
+
+
 def test_the_last_velocity_of_an_episode_is_its_own() -> None:
     envs = MazeVectorEnv(
         2, autoreset_mode="SAME_STEP", level="seekavoid_arena_1", velocity=True, action_repeat=300
