@@ -31,6 +31,7 @@ from ocrl_agents.checkpoints import TRAINING, read_agent
 from ocrl_agents.environment_state import get_environment_state, set_environment_state
 from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_agents.ground_truth import GroundTruthObservation
+from ocrl_agents.place_memory import VecPlaceMemory
 from ocrl_agents.previous_step import VecPreviousStep
 from ocrl_agents.training import make_ppo, train
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
@@ -49,6 +50,13 @@ def mazes(mode: str = "SAME_STEP") -> MazeVectorEnv:
 def truth() -> VecEnv:
     envs = GroundTruthObservation(mazes("DISABLED"), lambda envs: envs.unwrapped.describe())
     return VecPreviousStep(GymnasiumVecEnv(envs))
+
+
+def places() -> VecEnv:
+    apples = {"level": "seekavoid_arena_1", "action_repeat": 10, "image_size": 16, "pose": True}
+    envs = MazeVectorEnv(2, "DISABLED", **apples)
+    shown = GroundTruthObservation(envs, lambda envs: envs.unwrapped.describe(), ["pose"])
+    return VecPlaceMemory(GymnasiumVecEnv(shown), 3)
 
 
 def slots(encoder: Any) -> VecEnv:
@@ -171,6 +179,7 @@ def assert_same(folder: Path, other: Path) -> None:
 KINDS: dict[str, tuple[Callable[..., VecEnv], dict[str, Any]]] = {
     "truth": (lambda **_: truth(), {}),
     "memory": (lambda **_: truth(), {"lstm_dim": 8}),
+    "places": (lambda **_: places(), {}),
     "slots": (lambda encoder, **_: slots(encoder), {}),
     "slots of Gymnasium": (lambda encoder, **_: slots_below(encoder), {"lstm_dim": 8}),
     "trained encoder": (lambda encoder, **_: frames(encoder), {}),
