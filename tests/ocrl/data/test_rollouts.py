@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +10,13 @@ import minari
 import minari.cli as minari_cli
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from clocks import Clock, clocks, collect, time_policy
+from gymnasium.vector import AutoresetMode
 from minari.storage.datasets_root_dir import get_dataset_path
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 import ocrl
-from ocrl.data import rollouts
 from ocrl.data.rollout_videos import load_rollouts
 from ocrl.data.rollouts import collect_rollouts, dataset_folder
 from ocrl.errors import UsageError
@@ -28,50 +24,10 @@ from ocrl.errors import UsageError
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
-class Clock(gym.Env[NDArray[np.uint8], np.int64]):
-    """Frames show (which environment, how many resets, step); episodes end after 3 or 4 steps."""
-
-    observation_space = gym.spaces.Box(0, 255, (32, 40, 3), np.uint8)
-    action_space = gym.spaces.Discrete(5)
-
-    def __init__(self, number: int) -> None:
-        self.number, self.resets, self.time = number, 0, 0
-
-    @property
-    def frame(self) -> NDArray[np.uint8]:
-        shown = np.array([self.number, self.resets, self.time], np.uint8)
-        return np.broadcast_to(shown, (32, 40, 3)).copy()
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        self.resets, self.time = self.resets + 1, 0
-        return self.frame, {}
-
-    def step(self, action: np.int64) -> Any:
-        self.time += 1
-        terminated = self.number == 0 and self.time == 3
-        return self.frame, float(action), terminated, self.number == 1 and self.time == 4, {}
-
-
-def clocks(mode: AutoresetMode) -> SyncVectorEnv:
-    # With copy=False the environments write each step's frames into the same array.
-    return SyncVectorEnv([lambda: Clock(0), lambda: Clock(1)], copy=False, autoreset_mode=mode)
-
-
-def time_policy(observations: NDArray[Any]) -> NDArray[Any]:
-    """Act by the step shown in the frame, so that actions can be checked."""
-    return observations[:, 0, 0, 2].astype(np.int64) + 1
-
-
 @pytest.fixture(autouse=True)
 def datasets_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     return tmp_path
-
-
-def collect(mode: AutoresetMode, num_steps: int = 16, **options: Any) -> minari.MinariDataset:
-    return collect_rollouts(
-        clocks(mode), time_policy, "clock/train-v0", num_steps, seed=0, progress=False, **options
-    )
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
@@ -218,84 +174,6 @@ def test_the_image_of_a_dict_is_found() -> None:
         else:
             with pytest.raises(UsageError, match="one such entry"):
                 load_rollouts(name)
-
-
-def test_interrupted_collection_leaves_nothing(datasets_path: Path) -> None:
-    calls = 0
-
-    def failing(observations: NDArray[Any]) -> NDArray[Any]:
-        nonlocal calls
-        calls += 1
-        if calls > 7:
-            raise KeyboardInterrupt
-        return time_policy(observations)
-
-    env = clocks(AutoresetMode.NEXT_STEP)
-    with pytest.raises(KeyboardInterrupt):
-        collect_rollouts(env, failing, "clock/train-v0", 100, seed=0, progress=False)
-    assert list((datasets_path / "clock").iterdir()) == []
-    assert collect(AutoresetMode.NEXT_STEP).total_episodes > 0
-
-
-def test_a_full_disk_is_found_before_hdf5_writes(
-    datasets_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
-
-    def full(folder: Path, size: int) -> None:
-        asked.append(size)
-        if len(asked) > 2:
-            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(rollouts, "check_room", full)
-        with pytest.raises(OSError, match="No space left"):
-            collect(AutoresetMode.NEXT_STEP)
-    assert list((datasets_path / "clock").iterdir()) == []
-    assert collect(AutoresetMode.NEXT_STEP).total_episodes > 2
-    written = next(datasets_path.rglob("*.hdf5")).stat().st_size
-    assert written < sum(asked)
-
-
-def test_what_a_killed_collection_left_goes_with_the_next(datasets_path: Path) -> None:
-    words = [sys.executable, "-c", KILLED, str(Path(__file__).parent)]
-    assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
-    assert list((datasets_path / "clock").glob(".train-v0*/train-v0/data/*.hdf5"))
-    first = collect(AutoresetMode.NEXT_STEP).total_steps
-    assert first == 16
-    assert [path.name for path in (datasets_path / "clock").iterdir()] == ["train-v0"]
-
-
-KILLED = """
-import os, signal, sys
-sys.path.insert(0, sys.argv[1])
-from ocrl.data.rollouts import collect_rollouts, dataset_folder
-from test_rollouts import AutoresetMode, clocks, time_policy
-
-def policy(observations):
-    if observations[0, 0, 0, 1] > 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return time_policy(observations)
-
-env = clocks(AutoresetMode.NEXT_STEP)
-collect_rollouts(env, policy, "clock/train-v0", 99, seed=0, progress=False)
-"""
-
-
-def test_two_collections_at_once_do_not_mix() -> None:
-    refused = []
-
-    def slow(observations: NDArray[Any]) -> NDArray[Any]:
-        if not refused:
-            words = [sys.executable, "-c", KILLED, str(Path(__file__).parent)]
-            second = subprocess.run(words, check=False, capture_output=True, text=True)
-            refused.append(second.stderr)
-        return time_policy(observations)
-
-    env = clocks(AutoresetMode.NEXT_STEP)
-    whole = collect_rollouts(env, slow, "clock/train-v0", 16, seed=0, progress=False)
-    assert "UsageError: another process is collecting" in refused[0]
-    assert whole.total_steps == 16
 
 
 def test_nothing_is_overwritten_unasked() -> None:
