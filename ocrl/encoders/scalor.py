@@ -41,8 +41,9 @@ class Scalor(BoxTracker[Frame]):
     the next that is found. Objects without a free slot are drawn, but not followed.
 
     Args:
-        image_size: (height, width), 64x64 or 128x128.
+        image_size: (height, width), 32x32, 64x64 or 128x128.
         num_slots: K, most objects that are followed.
+        cell_size: pixels along a cell's side: 16 as published, or 8.
         what_dim: width of an object's code.
         glimpse_size: pixels along a glimpse's side: 32, or 16.
         sizes: widths of the layers.
@@ -60,6 +61,7 @@ class Scalor(BoxTracker[Frame]):
         image_size: tuple[int, int],
         *,
         num_slots: int,
+        cell_size: int = 16,
         what_dim: int,
         glimpse_size: int = 32,
         sizes: Sizes,
@@ -86,13 +88,13 @@ class Scalor(BoxTracker[Frame]):
         )
         self.sizes = sizes
         self.what_dim = what_dim
-        self.memory = Memory(image_size, sizes.feature_dim, width)
+        self.memory = Memory(image_size, sizes.feature_dim, width, cell_size)
         layers = glimpse_layers(SCALOR_LAYERS, glimpse_size)
         self.what_encoder = GlimpseEncoder(what_dim, layers.encoder, width)
         self.glimpse_decoder = GlimpseDecoder(what_dim, layers.decoder, width)
         grid_size = self.memory.grid_size
         self.propagation = Propagation(grid_size, what_dim, sizes, anchor, width)
-        self.discovery = Discovery(grid_size, sizes, anchor, width)
+        self.discovery = Discovery(grid_size, sizes, anchor, width, cell_size)
         self.presence_prior = presence_prior
         self.sigma = sigma
         self.detached_steps = detached_steps
@@ -243,6 +245,7 @@ def scalor(
     *,
     image_size: tuple[int, int] = (64, 64),
     num_slots: int = 16,
+    cell_size: int = 16,
     what_dim: int = 8,
     glimpse_size: int = 16,
     width: float = 0.25,
@@ -259,8 +262,9 @@ def scalor(
     """Make a SCALOR of a quarter of the published width, set as its author advises for sprites.
 
     Args:
-        image_size: (height, width), 64x64 or 128x128.
+        image_size: (height, width), 32x32, 64x64 or 128x128.
         num_slots: most objects that are followed.
+        cell_size: pixels along the side of a cell, in which one object can appear: 16 or 8.
         what_dim: width of an object's code.
         glimpse_size: pixels along a glimpse's side: 32, or 16.
         width: share of the published widths and groups.
@@ -279,6 +283,7 @@ def scalor(
     return Scalor(
         (height, breadth),
         num_slots=num_slots,
+        cell_size=cell_size,
         what_dim=what_dim,
         glimpse_size=glimpse_size,
         sizes=sizes,

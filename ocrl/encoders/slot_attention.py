@@ -80,6 +80,7 @@ def slot_attention(
     slot_dim: int = 64,
     backbone: Literal["cnn", "resnet34"] = "cnn",
     cnn_dim: int = 64,
+    cnn_strides: Sequence[int] = (2, 2, 1, 1),
     mlp_dim: int | None = None,
     patch_size: int = 1,
     decoder_dims: Sequence[int] = (64, 64, 64, 64),
@@ -92,8 +93,10 @@ def slot_attention(
         image_size: (height, width) of the frames.
         num_slots: K.
         slot_dim: D.
-        backbone: a CNN of stride 4, or the ResNet-34 of stride 8 that OCLF trains on MOVi and COCO.
+        backbone: a CNN, or the ResNet-34 of stride 8 that OCLF trains on MOVi and COCO.
         cnn_dim: channels of the CNN's layers.
+        cnn_strides: of its 5x5 convolutions. Their product is the side in pixels of what is one
+            token to slot attention, which cannot tell apart what lies within.
         mlp_dim: hidden width of slot attention's MLP. None: 4 D; in OCLF's code 2 D.
         patch_size: side in pixels of what is one colour in the reconstruction; 1 as published.
         decoder_dims: see `SpatialBroadcastDecoder`.
@@ -102,8 +105,14 @@ def slot_attention(
     """
     if backbone not in ("cnn", "resnet34"):
         raise UsageError(f"backbone is {backbone!r}: choose 'cnn' or 'resnet34'")
+    layers = len(cnn_strides)
     network: Backbone = (
-        CNNBackbone(image_size, channels=[cnn_dim] * 4, kernel_sizes=[5] * 4, strides=[2, 2, 1, 1])
+        CNNBackbone(
+            image_size,
+            channels=[cnn_dim] * layers,
+            kernel_sizes=[5] * layers,
+            strides=cnn_strides,
+        )
         if backbone == "cnn"
         else ResNetBackbone(image_size)
     )

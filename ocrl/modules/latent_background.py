@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,9 @@ from torch.distributions import Normal, kl_divergence
 from ocrl.errors import UsageError
 from ocrl.modules.convolutions import conv_block, narrow, upsampling_block
 from ocrl.modules.noise import Noise, gaussian
+
+FACTORS = {32: (4, 4, 2), 64: (4, 4, 4), 128: (4, 4, 2, 4)}
+"""By how much each layer of the decoder widens the image, by the image's side."""
 
 
 class Scenery(NamedTuple):
@@ -34,7 +38,7 @@ class LatentBackground(nn.Module):
         z_1 ~ N(0, 1);   z_t ~ N(z_{t-1} + change_t, .), by a GRU
 
     Args:
-        image_size: (height, width), 64x64 or 128x128.
+        image_size: (height, width), 32x32, 64x64 or 128x128.
         dim: width of the latent vector.
         hidden_dim: of the GRU behind the prior.
         width: share of the published channels and groups.
@@ -44,13 +48,13 @@ class LatentBackground(nn.Module):
         self, image_size: tuple[int, int], dim: int, hidden_dim: int, width: float
     ) -> None:
         super().__init__()
-        if image_size not in ((64, 64), (128, 128)):
+        if image_size[0] != image_size[1] or image_size[0] not in FACTORS:
             raise UsageError(
-                f"SCALOR's background is square, with sides of 64 or 128 pixels, not "
+                f"SCALOR's background is square, with sides of 32, 64 or 128 pixels, not "
                 f"{image_size[0]}x{image_size[1]}: choose an image_size such as [64, 64]"
             )
-        self.encoder = _encoder(image_size, dim, width)
-        self.decoder = _decoder(image_size, dim, width)
+        self.encoder = _encoder(image_size[0], dim, width)
+        self.decoder = _decoder(image_size[0], dim, width)
         self.prior = nn.GRUCell(dim, hidden_dim)
         self.to_prior = nn.Linear(hidden_dim, 2 * dim)
 
@@ -85,10 +89,9 @@ class LatentBackground(nn.Module):
         return Scenery(image, kl_divergence(posterior, prior).sum(1), (latent, hidden))
 
 
-def _encoder(image_size: tuple[int, int], dim: int, width: float) -> nn.Sequential:
-    dims, groups = [16, 32, 64, 64], [4, 8, 8, 8]
-    if image_size[0] > 64:
-        dims, groups = [*dims, 64], [*groups, 8]
+def _encoder(side: int, dim: int, width: float) -> nn.Sequential:
+    halvings = int(math.log2(side // 4))
+    dims, groups = [16, 32, 64, 64, 64][:halvings], [4, 8, 8, 8, 8][:halvings]
     layers: list[nn.Module] = []
     before = 4
     for after, group in zip(narrow(dims, width), narrow(groups, width), strict=True):
@@ -97,10 +100,9 @@ def _encoder(image_size: tuple[int, int], dim: int, width: float) -> nn.Sequenti
     return nn.Sequential(*layers, nn.Conv2d(before, 2 * dim, 4))
 
 
-def _decoder(image_size: tuple[int, int], dim: int, width: float) -> nn.Sequential:
-    dims, groups, factors = [128, 64, 16], [16, 8, 4], [4, 4, 4]
-    if image_size[0] > 64:
-        dims, groups, factors = [256, *dims], [16, *groups], [4, 4, 2, 4]
+def _decoder(side: int, dim: int, width: float) -> nn.Sequential:
+    factors = FACTORS[side]
+    dims, groups = [256, 128, 64, 16][-len(factors) :], [16, 16, 8, 4][-len(factors) :]
     before, first_groups = narrow([256, 16], width)
     layers = conv_block(dim, before, 1, groups=first_groups)
     dims, groups = narrow(dims, width), narrow(groups, width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ocrl.errors import UsageError
 from ocrl.modules.cells import cell_indices, grid_of_cells
 from ocrl.modules.conv_lstm import ConvLSTMCell
 from ocrl.modules.convolutions import LateralConvolutions, conv_block, narrow
@@ -13,24 +14,30 @@ from ocrl.modules.noise import Noise, gaussian
 from ocrl.modules.scalor_objects import Anchor, Found, Sizes
 from ocrl.modules.spatial_transformer import crop
 
-CELL_SIZE = 16
-"""Pixels along a cell's side."""
+LAST_STRIDES = {8: 1, 16: 2}
+"""Stride of the last convolution to the grid, by the pixels along a cell's side."""
 
 
 class Memory(nn.Module):
     """Features of each cell of a frame, in the light of the frames before.
 
     Args:
-        image_size: (height, width), multiples of 16.
+        image_size: (height, width), multiples of the cell's side.
         feature_dim: channels of the features.
         width: share of the published channels and groups.
+        cell_size: pixels along a cell's side: 16 as published, or 8.
     """
 
-    def __init__(self, image_size: tuple[int, int], feature_dim: int, width: float) -> None:
+    def __init__(
+        self, image_size: tuple[int, int], feature_dim: int, width: float, cell_size: int = 16
+    ) -> None:
         super().__init__()
-        self.grid_size = grid_of_cells(image_size, CELL_SIZE)
+        if cell_size not in LAST_STRIDES:
+            raise UsageError(f"cells have sides of 8 or 16 pixels, not {cell_size}: choose one")
+        self.grid_size = grid_of_cells(image_size, cell_size)
         self.dim = feature_dim
-        layers = _pyramid(3, [16, 16, 32, 32, 64, 64, 64], [2, 1, 2, 1, 2, 1, 2], width)
+        strides = [2, 1, 2, 1, 2, 1, LAST_STRIDES[cell_size]]
+        layers = _pyramid(3, [16, 16, 32, 32, 64, 64, 64], strides, width)
         last, groups, lateral_groups = narrow([64, 16, 8], width)
         self.layers = nn.Sequential(*layers, *conv_block(last, feature_dim, 1, groups=groups))
         self.lateral = LateralConvolutions(feature_dim, feature_dim, lateral_groups)
@@ -61,18 +68,25 @@ class Discovery(nn.Module):
         sizes: widths of the layers.
         anchor: which boxes objects have.
         width: share of the published channels and groups.
+        cell_size: pixels along a cell's side: 16 as published, or 8.
     """
 
     cells: Tensor
 
     def __init__(
-        self, grid_size: tuple[int, int], sizes: Sizes, anchor: Anchor, width: float
+        self,
+        grid_size: tuple[int, int],
+        sizes: Sizes,
+        anchor: Anchor,
+        width: float,
+        cell_size: int = 16,
     ) -> None:
         super().__init__()
         self.grid_size = grid_size
         self.anchor = anchor
         self.register_buffer("cells", cell_indices(grid_size), persistent=False)
-        layers = _pyramid(1, [16, 32, 32, 64, 64, 64], [2, 2, 1, 2, 1, 2], width)
+        strides = [2, 2, 1, 2, 1, LAST_STRIDES[cell_size]]
+        layers = _pyramid(1, [16, 32, 32, 64, 64, 64], strides, width)
         last, mask_groups, groups = narrow([64, 8, 16], width)
         dim = sizes.feature_dim
         self.mask_encoder = nn.Sequential(

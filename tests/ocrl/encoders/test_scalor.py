@@ -7,6 +7,7 @@ import torch
 
 from ocrl import UsageError
 from ocrl.encoders.scalor import scalor
+from ocrl.modules.noise import Noise
 from ocrl.modules.object_layers import blend
 from ocrl.modules.scalor_objects import Anchor, Found, Tracks, fill_free_slots
 
@@ -61,8 +62,27 @@ def test_boxes_stay_within_their_anchor():
 
 
 @pytest.mark.parametrize(
+    ("side", "cell_size", "cells"), [(32, 8, 16), (32, 16, 4), (64, 8, 64), (64, 16, 16)]
+)
+def test_small_images_have_small_cells(side, cell_size, cells):
+    torch.manual_seed(0)
+    encoder = scalor(image_size=(side, side), cell_size=cell_size, num_slots=2)
+    videos = torch.rand(1, 2, 3, side, side)
+    terms = encoder.objective(videos, Noise(), step=0)
+    torch.stack(list(terms.values())).sum().backward()
+    assert all(parameter.grad is not None for parameter in encoder.background.parameters())
+    with torch.no_grad():
+        frame = encoder.advance(
+            (255 * videos[:, 0]).byte().movedim(1, -1), encoder.initial_state(1)
+        )
+    assert frame.discovered.presence.shape == (1, cells, 1)
+    assert frame.layers.shape[-2:] == (side, side)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"cell_size": 4}, "sides of 8 or 16"),
         ({"image_size": (64, 32)}, "square"),
         ({"num_slots": 0}, "1 object or more"),
         ({"presence_prior": (0.1, 0.0)}, "probability"),
