@@ -15,15 +15,16 @@ from ocrl.encoder import Batch, ParameterGroup
 from ocrl.encoders.images import ImageEncoder, Painting
 from ocrl.errors import UsageError
 from ocrl.modules import distributions
+from ocrl.modules.broadcast import BroadcastConv2d
 from ocrl.modules.pixel_mixture import PixelMixture
-from ocrl.modules.position import broadcast_with_coordinates, cosine_waves, pixel_coordinates
+from ocrl.modules.position import coordinate_maps, cosine_waves
 from ocrl.modules.ranges import check_positive
 from ocrl.modules.refinement import RefinementNetwork
 from ocrl.zoo import register_encoder
 
 # Standard deviation of the prior: that of a posterior whose parameters are all zero.
 PRIOR_STD = math.sqrt(math.log(2))
-# A constant that the public code gives its decoder, and one that it gives the refinement network.
+# Constants that the public code gives its decoder and its refinement network.
 DECODER_CONSTANT, REFINEMENT_CONSTANT = 5.0, 0.5
 
 
@@ -117,13 +118,14 @@ class IODINE(ImageEncoder):
         self.loss_weights = {"likelihood": 1.0, "divergence": 1.0}
         bound = math.sqrt(3 / (2 * latent_dim))
         self.initial = nn.Parameter(torch.empty(2 * latent_dim).uniform_(-bound, bound))
-        dims = [latent_dim + 3, *decoder_dims, 4]
-        layers: list[nn.Module] = []
+        coordinates, padding = coordinate_maps(image_size), kernel_size // 2
+        grid = torch.cat([torch.full_like(coordinates[:1], DECODER_CONSTANT), coordinates])
+        dims = [*decoder_dims, 4]
+        layers: list[nn.Module] = [BroadcastConv2d(latent_dim, grid, dims[0], kernel_size, padding)]
         for in_dim, out_dim in pairwise(dims):
-            conv = nn.Conv2d(in_dim, out_dim, kernel_size, padding=kernel_size // 2)
-            layers += [conv, nn.ELU()]
-        self.decoder = nn.Sequential(*layers[:-1])
-        places = cosine_waves(image_size) if cosines else pixel_coordinates(image_size)
+            layers += [nn.ELU(), nn.Conv2d(in_dim, out_dim, kernel_size, padding=padding)]
+        self.decoder = nn.Sequential(*layers)
+        places = cosine_waves(image_size) if cosines else coordinates.flip(0)
         self.register_buffer("places", places, persistent=False)
         self.norms = nn.ModuleDict(
             {
@@ -157,9 +159,7 @@ class IODINE(ImageEncoder):
         mean, raw = posterior.chunk(2, dim=-1)
         std = F.softplus(raw).sqrt()
         latents = distributions.gaussian_sample(mean, std, noise).flatten(0, 1)
-        constant = torch.full_like(latents[:, :1], DECODER_CONSTANT)
-        cells = broadcast_with_coordinates(torch.cat([latents, constant], 1), self.image_size)
-        decoded = torch.unflatten(self.decoder(cells), 0, posterior.shape[:2])
+        decoded = torch.unflatten(self.decoder(latents), 0, posterior.shape[:2])
         mask_logits, colours = decoded[:, :, :1], decoded[:, :, 1:]
         divergence = distributions.gaussian_divergence(mean, std, 0.0, PRIOR_STD).sum(-1)
         mixture = PixelMixture.of(images, colours, mask_logits, self.scale)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ocrl.encoder import Batch
 from ocrl.encoders.images import ImageEncoder, Painting
 from ocrl.errors import UsageError
+from ocrl.modules.broadcast import BroadcastConv2d
 from ocrl.modules.distributions import (
     categorical_divergence,
     gaussian_divergence,
@@ -18,7 +19,7 @@ from ocrl.modules.distributions import (
     gaussian_sample,
 )
 from ocrl.modules.mlp import MLP
-from ocrl.modules.position import broadcast_with_coordinates
+from ocrl.modules.position import coordinate_maps
 from ocrl.modules.ranges import check_positive
 from ocrl.modules.stick_breaking import break_off
 from ocrl.modules.unet import UNet
@@ -95,9 +96,10 @@ class MONet(ImageEncoder):
             MLP(encoder_dims[-1] * size[0] * size[1], [encoder_hidden], 2 * latent_dim),
         )
         margin = 2 * len(decoder_dims)
-        self.canvas = (image_size[0] + margin, image_size[1] + margin)
+        coordinates = coordinate_maps((image_size[0] + margin, image_size[1] + margin))
         self.decoder = nn.Sequential(
-            *_convolutions([latent_dim + 2, *decoder_dims], stride=1),
+            *(BroadcastConv2d(latent_dim, coordinates, decoder_dims[0], 3), nn.ReLU()),
+            *_convolutions(decoder_dims, stride=1),
             nn.Conv2d(decoder_dims[-1], 4, 1),
         )
 
@@ -121,8 +123,7 @@ class MONet(ImageEncoder):
 
     def decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Map latents (B, K, Z) to colours (B, K, 3, H, W) and mask logits (B, K, H, W)."""
-        canvas = broadcast_with_coordinates(latents.flatten(0, 1), self.canvas)
-        painted = torch.unflatten(self.decoder(canvas), 0, latents.shape[:2])
+        painted = torch.unflatten(self.decoder(latents.flatten(0, 1)), 0, latents.shape[:2])
         return painted[:, :, :3].sigmoid(), painted[:, :, 3]
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,7 +156,7 @@ class MONet(ImageEncoder):
 def _convolutions(dims: Sequence[int], stride: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for in_dim, out_dim in pairwise(dims):
-        layers += [nn.Conv2d(in_dim, out_dim, 3, stride), nn.ReLU()]
+        layers += [nn.Conv2d(in_dim, out_dim, 3, stride), nn.ReLU(inplace=True)]
     return layers
 
 

@@ -122,31 +122,17 @@ class EdgeDistanceEmbedding(nn.Module):
         return tokens + position
 
 
-def broadcast_with_coordinates(vectors: Tensor, size: tuple[int, int]) -> Tensor:
-    """Copy vectors to every cell of a grid and append the cell's row and column in [-1, 1].
+def coordinate_maps(size: tuple[int, int]) -> Tensor:
+    """Return the row and the column of each cell of a grid, in [-1, 1], (2, height, width).
 
-    Spatial broadcasting (Watters et al. 2019, arXiv 1901.07017): -1 and 1 are the first and the
-    last row or column.
+    As spatial broadcasting has them (Watters et al. 2019, arXiv 1901.07017): -1 and 1 are the first
+    and the last row or column.
 
-    >>> broadcast_with_coordinates(torch.zeros(5, 8), (3, 4)).shape
-    torch.Size([5, 10, 3, 4])
-
-    Args:
-        vectors: (B, Z).
-        size: (height, width).
-
-    Returns:
-        (B, Z + 2, height, width).
+    >>> coordinate_maps((1, 3))[1]
+    tensor([[-1.,  0.,  1.]])
     """
-    rows, columns = (torch.linspace(-1, 1, side, device=vectors.device) for side in size)
-    grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).to(vectors)
-    cells = vectors[:, :, None, None].expand(-1, -1, *size)
-    return torch.cat([cells, grid.expand(len(vectors), -1, -1, -1)], dim=1)
-
-
-def pixel_coordinates(size: tuple[int, int]) -> Tensor:
-    """Return the column and the row of each cell of a grid, in [-1, 1], (2, height, width)."""
-    return broadcast_with_coordinates(torch.zeros(1, 0), size)[0].flip(0)
+    rows, columns = (torch.linspace(-1, 1, side) for side in size)
+    return torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
 
 
 def cosine_waves(size: tuple[int, int], num_frequencies: int = 3) -> Tensor:
@@ -157,7 +143,7 @@ def cosine_waves(size: tuple[int, int], num_frequencies: int = 3) -> Tensor:
     >>> cosine_waves((16, 16)).shape
     torch.Size([8, 16, 16])
     """
-    column, row = (pixel_coordinates(size) + 1) / 2 * math.pi
+    row, column = (coordinate_maps(size) + 1) / 2 * math.pi
     frequencies = range(num_frequencies)
     waves = [torch.cos(i * column) * torch.cos(j * row) for i in frequencies for j in frequencies]
     return torch.stack(waves[1:])

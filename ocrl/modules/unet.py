@@ -79,5 +79,5 @@ def _block(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
         nn.InstanceNorm2d(out_channels, affine=True),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )

@@ -16,7 +16,6 @@ from torch import Tensor
 from ocrl import UsageError
 from ocrl.encoders.monet import MONet, monet
 from ocrl.modules import distributions
-from ocrl.modules.position import broadcast_with_coordinates
 
 NAMES = [
     (r"^attention\.unet\.(down|up)\.(\d)\.conv", r"attention.\1.\2.0"),
@@ -92,8 +91,8 @@ def test_forward(encoder, reference, monkeypatch):
 
 
 def test_coordinates(encoder, reference):
-    canvas = broadcast_with_coordinates(torch.zeros(1, 6), encoder.canvas)
-    close(canvas[:, 6:], reference["state_dict"][COORDINATES].reshape(1, 2, *encoder.canvas), 1e-6)
+    expected = reference["state_dict"][COORDINATES].reshape(encoder.decoder[0].places.shape)
+    close(encoder.decoder[0].places, expected, 1e-6)
 
 
 def test_losses_and_gradients(encoder, reference, monkeypatch):
