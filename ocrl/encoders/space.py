@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 from torch.optim import RMSprop
@@ -17,8 +16,11 @@ from ocrl.modules.mixture_background import Background, MixtureBackground
 from ocrl.modules.noise import Noise, NoNoise, bernoulli_divergence
 from ocrl.modules.ranges import check_positive, check_probabilities
 from ocrl.modules.schedules import Linear
-from ocrl.modules.spatial_transformer import place
+from ocrl.modules.spatial_transformer import placing_weights
 from ocrl.zoo import register_encoder
+
+BOX, EDGE = 32, 6
+"""Pixels along a glimpse's side, of which so many at either end are its box's edge."""
 
 
 class Space(SpaceObjects):
@@ -53,8 +55,6 @@ class Space(SpaceObjects):
         boundary_steps: as long as this, objects that their box cuts cost something; 0 never.
         foreground_rate: learning rate of all but the background, in units of the background's.
     """
-
-    boundary: Tensor
 
     def __init__(
         self,
@@ -106,8 +106,6 @@ class Space(SpaceObjects):
         self.fixed_alpha_steps = fixed_alpha_steps
         self.boundary_steps = boundary_steps
         self.foreground_rate = foreground_rate
-        frame = F.pad(torch.zeros(1, 1, 1, 20, 20), (6,) * 4, value=1.0)
-        self.register_buffer("boundary", frame / frame.numel(), persistent=False)
         terms = ("reconstruction", "kl_background", "kl_presence", "kl_scale", "kl_shift")
         self.loss_weights = dict.fromkeys((*terms, "kl_depth", "kl_what", "boundary"), 1.0)
 
@@ -148,9 +146,15 @@ class Space(SpaceObjects):
         """Return what objects cost that their box cuts, (B,)."""
         if step >= self.boundary_steps:
             return alpha.new_zeros(len(alpha))
-        frames = self.boundary * cells.presence[..., None, None]
-        placed = 1000 * place(frames, cells.boxes, self.image_size).sum(dim=1) * alpha
-        return -gaussian_log_density(placed, torch.zeros_like(placed), 0.7).sum((1, 2, 3))
+        # A frame is a square without the smaller one in it.
+        rows, columns = placing_weights(cells.boxes, (BOX, BOX), self.image_size)
+        squares = slice(None), slice(EDGE, -EDGE)
+        outer, inner = (
+            (rows[..., part].sum(-1) * cells.presence).mT @ columns[..., part].sum(-1)
+            for part in squares
+        )
+        cut = 1000 / BOX**2 * (outer - inner).unsqueeze(1) * alpha
+        return -gaussian_log_density(cut, torch.zeros_like(cut), 0.7).sum((1, 2, 3))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return each term of the negative evidence lower bound, mean over frames."""

@@ -130,8 +130,7 @@ class SpaceObjects(FrameBoxEncoder):
         colour, alpha = self.decoder(cells.samples["what"])
         alpha = alpha * cells.presence[..., None, None]
         nearness = torch.sigmoid(-cells.samples["depth"])[..., None, None]
-        layers = torch.cat([alpha * colour, alpha, 100 * alpha * nearness], dim=2)
-        placed = place(layers, cells.boxes, self.image_size)
-        importance = placed[:, :, 4:].softmax(dim=1)
-        image, opacity = (importance * placed[:, :, :4]).sum(dim=1).tensor_split([3], dim=1)
+        placed = place(torch.cat([alpha * colour, alpha], dim=2), cells.boxes, self.image_size)
+        importance = (100 * nearness * placed[:, :, 3:]).softmax(dim=1)
+        image, opacity = (importance * placed).sum(dim=1).tensor_split([3], dim=1)
         return Foreground(image, opacity, importance)

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
 from ocrl.errors import UsageError
+from ocrl.modules.broadcast import BroadcastConv2d
 from ocrl.modules.convolutions import conv_block, narrow, upsampling_block
 from ocrl.modules.noise import Noise, gaussian
+from ocrl.modules.position import coordinate_maps
 from ocrl.modules.stick_breaking import stick_breaking
 
 FLOOR = 1e-4
@@ -144,29 +146,23 @@ class BroadcastImages(nn.Module):
         width: share of the published channels.
     """
 
-    coordinates: Tensor
-
     def __init__(self, in_dim: int, image_size: tuple[int, int], width: float = 1.0) -> None:
         super().__init__()
-        y, x = (torch.linspace(-1, 1, length + 8) for length in image_size)
-        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"))
-        self.register_buffer("coordinates", grid, persistent=False)
+        columns_and_rows = coordinate_maps((image_size[0] + 8, image_size[1] + 8)).flip(0)
         dims = narrow([32, 32, 32, 32], width)
         layers: list[nn.Module] = []
-        for in_channels, out_channels in pairwise([in_dim + 2, *dims]):
-            layers += [
-                nn.Conv2d(in_channels, out_channels, 3),
-                nn.BatchNorm2d(out_channels),
-                nn.ELU(),
-            ]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(dims[-1], 3, 1), nn.Sigmoid())
+        for before, after in pairwise(dims):
+            layers += [nn.BatchNorm2d(before), nn.ELU(), nn.Conv2d(before, after, 3)]
+        self.layers = nn.Sequential(
+            BroadcastConv2d(in_dim, columns_and_rows, dims[0], 3),
+            *layers,
+            *(nn.BatchNorm2d(dims[-1]), nn.ELU()),
+            *(nn.Conv2d(dims[-1], 3, 1), nn.Sigmoid()),
+        )
 
     def forward(self, codes: Tensor) -> Tensor:
         """Map (B, in_dim) to (B, 3, H, W), in (0, 1)."""
-        height, width = self.coordinates.shape[1:]
-        everywhere = codes[..., None, None].expand(-1, -1, height, width)
-        where = self.coordinates.expand(len(codes), -1, -1, -1)
-        images: Tensor = self.layers(torch.cat([everywhere, where], dim=1))
+        images: Tensor = self.layers(codes)
         return images
 
 

@@ -86,23 +86,62 @@ def place(
     Returns:
         (B, K, C, H, W).
     """
-    image_points = _points(size, corners, boxes) - boxes[..., None, None, 2:]
-    points = image_points / (boxes[..., None, None, :2] + epsilon)
-    aligned = corners == "centres"
-    placed = F.grid_sample(
-        glimpses.flatten(0, 1), points.flatten(0, 1), padding_mode="zeros", align_corners=aligned
-    )
-    return torch.unflatten(placed, 0, boxes.shape[:2])
+    channels, height, width = glimpses.shape[2:]
+    rows, columns = placing_weights(boxes, (height, width), size, corners, epsilon)
+    wide = torch.unflatten(glimpses.flatten(2, 3) @ columns.mT, 2, (channels, height))
+    return rows.unsqueeze(2) @ wide
+
+
+def placing_weights(
+    boxes: Tensor,
+    glimpse_size: tuple[int, int],
+    size: tuple[int, int],
+    corners: Corners = "edges",
+    epsilon: float = 1e-9,
+) -> tuple[Tensor, Tensor]:
+    """Return how much each row and column of an image has of each of a glimpse placed in it.
+
+    Boxes are upright: what is placed is ``rows @ glimpse @ columns.T``.
+
+    >>> rows, columns = placing_weights(torch.tensor([0.5, 1.0, 0.5, 0.0]), (2, 2), (2, 4))
+    >>> columns
+    tensor([[0., 0.],
+            [0., 0.],
+            [1., 0.],
+            [0., 1.]])
+
+    Args:
+        boxes: (..., 4), see above.
+        glimpse_size: (h, w).
+        size: (H, W) of the image.
+        corners: what -1 and 1 mean.
+        epsilon: added to a box's size before it is divided by.
+
+    Returns:
+        Rows (..., H, h) and columns (..., W, w), in [0, 1].
+    """
+    weights = []
+    for axis, inner, outer in ((1, glimpse_size[0], size[0]), (0, glimpse_size[1], size[1])):
+        points = _centres(outer, corners, boxes) - boxes[..., 2 + axis, None]
+        points = points / (boxes[..., axis, None] + epsilon)
+        if corners == "centres":
+            pixels = (points + 1) / 2 * (inner - 1)
+        else:
+            pixels = ((points + 1) * inner - 1) / 2
+        numbers = torch.arange(inner, dtype=boxes.dtype, device=boxes.device)
+        weights.append((1 - (pixels.unsqueeze(-1) - numbers).abs()).relu())
+    return weights[0], weights[1]
 
 
 def _points(size: tuple[int, int], corners: Corners, like: Tensor) -> Tensor:
     """Return the (x, y) of the centres of a grid's pixels, (h, w, 2)."""
-    axes = []
-    for length in size:
-        if corners == "centres":
-            axes.append(torch.linspace(-1, 1, length, dtype=like.dtype, device=like.device))
-        else:
-            steps = torch.arange(length, dtype=like.dtype, device=like.device)
-            axes.append((2 * steps + 1) / length - 1)
-    y, x = torch.meshgrid(*axes, indexing="ij")
+    y, x = torch.meshgrid(*(_centres(length, corners, like) for length in size), indexing="ij")
     return torch.stack([x, y], dim=-1)
+
+
+def _centres(length: int, corners: Corners, like: Tensor) -> Tensor:
+    """Return where the centres of so many pixels in a row lie, (length,) in [-1, 1]."""
+    if corners == "centres":
+        return torch.linspace(-1, 1, length, dtype=like.dtype, device=like.device)
+    steps = torch.arange(length, dtype=like.dtype, device=like.device)
+    return (2 * steps + 1) / length - 1
