@@ -49,7 +49,9 @@ class STEVE(CodePrediction):
 
     def features(self, frames: Tensor, embedded: Tensor | None = None) -> Tensor:
         """Return what the CNN makes of frames (B, H, W, 3), (B, h w, d); codes are not read."""
-        features: Tensor = self.projection(self.position(pixels_of(self.cnn(images_of(frames)))))
+        # In planes, not pixel by pixel as frames are: wide convolutions learn faster so.
+        maps = self.cnn(images_of(frames).contiguous())
+        features: Tensor = self.projection(self.position(pixels_of(maps)))
         return features
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ocrl.modules.dropout import Dropout
 from ocrl.modules.slate_transformer import SLATETransformer
 
 
@@ -31,7 +32,7 @@ class CodeEmbedding(nn.Module):
         self.codes = nn.Embedding(vocabulary_size, dim)
         self.places = nn.Parameter(torch.empty(1, 1 + num_codes, dim))
         nn.init.trunc_normal_(self.places)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, codes: Tensor) -> Tensor:
         """Map codes (B, n), n of N or fewer, to (B, 1 + n, d)."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from ocrl.errors import UsageError
-from ocrl.modules.distributions import gumbel_max, gumbel_softmax
+from ocrl.modules.distributions import draw_categories, gumbel_softmax
 
 PATCH_SIZE = 4
 """Side of the patch that each code stands for."""
@@ -15,13 +14,14 @@ PATCH_SIZE = 4
 class DiscreteVAE(nn.Module):
     """Patches to codes and back (Ramesh et al. 2021, as in SLATE, arXiv 2110.11405, section 3.1).
 
-        image -> log p(code | patch) -> relaxed sample at a temperature -> image
+        image -> logits of codes -> relaxed sample at a temperature -> image
 
     The squared error trains it, and no prior: the relaxed samples sharpen as the temperature falls.
 
+    >>> import torch
     >>> dvae = DiscreteVAE(vocabulary_size=16, dim=8)
-    >>> log_probabilities = dvae(torch.rand(2, 3, 32, 32))
-    >>> log_probabilities.shape, dvae.decode(log_probabilities.exp()).shape
+    >>> logits = dvae(torch.rand(2, 3, 32, 32))
+    >>> logits.shape, dvae.decode(logits.softmax(1)).shape
     (torch.Size([2, 16, 8, 8]), torch.Size([2, 3, 32, 32]))
 
     Args:
@@ -57,26 +57,27 @@ class DiscreteVAE(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (B, 3, H, W) in [0, 1] to log-probabilities of codes (B, V, H / 4, W / 4)."""
-        return torch.log_softmax(self.encoder(images), dim=1)
+        """Map images (B, 3, H, W) in [0, 1] to logits of codes (B, V, H / 4, W / 4)."""
+        logits: Tensor = self.encoder(images)
+        return logits
 
     def codes(self, images: Tensor) -> Tensor:
         """Return the likeliest code of each patch, integers (B, N), row by row."""
         codes: Tensor = self.encoder(images).argmax(1)
         return codes.flatten(1)
 
-    def sample(self, log_probabilities: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
+    def sample(self, logits: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
         """Draw twice: a relaxed sample to decode, and codes to be predicted.
 
         Args:
-            log_probabilities: (B, V, h, w).
+            logits: (B, V, h, w), unnormalised.
             temperature: of the relaxed sample.
 
         Returns:
             Probabilities (B, V, h, w), and integers (B, h w) without gradient.
         """
-        relaxed = gumbel_softmax(log_probabilities, temperature, dim=1)
-        return relaxed, gumbel_max(log_probabilities, dim=1).flatten(1)
+        relaxed = gumbel_softmax(logits, temperature, dim=1)
+        return relaxed, draw_categories(logits, dim=1).flatten(1)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Map codes, relaxed or one-hot (B, V, h, w), to images (B, 3, 4 h, 4 w), not clamped."""

@@ -22,14 +22,15 @@ def check_temperature(temperature: float) -> float:
 
 
 def gumbel_noise(like: Tensor) -> Tensor:
-    """Draw standard Gumbel noise of a tensor's shape, -log E with E ~ Exp(1).
+    """Draw standard Gumbel noise of a tensor's shape, float32 at least: -log(-log u), u uniform.
 
     >>> _ = torch.manual_seed(0)
     >>> round(gumbel_noise(torch.zeros(100_000)).mean().item(), 2)       # Euler's constant
     0.58
     """
-    exponential = torch.empty_like(like).exponential_()
-    return -torch.log(exponential + torch.finfo(like.dtype).tiny)
+    fine = torch.promote_types(like.dtype, torch.float32)
+    uniform = torch.rand_like(like, dtype=fine).clamp_min_(torch.finfo(fine).tiny)
+    return uniform.log_().neg_().log_().neg_()
 
 
 def gumbel_softmax(
@@ -52,18 +53,19 @@ def gumbel_softmax(
     return torch.softmax((logits + noise) / temperature, dim=dim)
 
 
-def gumbel_max(logits: Tensor, noise: Tensor | None = None, dim: int = -1) -> Tensor:
-    """Sample categories: argmax(logits + g) has the probabilities softmax(logits).
+def draw_categories(logits: Tensor, dim: int = -1) -> Tensor:
+    """Sample categories: the first whose probability and those before it exceed a uniform number.
 
     Args:
         logits: unnormalised log-probabilities.
-        noise: g, of the shape of ``logits``. None: fresh.
         dim: of the categories.
 
     Returns:
         Integers, ``logits`` without ``dim``.
     """
-    return (logits + (gumbel_noise(logits) if noise is None else noise)).argmax(dim)
+    cumulative = logits.detach().softmax(dim).movedim(dim, -1).cumsum(-1)
+    chosen = torch.rand_like(cumulative[..., :1]) * cumulative[..., -1:]
+    return torch.searchsorted(cumulative, chosen).squeeze(-1)
 
 
 def gaussian_noise(like: Tensor) -> Tensor:

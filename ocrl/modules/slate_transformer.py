@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ocrl.modules.dropout import Dropout
 from ocrl.modules.transformer import Attention
 
 
@@ -37,7 +38,7 @@ class SLATEBlock(nn.Module):
         nn.init.zeros_(widen.bias)
         nn.init.zeros_(narrow.bias)
         self.feed_forward = nn.Sequential(widen, nn.ReLU(inplace=True), narrow)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, inputs: Tensor, memory: Tensor | None = None) -> Tensor:
         """Map (B, N, d), and the memory (B, K, d) of a decoder, to (B, N, d)."""

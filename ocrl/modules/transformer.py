@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ocrl.errors import UsageError
+from ocrl.modules.dropout import dropout as drop
 
 LogitScale = Literal["sqrt_dim", "inverse_sqrt_dim"]
 NormOrder = Literal["pre", "post"]
@@ -68,11 +69,49 @@ class Attention(nn.Module):
             k, v = F.linear(memory, self.qkv.weight[dim:], kv_bias).chunk(2, dim=-1)
         q, k, v = (x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (q, k, v))
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(
-            q, k, v, dropout_p=dropout, scale=self.scale, is_causal=causal
-        )
+        if causal and dropout and q.device.type == "cpu":
+            mixed = look_back(q, k, v, self.scale, dropout)
+        else:
+            mixed = F.scaled_dot_product_attention(
+                q, k, v, dropout_p=dropout, scale=self.scale, is_causal=causal
+            )
         output: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
         return output
+
+
+def look_back(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    scale: float,
+    probability: float,
+    num_blocks: int = 4,
+) -> Tensor:
+    """Attend to the same place and those before it, with dropout of the weights.
+
+    PyTorch's attention does so too, but on a CPU it computes the weights of what comes after as
+    well, to hide them. Here queries of a block leave out the blocks after theirs.
+
+    Args:
+        queries: (..., N, D).
+        keys: (..., N, D).
+        values: (..., N, D).
+        scale: of the logits.
+        probability: of a weight to be dropped.
+        num_blocks: of queries.
+
+    Returns:
+        (..., N, D).
+    """
+    outputs = []
+    places = torch.arange(queries.shape[-2], device=queries.device)
+    for block in places.chunk(num_blocks):
+        begin, end = int(block[0]), int(block[-1]) + 1
+        logits = queries[..., begin:end, :] * scale @ keys[..., :end, :].mT
+        later = places[:end] > block.unsqueeze(1)
+        weights = logits.masked_fill(later, -math.inf).softmax(-1)
+        outputs.append(drop(weights, probability) @ values[..., :end, :])
+    return torch.cat(outputs, dim=-2)
 
 
 class TransformerBlock(nn.Module):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ocrl.encoders.slate import SLATE
 from ocrl.encoders.steve import STEVE
-from ocrl.modules import distributions
+from ocrl.modules import discrete_vae, distributions
 from ocrl.modules.initializers import RandomInitializer
 
 Rename = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
@@ -25,9 +25,14 @@ def give(
     monkeypatch: pytest.MonkeyPatch, encoder: SLATE | STEVE, noise: Mapping[str, Any], tau: float
 ) -> None:
     """Let noise and temperature be those that were recorded."""
-    draws = iter([noise["gumbel_exponential_soft"], noise["gumbel_exponential_hard"]])
-    gumbel = (-torch.log(draw + torch.finfo(draw.dtype).tiny) for draw in draws)
-    monkeypatch.setattr(distributions, "gumbel_noise", lambda like: next(gumbel))
+    soft, hard = (
+        -torch.log(draw + torch.finfo(draw.dtype).tiny)
+        for draw in (noise["gumbel_exponential_soft"], noise["gumbel_exponential_hard"])
+    )
+    monkeypatch.setattr(distributions, "gumbel_noise", lambda like: soft)
+    monkeypatch.setattr(
+        discrete_vae, "draw_categories", lambda logits, dim: (logits + hard).argmax(dim)
+    )
     slots = noise["slot_init_normal"]
     monkeypatch.setattr(RandomInitializer, "noise", lambda self, batch_size: slots)
     monkeypatch.setattr(type(encoder.temperature), "forward", lambda self, **_: tau)

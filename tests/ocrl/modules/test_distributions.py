@@ -18,12 +18,26 @@ def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_the_largest_of_logits_and_noise_is_a_sample():
+@pytest.mark.parametrize(
+    "draw",
+    [d.draw_categories, lambda logits, dim: (logits + d.gumbel_noise(logits)).argmax(dim)],
+)
+def test_categories_are_drawn_as_often_as_they_are_likely(draw):
     torch.manual_seed(0)
-    probabilities = torch.tensor([0.1, 0.2, 0.7])
-    samples = d.gumbel_max(probabilities.log().expand(60_000, 3))
-    shares = torch.bincount(samples, minlength=3) / len(samples)
+    probabilities = torch.tensor([0.1, 0.0, 0.2, 0.7])
+    samples = draw(probabilities.log().unsqueeze(1).expand(5, 4, 12_000) + 3, 1)
+    assert samples.shape == (5, 12_000)
+    shares = torch.bincount(samples.flatten(), minlength=4) / samples.numel()
     torch.testing.assert_close(shares, probabilities, atol=0.01, rtol=0)
+
+
+def test_gumbel_noise_has_the_quantiles_of_its_distribution():
+    torch.manual_seed(0)
+    noise = d.gumbel_noise(torch.empty(500_000))
+    for share in (0.001, 0.1, 0.5, 0.9, 0.999):
+        quantile = -math.log(-math.log(share))
+        assert noise.quantile(share).item() == pytest.approx(quantile, abs=0.15)
+    assert noise.isfinite().all()
 
 
 def test_relaxed_samples_are_a_softmax_of_logits_and_the_noise_that_is_given():
@@ -32,7 +46,7 @@ def test_relaxed_samples_are_a_softmax_of_logits_and_the_noise_that_is_given():
     by_hand = torch.exp(2 * (logits + noise))
     torch.testing.assert_close(soft, by_hand / by_hand.sum(-1, keepdim=True))
     sharp = d.gumbel_softmax(logits, 1e-3, noise)
-    assert torch.equal(sharp.argmax(-1), d.gumbel_max(logits, noise))
+    assert torch.equal(sharp.argmax(-1), (logits + noise).argmax(-1))
     torch.testing.assert_close(sharp.amax(-1), torch.ones(4, dtype=torch.float64))
 
 
