@@ -68,13 +68,14 @@ def test_small_encoders_are_those_that_are_pretrained_on_small_frames() -> None:
 
 
 def test_family(benchmark: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = family.Setting("a small MAE", ["encoder=mae"], 1, 1, training=1000.0, step=100.0)
+    small = family.Setting("a small MAE", ["encoder=mae"], 1, 1, training=0.5, step=0.25)
     monkeypatch.setattr(family, "SETTINGS", (small,))
     code, out, _ = benchmark("family", "--seconds", "0")
     assert code == 0
-    training, theirs, ratio, step, _ = numbers(out, "a small MAE")
-    assert ratio == pytest.approx(training / theirs, abs=0.01)
+    training, training_ratio, step, step_ratio = numbers(out, "a small MAE")
+    assert training > 0
     assert step > 0
+    assert (training_ratio, step_ratio) == (0.5, 0.25)
 
 
 def test_every_setting_of_the_family_is_of_the_encoder_it_names() -> None:

@@ -1,4 +1,8 @@
-"""Each classic system where its public code was measured: CPU-milliseconds a frame, of both."""
+"""Each classic system in a published size: CPU-milliseconds a frame, and ratios to public code.
+
+Ratios are not of this run, which has no public code: they were measured once, both in turn in one
+process, see docs/encoders.md.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,24 @@ from ocrl_studies.core.tables import print_table
 
 
 class Setting(NamedTuple):
-    """What was measured, and what the public code took.
+    """What is measured, and what it took beside the public code.
 
     Attributes:
         title: says it in a table.
         overrides: of pretrain_slots.
         videos: how many at once, in training and in a step.
         frames: of each.
-        training: CPU-ms a frame, forward and backward.
-        step: CPU-ms a frame, of what an agent needs or, where that cannot be had apart, all of it.
+        training: CPU time, forward and backward, as a share of the public code's. None: not
+            measured side by side.
+        step: the same of what an agent needs.
     """
 
     title: str
     overrides: list[str]
     videos: int
     frames: int
-    training: float
-    step: float
+    training: float | None = None
+    step: float | None = None
 
 
 STEVE = [
@@ -44,21 +49,21 @@ SPACE = ["encoder=space", "+encoder.model.num_background=5", "+encoder.model.gli
 SCALOR = ["encoder=scalor_station", "encoder.image_size=[64,64]", "encoder.num_slots=16"]
 SPAIR = ["encoder=spair_published", "encoder.image_size=[72,72]"]
 SETTINGS = (
-    Setting("AIR, 50 px, the tutorial's", ["encoder=air_tutorial"], 64, 1, 3.2, 0.5),
-    Setting("SQAIR, 50 px, 5 particles", ["encoder=sqair_published"], 4, 3, 17, 6),
-    Setting("SPAIR, 36 cells (72 px; 64 px)", SPAIR, 4, 1, 43, 15),
-    Setting("SPACE, 64 px, G=8, K=5", [*SPACE, "+encoder.model.width=1.0"], 4, 1, 210, 89),
-    Setting("SPACE, the same, a quarter as wide", SPACE, 4, 1, 87, 30),
-    Setting("SCALOR, 64 px, 4x4", SCALOR, 2, 3, 68, 27),
-    Setting("SLATE, 64 px, K=3, V=1024, L=4", ["encoder=slate_published"], 4, 1, 91, 2.4),
-    Setting("STEVE, 64 px, K=6, V=512, L=4", STEVE, 1, 3, 188, 37),
-    Setting("MONet, 64 px, K=6", ["encoder=monet_published"], 4, 1, 141, 17.5),
-    Setting("IODINE, 64 px, K=6, T=5", ["encoder=iodine_published"], 4, 1, 820, 377),
+    Setting("AIR, 50 px, the tutorial's", ["encoder=air_tutorial"], 64, 1),
+    Setting("SQAIR, 50 px, 5 particles", ["encoder=sqair_published"], 4, 3),
+    Setting("SPAIR, 36 cells, 72 px", SPAIR, 4, 1),
+    Setting("SPACE, 64 px, G=8, K=5", [*SPACE, "+encoder.model.width=1.0"], 4, 1, 0.78, 0.30),
+    Setting("SPACE, the same, a quarter as wide", SPACE, 4, 1, 0.65, 0.24),
+    Setting("SCALOR, 64 px, 4x4", SCALOR, 2, 3),
+    Setting("SLATE, 64 px, K=3, V=1024, L=4", ["encoder=slate_published"], 4, 1, 0.82, 0.56),
+    Setting("STEVE, 64 px, K=6, V=512, L=4", STEVE, 1, 3, 0.86, 0.87),
+    Setting("MONet, 64 px, K=6", ["encoder=monet_published"], 4, 1, 0.97, 1.00),
+    Setting("IODINE, 64 px, K=6, T=5", ["encoder=iodine_published"], 4, 1),
 )
 
 
 def run(budget: float) -> None:
-    """Print what each costs, beside the public code.
+    """Print what each costs, and what it cost beside the public code.
 
     Args:
         budget: CPU seconds for each measurement.
@@ -71,12 +76,11 @@ def run(budget: float) -> None:
         train = training_step(encoder, cfg.pretraining, clips)
         training = 1000 * seconds(train, budget) / (setting.videos * setting.frames)
         step = 1000 * frame_time(encoder, setting.videos, budget)
-        row = [f"{training:.1f}", f"{setting.training:g}", f"{training / setting.training:.2f}"]
-        rows.append([setting.title, *row, f"{step:.1f}", f"{setting.step:g}"])
-    print_table(
-        ["CPU-ms a frame", "training", "public code", "ratio", "a step", "public code"], rows
-    )
+        ratios = (setting.training, setting.step)
+        shares = ["-" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+        rows.append([setting.title, f"{training:.1f}", shares[0], f"{step:.1f}", shares[1]])
+    print_table(["CPU-ms a frame", "training", "of public code", "a step", "of public code"], rows)
     print(
-        "The public code was measured elsewhere, on a machine that others used too; of AIR, SQAIR, "
-        "SPAIR, SPACE and SCALOR its figure beside a step is of a whole forward pass."
+        "Ratios to public code are not of this run: they were measured side by side elsewhere, see "
+        "docs/encoders.md."
     )

@@ -15,7 +15,7 @@ from ocrl.process import keep_freed_memory
 BENCHMARKS = {
     "maze": "step and draw mazes: frames per CPU-second, new layouts, memory, start",
     "encoders": "encode a frame, train a step: CPU-milliseconds and memory of each encoder",
-    "family": "SPACE, SLATE and the other classics in published sizes, beside the public code",
+    "family": "SPACE, SLATE and other classics in published sizes, and ratios to public code",
     "scenes": "generate MOVi-like scenes, score masks",
     "data": "load clips: what a training step waits for, and how memory grows",
     "agent": "the whole PPO loop: environment steps per CPU-second, and where the time goes",
