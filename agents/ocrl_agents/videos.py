@@ -38,12 +38,13 @@ def film(
     """Play one episode and draw side by side what there is to see.
 
     From left to right: the frame, the segments of the slots, the frame lit where the policy looks,
-    and what the environment renders, if it does. Encoders without masks have the first alone.
+    and what the environment renders, if it does. Encoders without masks have the first and the
+    last alone, agents without an encoder the last.
 
     Args:
         policy: the agent.
-        venv: environments with `VecSlotObservation` or `VecFrameObservation`, used for nothing
-            else; the first of them is filmed.
+        venv: environments that show the policy what it reads, used for nothing else; the first of
+            them is filmed.
         seed: of the episode.
         options: reset options of the episode, such as the layout.
         num_steps: the film ends then, or with the episode.
@@ -55,9 +56,15 @@ def film(
         uint8 (T, height', width, 3), titles included: for `ocrl.visualization.save_video`.
 
     Raises:
-        UsageError: if no encoder is wrapped around the environments.
+        UsageError: if there is nothing to see: no encoder around the environments, and no picture
+            rendered by them.
     """
-    stream = _stream_of(venv)
+    stream, renders = _stream_of(venv), venv.render_mode == "rgb_array"
+    if stream is None and not renders:
+        raise UsageError(
+            f"{venv} shows neither frames nor pictures: wrap it with "
+            "ocrl_agents.vec_env.VecSlotObservation, or make it with render_mode='rgb_array'"
+        )
     act = actor_of(policy, venv.num_envs, deterministic)
     set_seeds(venv, [seed] * venv.num_envs)
     venv.set_options(dict(options or {}))
@@ -66,12 +73,13 @@ def film(
         observations = venv.reset()
         dones = np.ones(venv.num_envs, dtype=np.bool_)
         for _ in tqdm(range(num_steps), unit="step", disable=not progress):
-            assert stream.last_frames is not None
-            frames.append(stream.last_frames[0].copy())
-            if stream.last_masks is not None:
-                masks.append(stream.last_masks[0])
-                attention.append(_attention(policy, observations))
-            if venv.render_mode == "rgb_array":
+            if stream is not None:
+                assert stream.last_frames is not None
+                frames.append(stream.last_frames[0].copy())
+                if stream.last_masks is not None:
+                    masks.append(stream.last_masks[0])
+                    attention.append(_attention(policy, observations))
+            if renders:
                 views.append(venv.get_images()[0])
             observations, _, dones, _ = venv.step(act(observations, dones))
             if dones[0]:
@@ -79,16 +87,12 @@ def film(
     return _side_by_side(frames, masks, attention, views, height)
 
 
-def _stream_of(venv: VecEnv) -> TokenStream:
+def _stream_of(venv: VecEnv) -> TokenStream | None:
     tokens = unwrap_vec_wrapper(venv, VecSlotObservation)
     frames = unwrap_vec_wrapper(venv, VecFrameObservation)
     if tokens is not None:
         return tokens.stream
-    if frames is not None:
-        return frames.stream
-    raise UsageError(
-        f"{venv} shows no tokens of an encoder: wrap it with ocrl_agents.vec_env.VecSlotObservation"
-    )
+    return None if frames is None else frames.stream
 
 
 @torch.no_grad()
@@ -107,6 +111,8 @@ def _attention(policy: ActorCriticPolicy, observations: Any) -> npt.NDArray[np.f
 def _side_by_side(
     frames: list[Any], masks: list[Any], attention: list[Any], views: list[Any], height: int
 ) -> Image:
+    if not frames:
+        return with_title(np.stack(views), "as rendered")
     video = np.stack(frames)
     tall = enlarge(video, height)
     if not masks:

@@ -10,9 +10,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from ocrl.encoder import EncoderOutput
 from ocrl.errors import UsageError
 from ocrl_agents.finetuning import VecFrameObservation
+from ocrl_agents.ground_truth import GroundTruthObservation
 from ocrl_agents.training import make_ppo
-from ocrl_agents.vec_env import VecSlotObservation
+from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 from ocrl_agents.videos import film, light_up
+from ocrl_envs.maze.vector import MazeVectorEnv
 
 SMALL: dict[str, Any] = {"seed": 0, "n_steps": 16, "batch_size": 32}
 
@@ -52,6 +54,18 @@ def test_film_of_an_episode(
 def test_encoders_without_masks_show_frames_alone(flicker: Any, recurrent_encoder: Any) -> None:
     venv = VecSlotObservation(DummyVecEnv([flicker] * 2), recurrent_encoder())
     assert film(make_ppo(venv, **SMALL).policy, venv, seed=0, height=32).shape == (3, 32, 32, 3)
+
+
+def test_an_agent_without_an_encoder_is_seen_as_its_world_renders_it() -> None:
+    options = {"level": "seekavoid_arena_1", "action_repeat": 60, "num_layouts": 1}
+    mazes = MazeVectorEnv(2, "DISABLED", render_mode="rgb_array", **options)
+    truth = GroundTruthObservation(mazes, lambda envs: envs.unwrapped.describe())
+    venv = GymnasiumVecEnv(truth)
+    frames = film(make_ppo(venv, **SMALL).policy, venv, seed=0)
+    venv.reset()
+    view = venv.get_images()[0]
+    assert frames.shape == (5, frames.shape[1], view.shape[1], 3)
+    assert (frames[0] != frames[-1]).any()
 
 
 def test_light_falls_where_the_policy_looks() -> None:
