@@ -199,6 +199,7 @@ def space(
     temperature: tuple[float, float] = (2.5, 0.5),
     steps: tuple[int, int, int] = (4000, 10000, 20000),
     sigma: float = 0.15,
+    background_sigma: float | None = None,
     fixed_alpha: float = 0.1,
     fixed_alpha_steps: int = 0,
     boundary_steps: int = 100_000,
@@ -220,6 +221,8 @@ def space(
         temperature: of the relaxed presence, from the beginning to the third of ``steps``.
         steps: see there.
         sigma: standard deviation of a pixel.
+        background_sigma: the same where the background draws it, None for ``sigma``; less than
+            ``sigma`` leaves the background what both can draw.
         fixed_alpha: share of the foreground before ``fixed_alpha_steps``.
         fixed_alpha_steps: see there.
         boundary_steps: as long as this, objects that their box cuts cost something.
@@ -252,7 +255,7 @@ def space(
         scale_deviation=scale_deviation,
         temperature=Linear(*temperature, 0, end),
         foreground_sigma=sigma,
-        background_sigma=sigma,
+        background_sigma=sigma if background_sigma is None else background_sigma,
         fixed_alpha=fixed_alpha,
         fixed_alpha_steps=fixed_alpha_steps,
         boundary_steps=boundary_steps,

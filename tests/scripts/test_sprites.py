@@ -2,7 +2,7 @@
 
 import pytest
 
-PAGES = ["monet_sprites", "slot_attention_sprites"]
+PAGES = ["monet_sprites", "slot_attention_sprites", "space_sprites"]
 TINY = [
     "data.num_videos.train=4",
     "data.num_videos.validation=2",
