@@ -31,7 +31,7 @@ NAMES = sorted(
     p.stem
     for s in SYSTEMS
     for p in (CONFIGS / "experiment").glob(f"{s}_*.yaml")
-    if not p.stem.endswith("_like")
+    if not p.stem.endswith(("_like", "_sprites"))
 )
 
 
