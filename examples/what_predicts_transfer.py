@@ -97,5 +97,7 @@ def draw(returns: Scores, facts: dict[str, Scores]) -> Figure:
 
 
 if __name__ == "__main__":
-    *given, target = map(Path, sys.argv[1:])
-    main(given[0], given[1:], target)
+    if len(sys.argv) < 4:
+        sys.exit(f"usage: {sys.argv[0]} EPISODES.csv PROBES.csv [PROBES.csv ...] PICTURE.png")
+    first, *probed, target = map(Path, sys.argv[1:])
+    main(first, probed, target)

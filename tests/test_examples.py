@@ -151,3 +151,26 @@ def test_creatures_by_masks(monkeypatch, capsys):
     frame, things = next(example["see"](1, 90))
     assert ("player", slice(30, 40), slice(40, 50)) in things
     assert len(np.unique(frame[30:40, 40:50].reshape(-1, 3), axis=0)) > 5
+
+
+def test_what_predicts_transfer(tmp_path, capsys):
+    returns = {"grid": 1.0, "vector": 2.0, "slots": 4.0}
+    episodes = ["encoder,agent_seed,condition,return"]
+    for name, value in returns.items():  # seeds count alike, however many episodes they have
+        episodes += [f"{name},0,layout,{value - 1}"] * 3 + [f"{name},1,layout,{value + 1}"]
+        episodes.append(f"{name},0,train,{-100 * value}")
+    episodes.append("random,,layout,99")
+    (tmp_path / "episodes.csv").write_text("\n".join(episodes))
+    probes = ["encoder,probe,fact,value"]
+    for name, value in returns.items():
+        probes += [f"{name},mlp,helps,{value}", f"{name},linear,helps,0"]
+        probes.append(f"{name},mlp,hinders,{-value}")
+    (tmp_path / "probes.csv").write_text("\n".join(probes))
+    example = runpy.run_path(str(EXAMPLES / "what_predicts_transfer.py"))
+    assert example["mean_returns"](tmp_path / "episodes.csv") == returns
+    paths = tmp_path / "episodes.csv", [tmp_path / "probes.csv"], tmp_path / "picture.png"
+    example["main"](*paths)
+    lines = capsys.readouterr().out.split("\n")
+    assert lines[1].split() == ["helps", "1.00", "3"]
+    assert lines[2].split() == ["hinders", "-1.00", "3"]
+    assert iio.imread(tmp_path / "picture.png").std() > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -12,7 +12,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from ocrl.errors import UsageError
-from ocrl_agents.evaluation import evaluate, mean_scores
+from ocrl_agents.evaluation import evaluate
 from ocrl_agents.extractors import MLPExtractor
 from ocrl_agents.place_memory import PLACES, VecPlaceMemory
 from ocrl_agents.training import make_ppo, train
@@ -99,18 +99,19 @@ def test_it_goes_on_from_its_state() -> None:
     venv.reset()
     for _ in range(5):
         venv.step(np.zeros(2, int))
-    other = VecPlaceMemory(DummyVecEnv([Drifting] * 2), 4)
-    other.venv = venv.venv
+    # around the same environments, so that both see the same step
+    other = VecPlaceMemory(venv.venv, 4)
     other.set_state(venv.get_state())
-    step = venv.venv.step(np.zeros(2, int))
-    venv.venv.step_wait = lambda: step  # type: ignore[method-assign]
-    np.testing.assert_array_equal(other.step_wait()[0][PLACES], venv.step_wait()[0][PLACES])
+    kept = other.get_state()
+    assert (kept["rewards"] != 0).any()
+    for name, array in venv.get_state().items():
+        np.testing.assert_array_equal(kept[name], array)
     with pytest.raises(ValueError, match="places"):
         VecPlaceMemory(DummyVecEnv([Drifting] * 2), 5).set_state(venv.get_state())
 
 
 class Corridor(gym.Env[Any, Any]):
-    """Five cells; the goal is at one end for the whole episode, and puts the agent in the middle.
+    """Five cells; one end pays and the other costs, all episode, and both put one in the middle.
 
     Nothing shows which end, and nothing but the pose says where the agent is.
     """
@@ -129,24 +130,20 @@ class Corridor(gym.Env[Any, Any]):
     def step(self, action: Any) -> Any:
         self.x = int(np.clip(self.x + 2 * action - 1, 0, 4))
         self.time += 1
-        reward = float(self.x == self.goal)
-        if reward:
-            self.x = 2
+        reward = 0.0
+        if self.x in (0, 4):
+            reward, self.x = (1.0 if self.x == self.goal else -1.0), 2
         return self._observe(), reward, False, self.time == 30, {}
 
 
 def test_a_policy_learns_to_go_back(tmp_path: Any) -> None:
-    """Who remembers has up to 13 goals in 30 steps; who does not, 7.5 at best, by one way for good.
-
-    Of 30 steps in one direction half of the episodes have 15 goals, the others none.
-    """
+    """Who remembers has 13 to 15 in 30 steps, wherever the goal is; who does not, 0 on average."""
     venv = VecPlaceMemory(DummyVecEnv([Corridor] * 16), 2)
     model = make_ppo(venv, seed=0, n_steps=32, n_epochs=8, extractor=MLPExtractor)
     train(model, 14_000, tmp_path, eval_every=0, progress=False)
     episodes = evaluate(model.policy, VecPlaceMemory(DummyVecEnv([Corridor] * 16), 2), range(32))
-    scores = mean_scores(episodes)
-    assert scores["return"] > 8.5
-    assert scores["return_second_half"] > 1.1 * scores["return_first_half"]
+    returns = np.sort([episode.episode_return for episode in episodes])
+    assert returns[:8].mean() > 6
 
 
 def test_environments_without_a_pose_are_refused() -> None:
@@ -159,29 +156,27 @@ def test_environments_without_a_pose_are_refused() -> None:
         VecPlaceMemory(DummyVecEnv([Drifting]), 0)
 
 
-def test_places_are_the_same_however_the_world_is_turned() -> None:
-    """What it tells is seen from the agent: a turned and shifted map changes nothing."""
-    rng = np.random.default_rng(0)
-    angle, shift = 1.1, np.array([5.0, -2.0])
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+class Turned(Drifting):
+    """The same walk on a map that is turned and shifted."""
+
+    def __init__(self, angle: float, shift: float) -> None:
+        self.angle, self.shift = angle, shift
+
+    def _observe(self) -> Any:
+        observation = super()._observe()
+        x, y, cos, sin = observation["pose"].astype(float)
+        c, s = np.cos(self.angle), np.sin(self.angle)
+        place = x * c - y * s + self.shift, x * s + y * c - self.shift
+        return {**observation, "pose": pose(*place, np.arctan2(sin, cos) + self.angle)}
+
+
+def test_what_is_told_does_not_depend_on_how_the_map_lies() -> None:
     told = []
-    for matrix, offset, extra in ((np.eye(2), np.zeros(2), 0.0), (turn, shift, angle)):
-        rng = np.random.default_rng(0)
-        venv = VecPlaceMemory(DummyVecEnv([Drifting]), 3)
-        poses = [(rng.uniform(0, 4, 2), rng.uniform(0, 7)) for _ in range(6)]
-        seen = [pose(*(matrix @ place + offset), heading + extra)[None] for place, heading in poses]
-        inner = venv.venv
-        inner.reset = lambda seen=seen: {"tokens": np.ones((1, 1, 2)), "pose": seen[0]}  # type: ignore[method-assign]
-        shown = [venv.reset()[PLACES]]
-        for (before, after), reward in zip(itertools.pairwise(seen), [1, 0, 10, 1, 3], strict=True):
-            del before
-            inner.step_wait = lambda after=after, reward=reward: (  # type: ignore[method-assign]
-                {"tokens": np.ones((1, 1, 2)), "pose": after},
-                np.array([float(reward)]),
-                np.array([False]),
-                [{}],
-            )
-            shown.append(venv.step_wait()[0][PLACES])
-        told.append(np.stack(shown))
-    np.testing.assert_allclose(told[0], told[1], atol=1e-5)
-    assert (told[0] != 0).any()
+    for angle, shift in ((0.0, 0.0), (1.1, 5.0)):
+        turned = partial(Turned, angle, shift)
+        venv = VecPlaceMemory(DummyVecEnv([turned]), 3)
+        venv.seed(0)
+        venv.reset()
+        told.append([venv.step(np.zeros(1, int))[0][PLACES] for _ in range(8)])
+    np.testing.assert_allclose(told[0], told[1], atol=1e-4)
+    assert np.any(told[0])
