@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.vec_env import VecEnv
 
 from ocrl_agents.finetuning import EncoderExtractor
@@ -36,7 +37,8 @@ def calibrate(policy: ActorCriticPolicy, venv: VecEnv, num_steps: int, seed: int
     observations: Any = venv.reset()
     for _ in range(num_steps):
         tensors: Any = policy.obs_to_tensor(observations)[0]
-        seen.append(tensors if encoder is None else encoder.encode(tensors))
+        shown: Any = preprocess_obs(tensors, policy.observation_space, policy.normalize_images)
+        seen.append(shown if encoder is None else encoder.encode(shown))
         actions = np.stack([venv.action_space.sample() for _ in range(venv.num_envs)])
         observations = venv.step(actions)[0]
     if isinstance(seen[0], dict):

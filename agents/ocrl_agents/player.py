@@ -78,7 +78,7 @@ class Agent:
         Args:
             observation: a frame uint8 (H, W, 3) of any size; or a dictionary with one, if the
                 environment of the training showed more.
-            reward: of the last action; only agents with `previous_step` read it.
+            reward: of the last action; agents with `previous_step` or `place_memory` read it.
             deterministic: take the likeliest action instead of drawing one.
         """
         batch = stack_observations([observation])

@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ocrl.errors import UsageError
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.rollout import Minibatch, Rollout, apply
 from ocrl_agents.shared_vec_env import cores_left_to_workers
@@ -54,12 +55,28 @@ class TokenPPO(PPO):
     propagated (truncated backpropagation through time).
 
         >>> model = TokenPPO(SlotPolicy, venv, n_steps=8, batch_size=16).learn(16)
+
+    Raises:
+        UsageError: for what it cannot do: another policy than a `SlotPolicy`, state-dependent
+            exploration (`use_sde`), separate features of actor and critic.
     """
 
     policy: SlotPolicy
     rollout_buffer: Rollout  # type: ignore[assignment]
 
     def __init__(self, policy: type[SlotPolicy], env: Any, **kwargs: Any) -> None:
+        if not (isinstance(policy, type) and issubclass(policy, SlotPolicy)):
+            raise UsageError(
+                f"TokenPPO trains a SlotPolicy, not {policy}: take ocrl_agents.policies.SlotPolicy,"
+                " or stable-baselines3's PPO"
+            )
+        if kwargs.get("use_sde"):
+            raise UsageError("TokenPPO has no use_sde: leave it out")
+        if not (kwargs.get("policy_kwargs") or {}).get("share_features_extractor", True):
+            raise UsageError(
+                "in TokenPPO actor and critic read the same features: leave out "
+                "share_features_extractor=False"
+            )
         # stable-baselines3 makes whatever buffer it is given
         super().__init__(policy, env, **{"rollout_buffer_class": Rollout, **kwargs})
 

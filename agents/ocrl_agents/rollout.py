@@ -113,7 +113,7 @@ class Rollout:
             column: Any = getattr(self, name)
             if isinstance(column, dict):
                 for key, tensor in column.items():
-                    tensor[:, step] = value[key]
+                    tensor[:, step] = value[key].view_as(tensor[:, step])
             else:
                 column[:, step] = value.view_as(column[:, step])
 

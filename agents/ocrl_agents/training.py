@@ -163,10 +163,10 @@ def make_ppo(
         policy = MemoryPolicy
         policy_kwargs |= {"lstm_dim": lstm_dim, "memory_class": memory}
     model = TokenPPO(policy, venv, **settings)
-    _seed(model, [seed, 0])
+    _seed(model, seed)
     if calibration_steps:
         calibrate(model.policy, venv, calibration_steps)
-        _seed(model, [seed, 0])
+        _seed(model, seed)
     return model
 
 
@@ -250,7 +250,7 @@ def train(
     model.set_logger(logger)
     if agent is not None:
         # seeded for the case that it cannot go on where it was: not the episodes of the beginning
-        _seed(model, [model.seed or 0, model.num_timesteps])
+        _seed(model, model.seed or 0, model.num_timesteps)
         if reason := set_run_state(model, agent.run_state):
             print(f"{saved} {reason}: new episodes begin", file=sys.stderr)
     threads_before = torch.get_num_threads()
@@ -276,9 +276,10 @@ def _saved_return(path: Path, name: str) -> float:
     return float(value) if isinstance(value, int | float) else -math.inf
 
 
-def _seed(model: TokenPPO, entropy: Sequence[int]) -> None:
-    """Seed actions, and each environment on its own."""
+def _seed(model: TokenPPO, seed: int, num_timesteps: int = 0) -> None:
+    """Seed actions, and each environment on its own, from that step of a training on."""
     assert model.env is not None, "a model to train has environments"
-    action_seed, *seeds = environment_seeds(entropy, model.env.num_envs + 1)
+    # it ends in no zero: NumPy takes [seed, 0] for [seed], which evaluations are seeded by
+    action_seed, *seeds = environment_seeds([seed, num_timesteps, 1], model.env.num_envs + 1)
     model.set_random_seed(action_seed)
     set_seeds(model.env, seeds)

@@ -133,7 +133,7 @@ def light_up(frames: Image, masks: Tensor, attention: Tensor) -> Image:
 
     Args:
         frames: uint8 (T, H, W, 3).
-        masks: (T, K, h, w), where each token is.
+        masks: (T, K, h, w), where each token is; further masks, of a background, count as dark.
         attention: (T, K), how much the policy looks at it.
 
     Returns:
@@ -146,7 +146,7 @@ def light_up(frames: Image, masks: Tensor, attention: Tensor) -> Image:
     """
     size = (frames.shape[1], frames.shape[2])
     places = F.interpolate(masks.float(), size, mode="nearest")
-    light = torch.einsum("tk,tkhw->thw", attention, places)
+    light = torch.einsum("tk,tkhw->thw", attention, places[:, : attention.shape[1]])
     light = light / light.amax((1, 2), keepdim=True).clamp_min(1e-6)
     lit = frames * (0.25 + 0.75 * light.numpy()[..., None])
     return lit.round().astype(np.uint8)

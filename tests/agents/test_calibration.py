@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnvWrapper
@@ -14,7 +15,7 @@ from ocrl_agents.extractors import TransformerExtractor
 from ocrl_agents.finetuning import VecFrameObservation
 from ocrl_agents.previous_step import VecPreviousStep
 from ocrl_agents.training import make_ppo
-from ocrl_agents.vec_env import GymnasiumVecEnv
+from ocrl_agents.vec_env import GymnasiumVecEnv, environment_seeds
 
 SMALL: dict[str, Any] = {"seed": 0, "n_steps": 16, "batch_size": 32}
 
@@ -79,6 +80,13 @@ def test_training_begins_with_the_episodes_of_its_seed(room: Any) -> None:
     a = make_ppo(calibrated, **SMALL).env.reset()
     b = make_ppo(plain, **SMALL, calibration_steps=0).env.reset()
     np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_episode_of_the_training_is_one_of_an_evaluation(room: Any, seed: int) -> None:
+    """NumPy takes the seeds [1, 0] and 1 for the same."""
+    model = make_ppo(room(4), **{**SMALL, "seed": seed})
+    assert not {*model.env.unwrapped._seeds} & {*environment_seeds(seed, 64)}
 
 
 def test_tokens_of_an_encoder_that_is_trained_along(flicker: Any, recurrent_encoder: Any) -> None:

@@ -12,9 +12,11 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
+from ocrl.errors import UsageError
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.ppo import TokenPPO
 from ocrl_agents.previous_step import VecPreviousStep
+from ocrl_agents.training import make_ppo
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
 
 SETTINGS: dict[str, Any] = {
@@ -75,6 +77,39 @@ def test_same_with_further_entries_and_an_encoder(flicker: Any, recurrent_encode
         return VecPreviousStep(VecSlotObservation(frames, recurrent_encoder()))
 
     assert_same(learn(TokenPPO, venv()), learn(PPO, venv()))
+
+
+def test_same_with_an_entry_of_a_few_kinds(flicker: Any, recurrent_encoder: Any) -> None:
+    class Facing(flicker):
+        """Shows its direction beside the frame, as MiniGrid does."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__(index)
+            kinds = {"image": self.observation_space, "direction": spaces.Discrete(4)}
+            self.observation_space = spaces.Dict(kinds)
+
+        def _observe(self) -> Any:
+            return {"image": super()._observe(), "direction": int(self.np_random.integers(4))}
+
+    def venv() -> VecSlotObservation:
+        frames = DummyVecEnv([lambda i=i: Facing(i) for i in range(4)])
+        frames.seed(5)
+        return VecSlotObservation(frames, recurrent_encoder())
+
+    assert_same(learn(TokenPPO, venv()), learn(PPO, venv()))
+    make_ppo(venv(), seed=0, n_steps=8, calibration_steps=4).learn(32)
+
+
+def test_what_it_cannot_do_is_refused(room: Any) -> None:
+    for settings in (
+        {"use_sde": True},
+        {"policy_kwargs": {"share_features_extractor": False}},
+        {"policy": "MlpPolicy"},
+    ):
+        policy: Any = settings.pop("policy", SlotPolicy)
+        with pytest.raises(UsageError, match="TokenPPO") as error:
+            TokenPPO(policy, GymnasiumVecEnv(room(4)), **settings)
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

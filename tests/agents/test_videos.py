@@ -76,6 +76,13 @@ def test_light_falls_where_the_policy_looks() -> None:
     assert lit[1, 0, ::2, 0].tolist() == [50, 50, 200]
 
 
+def test_a_mask_of_the_background_is_no_token() -> None:
+    """Of AIR and its kind: there is a mask more than there are tokens."""
+    masks = torch.eye(3)[None, :, None]
+    lit = light_up(np.full((1, 3, 3, 3), 200, np.uint8), masks, torch.tensor([[0.0, 0.9]]))
+    assert lit[0, 0, :, 0].tolist() == [50, 200, 50]
+
+
 def test_environments_without_an_encoder_are_refused(room: Any) -> None:
     model = make_ppo(room(4), **SMALL)
     with pytest.raises(UsageError, match="VecSlotObservation"):

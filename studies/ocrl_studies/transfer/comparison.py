@@ -92,7 +92,7 @@ def normalised(played: Sequence[Round], score: str) -> dict[str, npt.NDArray[np.
 
 
 def pairs(played: Sequence[Round], score: str, condition: str) -> Iterator[Pair]:
-    """Compare every two encoders under a condition."""
+    """Compare every two encoders under a condition, each with those that appear after it."""
     seeds = {(p.encoder, p.seed) for p in played if p.condition == condition}
     matrix = score_matrix([p for p in played if p.condition == condition], score)
     for first, second in combinations(matrix, 2):

@@ -20,7 +20,7 @@ from ocrl_studies.core.comparability import check_comparable
 from ocrl_studies.core.tables import print_table
 from ocrl_studies.habits import folder_name
 from ocrl_studies.invocation import invocation, repeat
-from ocrl_studies.plain import plain, selected
+from ocrl_studies.plain import flatten, plain, selected
 from ocrl_studies.runs import CONFIG, read_config, starts
 from ocrl_studies.transfer.comparison import TRAIN
 from ocrl_studies.transfer.conditions import check_conditions, same_as_training
@@ -36,6 +36,9 @@ from ocrl_studies.transfer.results import Results, read_agent_result
 
 TRAINING = ("env", "agent", "total_steps")
 """What agents of one table have in common: level, layouts, PPO and steps."""
+
+TAKEN_ALONG = {"action_repeat", "velocity", "pose"}
+"""Settings of a world that agents bring wherever they play, see `ocrl_studies.habits.Habits`."""
 
 PLAYED = ("env", "conditions", "episodes", "episode_seed", "num_envs")
 
@@ -56,6 +59,7 @@ def evaluate_transfer(cfg: DictConfig) -> None:
     trained = next(iter(found.values()))
     if trained.env.simulator == cfg.env.simulator:
         cfg.env.train = trained.env.train
+        check_world(trained, cfg)
     check_conditions(cfg)
     for name in same_as_training(plain(cfg.conditions)):
         print(
@@ -146,6 +150,22 @@ def training_settings(run_dir: Path, config: DictConfig) -> dict[str, Any]:
             "or move it away"
         )
     return selected(config, TRAINING)
+
+
+def check_world(trained: DictConfig, cfg: DictConfig) -> None:
+    """Raise UsageError if "train" would be another world than that of the agents' training.
+
+    Args:
+        trained: configuration of one of the agents.
+        cfg: of the evaluation.
+    """
+    own, here = (flatten(plain(each.env).get("kwargs", {})) for each in (trained, cfg))
+    for key in sorted((own.keys() | here.keys()) - TAKEN_ALONG):
+        if own.get(key) != here.get(key):
+            raise UsageError(
+                f"the agents were trained with env.kwargs.{key}={own.get(key)}, here it is "
+                f"{here.get(key)}: give the same, and other worlds as conditions"
+            )
 
 
 def make_plan(cfg: DictConfig, trained: DictConfig) -> Plan:

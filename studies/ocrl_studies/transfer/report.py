@@ -73,7 +73,7 @@ class Report:
 
     def _introduce(self) -> None:
         plan, scores, page = self.plan, self.scores, self.page
-        fewest, most = scores.num_seeds
+        fewest, most = min(scores.num_seeds.values()), max(scores.num_seeds.values())
         seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
         evaluation, number = plan.evaluation, len(scores.encoders)
         page.text(
@@ -96,7 +96,7 @@ class Report:
         page.heading("What the intervals allow one to say")
         page.bullets(verdicts(scores.played, scores.score, scores.encoders, UNSEEN))
         page.text("What they do not say:")
-        page.bullets(caveats(fewest, plan.evaluation.num_episodes, len(scores.encoders) - 1))
+        page.bullets(caveats(scores.num_seeds, plan.evaluation.num_episodes))
 
     def _tabulate(self) -> None:
         scores, page = self.scores, self.page
@@ -106,7 +106,7 @@ class Report:
             f"seeds (of fewer than four: the mean) and its 95 % bootstrap interval; one without "
             f"width means that all seeds came out the same. {self._scale()} The last column is "
             f"what an agent loses from its training layouts to {UNSEEN} conditions, paired by "
-            f"seed. Rows without seeds are policies without learning."
+            f"seed, a mean over all seeds. Rows without seeds are policies without learning."
         )
         page.table(*scores.headline(scores.score))
         if scores.has_goal():
@@ -120,8 +120,8 @@ class Report:
             page.table(*scores.halves())
         if len(scores.encoders) > 1:
             page.text(
-                f"{UNSEEN.capitalize()} conditions together; differences are paired by seed where "
-                "both encoders have the same seeds."
+                f"{UNSEEN.capitalize()} conditions together; differences are of means over all "
+                "seeds, paired where both encoders have the same seeds."
             )
             page.table(*scores.comparisons())
         if ORACLE in scores.references:

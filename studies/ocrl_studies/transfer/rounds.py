@@ -61,6 +61,8 @@ def episode_score(episode: Episode, score: str) -> float:
 def score_matrix(played: Sequence[Round], score: str) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Average episodes to one value per agent: encoder -> condition -> (seeds,).
 
+    Encoders come in the order in which they first appear, seeds in their own.
+
     Raw successes are averaged first, because an interquartile mean of zeros and ones says nothing
     (Agarwal et al. 2021).
 
@@ -70,7 +72,8 @@ def score_matrix(played: Sequence[Round], score: str) -> dict[str, dict[str, NDA
         {'grid': {'train': array([5.])}}
     """
     values: dict[str, dict[str, list[float]]] = {}
-    for p in sorted(played, key=lambda p: p.seed):
+    order = list(dict.fromkeys(p.encoder for p in played))
+    for p in sorted(played, key=lambda p: (order.index(p.encoder), p.seed)):
         mean = mean_scores(p.episodes).get(score, np.nan)
         values.setdefault(p.encoder, {}).setdefault(p.condition, []).append(mean)
     return {

@@ -41,7 +41,7 @@ class Scores:
         encoders: the one that the others are compared with first.
         references: policies without learning.
         conditions: training layouts first.
-        num_seeds: of the encoder with the fewest, and of that with the most.
+        num_seeds: of each encoder.
 
     Raises:
         UsageError: no cell is complete.
@@ -55,8 +55,7 @@ class Scores:
         self.conditions = [TRAIN, *(c for c in plan.evaluation.conditions if c != TRAIN)]
         self.encoders = list(dict.fromkeys(agent.encoder for agent in agents))
         self.references = list(dict.fromkeys(p.encoder for p in references))
-        counts = [len({a.seed for a in agents if a.encoder == e}) for e in self.encoders]
-        self.num_seeds = min(counts), max(counts)
+        self.num_seeds = {e: len({a.seed for a in agents if a.encoder == e}) for e in self.encoders}
         played = [p for agent in agents for p in agent.played] + references
         self.raw = self.score = plan.score
         if ORACLE in self.references:
@@ -78,7 +77,7 @@ class Scores:
             cells = [values[name][c] for c in columns] + [gaps[name][UNSEEN]]
             if name in self.encoders:
                 both_lines = (str(cell).replace(" ", "\n", 1) for cell in cells)
-                rows.append([name, str(self._count(name)), *both_lines])
+                rows.append([name, str(self.num_seeds[name]), *both_lines])
             else:
                 rows.append([name, "-", *(f"{cell.value:z.2f}" for cell in cells)])
         return Table(["", "seeds", *columns, f"{TRAIN} - {UNSEEN}"], rows)
@@ -105,7 +104,7 @@ class Scores:
         first = self.encoders[0]
         rows = []
         for other in self.encoders[1:]:
-            both = [p for p in self.played if p.encoder in (first, other)]
+            both = [p for name in (first, other) for p in self.played if p.encoder == name]
             (pair,) = pairs(both, self.score, UNSEEN)
             rows.append([f"{first} against {other}", str(pair.difference), str(pair.improvement)])
         return Table(["", f"difference in {self.score}", "probability of improvement"], rows)
@@ -134,9 +133,6 @@ class Scores:
         shown = [p for p in self.played if p.condition in self.conditions]
         shown.sort(key=lambda p: self.conditions.index(p.condition))
         return {k: v for k, v in normalised(shown, self.raw).items() if k in self.encoders}
-
-    def _count(self, encoder: str) -> int:
-        return len({p.seed for p in self.played if p.encoder == encoder})
 
 
 def episode_rows(results: Results) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -36,16 +36,17 @@ def verdicts(
         yield from findings(both, score, unseen)
 
 
-def caveats(num_seeds: int, num_episodes: int, num_compared: int) -> Iterator[str]:
+def caveats(num_seeds: Mapping[str, int], num_episodes: int) -> Iterator[str]:
     r"""Yield what the intervals do not cover.
 
     Args:
-        num_seeds: the fewest of an encoder.
+        num_seeds: of each encoder; the first one is compared with each other one.
         num_episodes: of each agent under each condition.
-        num_compared: how many encoders are compared with the first.
 
-    >>> print(*caveats(3, 32, 2), sep="\n")  # doctest: +ELLIPSIS
+    >>> print(*caveats({"slots": 3, "cnn": 1, "grid": 3, "vector": 3}, 32), sep="\n")
+    ... # doctest: +ELLIPSIS
     An interval says how far other training seeds would move a score on these very mazes...
+    Nothing can be said about cnn in comparison: of fewer than 3 seeds the interval is unknown.
     3 seeds are few: intervals from resampling fewer than 5 runs are narrower than they claim to be.
     2 comparisons are made, each at 95 %: the more there are, the likelier one of them errs.
     """
@@ -54,20 +55,23 @@ def caveats(num_seeds: int, num_episodes: int, num_compared: int) -> Iterator[st
         f"how far other mazes would: there are {num_episodes} episodes under each condition, the "
         "same for every agent. Policies that do not look are played on them once, without one."
     )
-    if num_seeds < MIN_RUNS:
+    unknown = [name for name, number in num_seeds.items() if number < MIN_RUNS]
+    if unknown:
         yield (
-            f"With fewer than {MIN_RUNS} seeds an interval is unknown, and nothing can be said "
-            "about which encoder is better."
+            f"Nothing can be said about {' and '.join(unknown)} in comparison: of fewer than "
+            f"{MIN_RUNS} seeds the interval is unknown."
         )
-    elif num_seeds < 5:
+    known = {name: number for name, number in num_seeds.items() if name not in unknown}
+    fewest = min(known.values(), default=0)
+    if 0 < fewest < 5:
         yield (
-            f"{num_seeds} seeds are few: intervals from resampling fewer than 5 runs are narrower "
+            f"{fewest} seeds are few: intervals from resampling fewer than 5 runs are narrower "
             "than they claim to be."
         )
-    if num_compared > 1 and num_seeds >= MIN_RUNS:
+    if next(iter(num_seeds)) in known and len(known) > 2:
         yield (
-            f"{num_compared} comparisons are made, each at 95 %: the more there are, the likelier "
-            "one of them errs."
+            f"{len(known) - 1} comparisons are made, each at 95 %: the more there are, the "
+            "likelier one of them errs."
         )
 
 

@@ -5,7 +5,7 @@ from omegaconf import OmegaConf
 
 from ocrl.errors import UsageError
 from ocrl_agents.training import LAST
-from ocrl_studies.transfer.evaluation import copy_episodes, find_agents
+from ocrl_studies.transfer.evaluation import check_world, copy_episodes, find_agents
 
 
 @pytest.fixture
@@ -30,6 +30,18 @@ def test_all_agents_are_found_or_those_that_are_named(folder):
     assert found(folder, ["vector/*", "slotcontrast/seed=1", "vector/seed=0"]) == everyone[1:]
     with pytest.raises(UsageError, match=r"agents=\[grid/\*\]"):
         found(folder, ["grid/*"])
+
+
+def test_agents_play_train_in_the_world_of_their_training():
+    def config(**kwargs):
+        return OmegaConf.create({"env": {"kwargs": kwargs}})
+
+    own = config(looks="by_layout", action_repeat=4)
+    check_world(own, config(looks="by_layout", action_repeat=2))  # which agents bring
+    with pytest.raises(UsageError, match="looks=by_layout, here it is by_episode"):
+        check_world(own, config(looks="by_episode", action_repeat=4))
+    with pytest.raises(UsageError, match=r"number=None, here it is 3"):
+        check_world(own, config(looks="by_layout", number=3))
 
 
 def test_episodes_of_a_condition_that_is_the_training_are_copied(tmp_path):

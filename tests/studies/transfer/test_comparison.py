@@ -84,6 +84,14 @@ def test_pairs_and_what_they_allow_one_to_say() -> None:
     )
 
 
+def test_the_first_is_compared_with_the_second_whatever_their_seeds() -> None:
+    """A cell of the first encoder that is missing, seed 0, does not turn the table around."""
+    slots = play("slots", "layout", 10.0, 11.0, 12.0, 13.0)[1:]
+    (pair,) = pairs([*slots, *play("grid", "layout", 1.0, 2.0, 3.0, 4.0)], "return", "layout")
+    assert pair[:2] == ("slots", "grid")
+    assert pair.difference.value == pytest.approx(9.5)
+
+
 def test_plots_show_what_is_known() -> None:
     axes = plot_estimates(estimates(PLAYED, "return"), "return").axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == list(

@@ -71,8 +71,16 @@ def test_equal_agents_are_not_told_apart() -> None:
 
 
 def test_caveats_depend_on_how_much_there_is() -> None:
-    assert any("nothing can be said" in line for line in caveats(2, 32, 3))
-    assert not any("comparisons" in line for line in caveats(2, 32, 3))
-    assert any("narrower" in line for line in caveats(4, 32, 1))
-    assert len(list(caveats(5, 200, 1))) == 1
-    assert any("7 comparisons" in line for line in caveats(5, 200, 7))
+    def text(*num_seeds: int) -> str:
+        return "\n".join(caveats(dict(zip("abcdefgh", num_seeds, strict=False)), 32))
+
+    assert "about a and b and c in comparison" in text(2, 2, 2)
+    assert "comparisons are made" not in text(2, 5, 5)  # the first is compared with the others
+    assert "4 seeds are few" in text(4, 5)
+    assert text(5, 5).count("\n") == 0
+    assert "7 comparisons" in text(*[5] * 8)
+    # one of few seeds takes no caveat from the others
+    mixed = text(3, 3, 1, 3)
+    assert "about c in comparison" in mixed
+    assert "3 seeds are few" in mixed
+    assert "2 comparisons" in mixed
