@@ -54,6 +54,7 @@ class Scalor(BoxTracker[Frame]):
         presence_prior: probability that a cell has a new object, over the training steps.
         sigma: standard deviation of a pixel.
         detached_steps: training steps in which no gradient flows from frame to frame.
+        background_steps: training steps after which objects are drawn; until then, the background.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Scalor(BoxTracker[Frame]):
         presence_prior: Linear,
         sigma: float,
         detached_steps: int,
+        background_steps: int,
     ) -> None:
         check_probabilities("presence_prior", presence_prior.first, presence_prior.last)
         check_positive(
@@ -98,13 +100,15 @@ class Scalor(BoxTracker[Frame]):
         self.presence_prior = presence_prior
         self.sigma = sigma
         self.detached_steps = detached_steps
+        self.background_steps = background_steps
         terms = ("reconstruction", "kl_what", "kl_box", "kl_depth", "kl_presence", "kl_background")
         self.loss_weights = dict.fromkeys(terms, 1.0)
 
     def initial_state(self, batch_size: int) -> Tensor:
         """Return zeros: no object is followed, and nothing is remembered."""
         widths = sum(self._widths())
-        remembered = -(-4 * self.sizes.feature_dim * self._num_cells() // self.num_tokens)
+        cells = math.prod(self.memory.grid_size)
+        remembered = -(-4 * self.sizes.feature_dim * cells // self.num_tokens)
         return torch.zeros(batch_size, self.num_tokens, widths + remembered, device=self.device)
 
     def advance(self, frames: Tensor, state: Tensor) -> Frame:
@@ -145,9 +149,6 @@ class Scalor(BoxTracker[Frame]):
 
     def _widths(self) -> list[int]:
         return [1, 4, 4, self.what_dim, 1, self.sizes.hidden_dim, 1]
-
-    def _num_cells(self) -> int:
-        return self.memory.grid_size[0] * self.memory.grid_size[1]
 
     def frame(
         self,
@@ -202,10 +203,7 @@ class Scalor(BoxTracker[Frame]):
         return place(layers, found.boxes, self.image_size)
 
     def objective(self, videos: Tensor, noise: Noise, step: int) -> dict[str, Tensor]:
-        """Return each term of the negative evidence lower bound of videos (B, T, 3, H, W), (B,).
-
-        Each is a mean over frames.
-        """
+        """Return each term of the negative bound per frame, (B,), of videos (B, T, 3, H, W)."""
         batch_size, num_frames = videos.shape[:2]
         tracks, memory = self.unpack(self.initial_state(batch_size))
         temperature = max(0.5 ** ((step - 1) / 20_000), 0.5)
@@ -215,9 +213,10 @@ class Scalor(BoxTracker[Frame]):
         for t in range(num_frames):
             priors, prior_probability, prior_state = self.propagation.expect(tracks)
             frame = self.frame(videos[:, t], tracks, memory, noise, temperature, t)
-            shares, alpha = blend(frame.layers)
+            layers = frame.layers * (step >= self.background_steps)
+            shares, alpha = blend(layers)
             scenery = self.background(videos[:, t], alpha, before, noise, t)
-            drawn = (shares * frame.layers[:, :, :3]).sum(1) + (1 - alpha) * scenery.image
+            drawn = (shares * layers[:, :, :3]).sum(1) + (1 - alpha) * scenery.image
             likelihood = gaussian_log_density(videos[:, t], drawn, self.sigma)
             terms = {"reconstruction": -likelihood.sum((1, 2, 3)), "kl_background": scenery.kl}
             terms |= frame.divergences(priors, prior_probability, prior_presence)
@@ -258,6 +257,7 @@ def scalor(
     prior_steps: int = 500,
     sigma: float = 0.2,
     detached_steps: int = 30_000,
+    background_steps: int = 0,
 ) -> Scalor:
     """Make a SCALOR of a quarter of the published width, set as its author advises for sprites.
 
@@ -277,6 +277,7 @@ def scalor(
         prior_steps: see there.
         sigma: standard deviation of a pixel.
         detached_steps: training steps in which no gradient flows from frame to frame.
+        background_steps: training steps after which objects are drawn.
     """
     height, breadth = image_size
     sizes = Sizes(*(max(8, round(dim * width)) for dim in Sizes()))
@@ -294,4 +295,5 @@ def scalor(
         presence_prior=Linear(*presence_prior, 0, prior_steps),
         sigma=sigma,
         detached_steps=detached_steps,
+        background_steps=background_steps,
     )

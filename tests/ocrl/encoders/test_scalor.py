@@ -79,6 +79,28 @@ def test_small_images_have_small_cells(side, cell_size, cells):
     assert frame.layers.shape[-2:] == (side, side)
 
 
+def test_what_a_cell_finds_depends_on_the_image_from_the_start():
+    torch.manual_seed(0)
+    encoder = scalor(image_size=(32, 32), cell_size=8)
+    with torch.no_grad():
+        frames = torch.randint(0, 256, (16, 32, 32, 3), dtype=torch.uint8)
+        logits = encoder.advance(frames, encoder.initial_state(16)).discovered.logit
+    assert logits.std(0).mean() > 0.1 * logits.abs().mean()
+
+
+@pytest.mark.parametrize(("step", "drawn"), [(1, False), (4, False), (5, True)])
+def test_objects_are_drawn_after_the_background_has_been(step, drawn):
+    torch.manual_seed(0)
+    encoder = scalor(image_size=(32, 32), cell_size=8, num_slots=2, background_steps=5)
+    terms = encoder.objective(torch.rand(1, 1, 3, 32, 32), Noise(), step)
+    terms["reconstruction"].sum().backward()
+    objects, background = (
+        any((weight.grad != 0).any() for weight in part.parameters())
+        for part in (encoder.glimpse_decoder, encoder.background.decoder)
+    )
+    assert (objects, background) == (drawn, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -111,6 +111,7 @@ def build() -> Scalor:
         presence_prior=Linear(0.1, CONFIG["z_pres_anneal_end_value"], 0, 500),
         sigma=CONFIG["sigma"],
         detached_steps=CONFIG["remove_detach_step"],
+        background_steps=0,
     )
     load_recorded(encoder, GOLDEN["state_dict_fp16"], names(encoder))
     return encoder.train()
