@@ -98,6 +98,7 @@ class SlotContrast(SlotEncoder):
 def slotcontrast(
     *,
     image_size: tuple[int, int] = (64, 64),
+    patch_size: int = 4,
     num_slots: int = 7,
     slot_dim: int = 64,
     recurrent: bool = False,
@@ -109,7 +110,9 @@ def slotcontrast(
     """Make a SlotContrast for small machines: a CNN in place of a pretrained ViT, flat colours.
 
     Args:
-        image_size: (height, width) of the frames, divisible by 4.
+        image_size: (height, width) of the frames, divisible by the patch size.
+        patch_size: side in pixels of what slots look at: 4, or 2 for smaller things and 3.4 times
+            the processor's time.
         num_slots: K.
         slot_dim: D.
         recurrent: carry slots from frame to frame, as published; otherwise they start afresh in
@@ -119,7 +122,7 @@ def slotcontrast(
         luminance_weight: see `OpponentColourTarget`.
         contrast_weight: see `SlotContrast`.
     """
-    backbone = small_cnn(image_size)
+    backbone = small_cnn(image_size, patch_size)
     target = OpponentColourTarget(
         backbone.image_size,
         patch_size=backbone.patch_size,

@@ -62,10 +62,20 @@ class CNNBackbone(Backbone):
         return tokens
 
 
-def small_cnn(image_size: tuple[int, int]) -> CNNBackbone:
-    """Make the backbone that encoders for small machines share: stride 4, 48 wide.
+def small_cnn(image_size: tuple[int, int], patch_size: int = 4) -> CNNBackbone:
+    """Make the backbone that encoders for small machines share: 48 wide, a token for each patch.
 
-    >>> small_cnn((64, 64)).grid_size
-    (16, 16)
+    >>> small_cnn((64, 64)).grid_size, small_cnn((64, 64), patch_size=2).grid_size
+    ((16, 16), (32, 32))
+
+    Args:
+        image_size: (height, width) of the frames, divisible by the patch size.
+        patch_size: side in pixels of what is one token, 2 or 4.
+
+    Raises:
+        UsageError: another size.
     """
-    return CNNBackbone(image_size, channels=(24, 48, 48), kernel_sizes=(5, 3, 3), strides=(2, 2, 1))
+    if patch_size not in (2, 4):
+        raise UsageError(f"patch_size={patch_size}: this CNN makes tokens of 2 or of 4 pixels")
+    strides = (2, patch_size // 2, 1)
+    return CNNBackbone(image_size, channels=(24, 48, 48), kernel_sizes=(5, 3, 3), strides=strides)
