@@ -65,6 +65,7 @@ AFRESH = {
     "slot_attention_resnet",
     "slot_attention_small",
     "slotcontrast",
+    "slotcontrast_fine",
     "slotcontrast_features",
     "space",
     "space_rooms",
