@@ -34,8 +34,9 @@ def write_video(path: Path, num_frames: int, grey: int) -> None:
 
 @pytest.mark.parametrize(("split", "num_layouts"), [("train", 200), ("validation", 50)])
 def test_rollouts_are_of_all_layouts_of_a_split(
-    split: str, num_layouts: int, monkeypatch: pytest.MonkeyPatch
+    split: str, num_layouts: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))  # where none are yet
     seen: list[int] = []
 
     def watch(environments: Any, *args: Any, **kwargs: Any) -> None:
