@@ -14,6 +14,7 @@ from torchvision.ops import masks_to_boxes
 from torchvision.utils import flow_to_image
 
 from ocrl.data.clips import Clip, ClipDataset, MixedClips, resize
+from ocrl.data.transforms import Fitting
 from ocrl.data.videos import Videos
 from ocrl.encoder import BOXES, FLOW, Encoder
 from ocrl.errors import UsageError
@@ -66,7 +67,8 @@ def _annotated(clips: ClipDataset, encoder: Encoder, num_stuff: int) -> ClipData
             "encoder.model.flow=false"
         )
 
-    read = _Annotations(videos, encoder.asks_for, encoder.num_tokens, num_stuff, size)
+    fitting = clips.fitting or Fitting()
+    read = _Annotations(videos, fitting, encoder.asks_for, encoder.num_tokens, num_stuff, size)
     return clips.with_entries(read)
 
 
@@ -75,6 +77,7 @@ class _Annotations:
     """Makes the entries of a span of frames; workers that load clips get a copy."""
 
     videos: Videos
+    fitting: Fitting
     wanted: tuple[str, ...]
     num_boxes: int
     num_stuff: int
@@ -83,11 +86,13 @@ class _Annotations:
     def __call__(self, video: int, start: int, stop: int) -> Clip:
         found = {}
         if BOXES in self.wanted:
-            first = self.videos.segments(video, start, start + 1)[0].astype(np.int32)
-            found[BOXES] = boxes_of_things(torch.from_numpy(first), self.num_boxes, self.num_stuff)
+            first = self.videos.segments(video, start, start + 1).astype(np.int32)
+            seen = self.fitting.cropped(torch.from_numpy(first))[0]
+            found[BOXES] = boxes_of_things(seen, self.num_boxes, self.num_stuff)
         if FLOW in self.wanted:
             flow = self.videos.flow(video, start, stop).astype(np.float32)
-            found[FLOW] = resize(draw_flow(torch.from_numpy(flow)), self.image_size)
+            drawn = draw_flow(self.fitting.cropped(torch.from_numpy(flow)))
+            found[FLOW] = resize(drawn, self.image_size)
         return found
 
 

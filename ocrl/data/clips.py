@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Sequence, Sized
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class ClipDataset(Dataset[Clip]):
         segments: give true segments too.
 
     Raises:
-        UsageError: no video is long enough, or there are no segments.
+        UsageError: no video is long enough, there are no segments, or a fitting has no size.
 
     Example:
         >>> from ocrl.data.videos import ArrayVideos
@@ -65,6 +65,8 @@ class ClipDataset(Dataset[Clip]):
                 "there is no ground truth in these videos: ask for clips without segments, or "
                 "collect them with segments"
             )
+        if fitting is not None and image_size is None:
+            raise UsageError("a fitting crops on the way to a size: give image_size too")
         per_video = (
             np.ones_like(videos.lengths)
             if clip_length is None
@@ -123,14 +125,20 @@ class ClipDataset(Dataset[Clip]):
             clip["segments"] = torch.from_numpy(self.videos.segments(*span).astype(np.int32))
             if self.videos.has_classes:
                 clip["classes"] = torch.from_numpy(self.videos.classes(*span).astype(np.int32))
-        if self.image_size is not None and self.fitting is not None:
-            generator = np.random.default_rng((variant, place)) if self.fitting.is_random else None
-            clip = self.fitting(clip, self.image_size, generator)
-        elif self.image_size is not None:
-            clip = {name: resize(value, self.image_size) for name, value in clip.items()}
+        if self.image_size is not None:
+            generator = np.random.default_rng((variant, place)) if self._num_variants > 1 else None
+            clip = self.fit(clip, self.image_size, generator)
         for read in self._further:
             clip |= read(*span)
         return clip
+
+    def fit(
+        self, clip: Clip, size: tuple[int, int], generator: np.random.Generator | None = None
+    ) -> Clip:
+        """Return frames and segments in a size, cropped as the clips are; see `Fitting`."""
+        if self.fitting is None:
+            return {name: resize(value, size) for name, value in clip.items()}
+        return self.fitting(clip, size, generator)
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -153,7 +161,7 @@ class MixedClips(Dataset[Clip]):
     """Clips of several datasets, in equal shares whatever their sizes.
 
     Args:
-        datasets: their clips must have the same shapes and entries.
+        datasets: map-style; their clips must have the same shapes and entries.
 
     Example:
         >>> from ocrl.data.videos import ArrayVideos
@@ -164,17 +172,17 @@ class MixedClips(Dataset[Clip]):
         [0, 1, 0, 1, 0, 1]
     """
 
-    def __init__(self, datasets: Sequence[ClipDataset]) -> None:
+    def __init__(self, datasets: Sequence[Dataset[Clip]]) -> None:
         self.datasets = datasets
+        self._lengths = [len(cast(Sized, dataset)) for dataset in datasets]
 
     def __len__(self) -> int:
-        return len(self.datasets) * max(len(dataset) for dataset in self.datasets)
+        return len(self.datasets) * max(self._lengths)
 
     def __getitem__(self, index: int) -> Clip:
         """Return a clip of each dataset in turn; small datasets start over."""
         round_, which = divmod(index, len(self.datasets))
-        dataset = self.datasets[which]
-        return dataset[round_ % len(dataset)]
+        return self.datasets[which][round_ % self._lengths[which]]
 
 
 def evaluation_clips(

@@ -121,6 +121,19 @@ class Fitting:
             name: _mirrored(self._fit(images, size, place), mirror) for name, images in clip.items()
         }
 
+    def cropped(self, images: Tensor) -> Tensor:
+        """Return what a crop that is not random leaves of images (T, H, W, ...), in their own size.
+
+        To a pixel of the result; a crop from the short side rounds its place once resized.
+
+        Example:
+            >>> import torch
+            >>> Fitting("central").cropped(torch.arange(6).view(1, 1, 6)).tolist()
+            [[[2]]]
+        """
+        side = min(images.shape[1:3])
+        return images if self.crop == "none" else _crop(images, (side, side), (0.5, 0.5))
+
     def _fit(self, images: Tensor, size: Size, place: tuple[float, float]) -> Tensor:
         if self.crop == "none":
             return interpolate(images, size, self.interpolation)

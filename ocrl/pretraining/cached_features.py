@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ocrl.data.clips import Clip, ClipDataset, MixedClips, resize
+from ocrl.data.clips import Clip, ClipDataset, MixedClips
 from ocrl.data.features import VideoFeatures
 from ocrl.encoder import Batch, TrainableEncoder
 from ocrl.errors import UsageError
@@ -21,7 +21,7 @@ def with_cached_features(
     """Return the same clips with the frozen features of an encoder.
 
     Args:
-        clips: to train on, not mirrored.
+        clips: to train on, not cropped or mirrored at random.
         encoder: with ``frozen_features``; what its ``losses`` find in these clips equals what they
             would compute, but for rounding to float16.
         folder: where features are kept: two bytes for each number of a frame.
@@ -36,17 +36,19 @@ def with_cached_features(
             "take pretraining.feature_cache=null"
         )
     if isinstance(clips, MixedClips):
-        parts = [with_cached_features(part, encoder, folder) for part in clips.datasets]
-        return MixedClips([part for part in parts if isinstance(part, ClipDataset)])
+        return MixedClips([with_cached_features(part, encoder, folder) for part in clips.datasets])
     if not isinstance(clips, ClipDataset):
         raise UsageError("features are kept for clips of videos: take a ClipDataset or MixedClips")
 
     @torch.inference_mode()
     def compute(frames: Tensor) -> dict[str, Tensor]:
-        videos = resize(frames, encoder.image_size)[None].to(encoder.device)
-        return {name: value[0] for name, value in frozen.compute(videos).items()}
+        fitted = clips.fit({"video": frames}, encoder.image_size)["video"]
+        features = frozen.compute(fitted[None].to(encoder.device))
+        return {name: value[0] for name, value in features.items()}
 
     network = f"{type(encoder).__name__} {encoder.image_size} {fingerprint(frozen.network)}"
+    if clips.fitting is not None:
+        network = f"{network} {clips.fitting}"
     return clips.with_entries(VideoFeatures(folder, clips.videos, compute, network).read)
 
 

@@ -154,7 +154,7 @@ def pretrain(
         UsageError: the loss is not finite.
     """
     if settings.feature_cache is not None:
-        encoder.to("cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu")
+        encoder.to(settings.torch_device)
         clips = with_cached_features(clips, encoder, Path(settings.feature_cache))
     module = Pretraining(
         encoder,

@@ -69,6 +69,16 @@ class PretrainingSettings:
     feature_cache: str | None = None
     compile: bool = False
 
+    @property
+    def torch_device(self) -> str:
+        """Where torch computes before Lightning trains, and after: Lightning leaves the CPU."""
+        return "cuda" if self.device != "cpu" and torch.cuda.is_available() else "cpu"
+
+    @property
+    def may_grow(self) -> bool:
+        """Say whether a longer run begins like this one: a cosine ends with its last step."""
+        return self.decay_steps is not None
+
     def learning_rate_factor(self, step: int) -> float:
         """Return the share of the peak learning rate at a step."""
         if step < self.warmup_steps:

@@ -4,14 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
+import miniatures
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
+from ocrl.data.transforms import Fitting
 from ocrl.errors import UsageError
 from ocrl_studies.composition import find_configs
-from ocrl_studies.sources import Rollouts, Source
+from ocrl_studies.sources import Mixture, PublishedData, Rollouts, Source
 from ocrl_studies.sources.generated import Scenes
 
 
@@ -81,6 +83,32 @@ def test_video_files_come_in_the_size_of_the_encoder(tmp_path: Path) -> None:
     scored = source.scoring_clips(1, 3, (32, 40))
     assert scored[0].keys() == {"video"}
     assert abs(scored[0]["video"].float().mean() - 50) < 3
+
+
+def test_a_mixture_has_the_clips_of_its_sources(tmp_path: Path) -> None:
+    miniatures.voc(tmp_path)
+
+    def voc(crop: str, *, flip: bool = False) -> PublishedData:
+        made = source("data=voc", f"data.path={tmp_path}", "data.scoring_crop=central")
+        assert isinstance(made, PublishedData)
+        made.training_fitting = Fitting(crop, flip)
+        made.extra_scores = ("j_and_f",)
+        return made
+
+    parts = [voc("central"), voc("random", flip=True)]
+    mixed = Mixture(run_name="mixed", sources=dict(zip("ab", parts, strict=True)))
+    size = (32, 32)
+    clips, own = mixed.training_clips(1, size), [part.training_clips(1, size) for part in parts]
+    for index in range(12):
+        place, which = divmod(index, 2)
+        expected = own[which][place % len(own[which])]
+        assert (clips[index]["video"] == expected["video"]).all()
+    assert len(clips) == 2 * len(own[1])
+    scored, expected = (each.scoring_clips(1, 1, size)[0] for each in (mixed, parts[0]))
+    assert all((scored[name] == expected[name]).all() for name in expected)
+    assert mixed.extra_scores == ("j_and_f",)
+    nested = Mixture(run_name="nested", sources={"mixed": mixed, "c": parts[0]})
+    assert (nested.training_clips(1, size)[2]["video"] == clips[1]["video"]).all()
 
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:

@@ -80,10 +80,11 @@ def steps(pretraining: SlotPretraining, plan: Plan, folder: Path) -> Iterator[St
         return
     pretraining.run.check()
     check_masks(untrained, pretraining.name, folder)
-    yield Step("pretraining", checkpoint.exists, pretraining.train)
+    yield Step("pretraining", lambda: pretraining.is_done, pretraining.train)
 
     def score() -> None:
-        trained = views(load_trusted(checkpoint, plan.trusted))
+        loaded = load_trusted(checkpoint, plan.trusted)
+        trained = views(loaded.to(pretraining.pretraining.torch_device))
         truth = Truth.of(plan.scoring)
         frozen = has_frozen_backbone(untrained)
         for name in missing:

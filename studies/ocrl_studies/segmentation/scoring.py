@@ -141,7 +141,7 @@ def measure(encoder: Encoder, truth: Truth) -> tuple[dict[str, float], dict[str,
         for batch in DataLoader(as_seen(truth.long_clips, encoder, truth), batch_size=1):
             masks, segments = encoder.segment(encoder.to_device(batch)), batch["segments"]
             assert masks is not None
-            identity.update(masks, things(segments, truth.num_stuff))
+            identity.update(masks.cpu(), things(segments, truth.num_stuff))
     rates = {name: float(rate) for name, rate in identity.compute().items()}
     return scores.compute() | rates, scores.counts | identity.occasions
 

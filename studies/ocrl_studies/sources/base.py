@@ -62,16 +62,22 @@ class Source(ABC):
 
 
 class Mixture(Source):
-    """Several sources in equal shares; the first one is scored on."""
+    """Several sources in equal shares; the first one is scored on, as by itself."""
 
     def __init__(self, *, run_name: str, sources: Mapping[str, Source]) -> None:
         self.run_name = run_name
         self.sources = list(sources.values())
+        self.extra_scores = self.sources[0].extra_scores
 
     @property
     def kinds(self) -> SegmentKinds:
         """Those of the first source."""
         return self.sources[0].kinds
+
+    @property
+    def num_stuff(self) -> int:
+        """That of the first source."""
+        return self.sources[0].num_stuff
 
     def training_videos(self) -> Videos:
         """Return those of the first source; clips are of all."""
@@ -83,12 +89,13 @@ class Mixture(Source):
 
     def training_clips(self, length: int, image_size: tuple[int, int]) -> Dataset[Clip]:
         """Return clips of all sources in turn."""
-        return MixedClips(
-            [
-                ClipDataset(source.training_videos(), length, image_size=image_size)
-                for source in self.sources
-            ]
-        )
+        return MixedClips([source.training_clips(length, image_size) for source in self.sources])
+
+    def scoring_clips(
+        self, num: int | None, length: int | None, image_size: tuple[int, int]
+    ) -> Subset[Clip]:
+        """Return those of the first source."""
+        return self.sources[0].scoring_clips(num, length, image_size)
 
 
 def make_source(data: Mapping[Any, Any]) -> Source:

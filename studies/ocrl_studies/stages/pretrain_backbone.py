@@ -31,8 +31,6 @@ from ocrl_studies.sources import Mixture, Source, make_source
 SAME = ("data", "backbone", "crops", "distillation", "teacher", "pretraining", "seed")
 """What a backbone is made of: a run that goes on has the same."""
 
-GROWS = "pretraining.max_steps"
-
 
 def pretrain_backbone(cfg: DictConfig) -> Path:
     """Train a backbone on frames alone, then score its features beside simpler ones.
@@ -44,7 +42,7 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
         The weights.
     """
     torch.set_num_threads(cfg.num_threads)
-    run = Run.of(cfg, SAME, GROWS)
+    run = Run.of(cfg, SAME)
     run.check()
     path, pictures = run.folder / "backbone.safetensors", run.folder / "pictures"
     if path.exists():

@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig
 from torch.utils.data import Subset
 
-from ocrl.checkpoints import save_encoder
+from ocrl.checkpoints import read_checkpoint, save_encoder
 from ocrl.data.annotations import annotated
 from ocrl.data.clips import Clip
 from ocrl.encoder import TrainableEncoder
@@ -35,6 +35,7 @@ SAME = ("data", "encoder", "clip_length", "pretraining", "seed")
 """What an encoder is made of: a run that goes on has the same."""
 
 GROWS = "pretraining.max_steps"
+"""What may become larger, where the learning rate of each step does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ class SlotPretraining:
     def of(cls, cfg: DictConfig) -> SlotPretraining:
         """Return the pretraining of a configuration like ``configs/pretrain_slots.yaml``."""
         height, width = cfg.encoder.image_size
+        pretraining = PretrainingSettings(
+            seed=cfg.seed, device=cfg.device, **plain(cfg.pretraining)
+        )
         return cls(
             cfg.encoder.name,
             plain(cfg.encoder.model),
@@ -78,14 +82,19 @@ class SlotPretraining:
             cfg.scoring.num_clips,
             cfg.scoring.clip_length,
             cfg.scoring.num_pictures,
-            PretrainingSettings(seed=cfg.seed, device=cfg.device, **plain(cfg.pretraining)),
-            Run.of(cfg, SAME, GROWS),
+            pretraining,
+            Run.of(cfg, SAME, GROWS if pretraining.may_grow else None),
         )
 
     @property
     def checkpoint(self) -> Path:
         """Of the trained encoder."""
         return self.run.folder / "encoder.safetensors"
+
+    @property
+    def is_done(self) -> bool:
+        """Say whether the encoder is trained for as long as is asked for, and scored."""
+        return is_done(self.checkpoint, self.pretraining.max_steps)
 
     def train(self) -> None:
         """Train on clips of train layouts, then score on clips of validation layouts.
@@ -94,7 +103,7 @@ class SlotPretraining:
             UsageError: the run may not go on, or the encoder cannot be trained.
         """
         self.run.check()
-        if self.checkpoint.exists():
+        if self.is_done:
             print(f"{self.checkpoint} is trained already")
             return
         check_target(self.model["_target_"])
@@ -131,21 +140,48 @@ class SlotPretraining:
                     print(f"masks:   {pictures}")
 
     def _save(self, encoder: TrainableEncoder, validation: Subset[Clip]) -> None:
-        """Score the trained encoder, beside baselines where there is truth, and save both."""
+        """Save the trained encoder, whatever becomes of its scoring, and again with its scores."""
+        notes = {"seed": self.pretraining.seed, "steps": self.pretraining.max_steps}
+        save_encoder(self.checkpoint, encoder, self.model, {**notes, "scores": None})
+        scores = self._score(encoder.to(self.pretraining.torch_device), validation)
+        write_text(self.run.folder / "scores.json", json.dumps(scores, indent=2))
+        save_encoder(self.checkpoint, encoder, self.model, {**notes, "scores": scores})
+
+    def _score(
+        self, encoder: TrainableEncoder, validation: Subset[Clip]
+    ) -> dict[str, dict[str, float]]:
+        """Score the trained encoder, beside baselines where there is truth; print the tables."""
         source = self.source
         own = score_without_truth(encoder, validation)
         scores = {self.name: own}
         if "segments" in validation[0] and draw_masks(encoder, [validation[0]]) is not None:
             beside = baselines(encoder.num_tokens, self.image_size)
-            contenders = {self.name: encoder.cpu(), **beside}
+            contenders = {self.name: encoder, **beside}
             board = make_scoreboard(contenders, validation, source.num_stuff, source.extra_scores)
             print_table(*board.table())
             scores = {**board.scores, self.name: {**own, **board.scores[self.name]}}
         if own:
             print_table(*truthless_table({self.name: own}))
-        write_text(self.run.folder / "scores.json", json.dumps(scores, indent=2))
-        notes = {"seed": self.pretraining.seed, "scores": scores}
-        save_encoder(self.checkpoint, encoder, self.model, notes)
+        return scores
+
+
+def is_done(checkpoint: Path, num_steps: int = 0) -> bool:
+    """Say whether an encoder is there, trained for as long as is asked for, and scored.
+
+    Args:
+        checkpoint: of it. One that does not say for how long, or of scores, was not made here, or
+            before this was noted, and is taken as it is.
+        num_steps: asked for.
+
+    Raises:
+        UsageError: the file holds no encoder.
+    """
+    if not checkpoint.exists():
+        return False
+    notes = read_checkpoint(checkpoint).metadata
+    steps, scores = notes.get("steps"), notes.get("scores", {})
+    is_short = isinstance(steps, int) and steps < num_steps
+    return scores is not None and not is_short
 
 
 def pretrain_slots(cfg: DictConfig) -> Path:

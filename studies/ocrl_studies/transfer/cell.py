@@ -15,7 +15,7 @@ from ocrl_studies.command_line import USAGE_ERRORS
 from ocrl_studies.core.cell import Cell, Step, run_cell
 from ocrl_studies.plain import selected
 from ocrl_studies.runs import check_one_process
-from ocrl_studies.stages.pretrain_slots import SlotPretraining
+from ocrl_studies.stages.pretrain_slots import SlotPretraining, is_done
 from ocrl_studies.stages.train_agent import AgentTraining
 from ocrl_studies.transfer.plan import (
     OWN,
@@ -58,7 +58,8 @@ def plan_cell(cfg: DictConfig) -> Cell:
     steps = []
     if cfg.encoder.pretrained_as is not None:
         pretraining = SlotPretraining.of(pretraining_config(cfg, checkpoint.parent))
-        steps.append(Step("pretraining", checkpoint.exists, partial(pretrain, pretraining)))
+        done = partial(is_done, checkpoint)
+        steps.append(Step("pretraining", done, partial(pretrain, pretraining)))
     for agent in agents.values():
         steps += agent_steps(agent, "" if len(agents) == 1 else f" in {agent.layouts} layouts")
     return Cell(
@@ -94,5 +95,5 @@ def pretrain(pretraining: SlotPretraining) -> None:
     checkpoint, folder = pretraining.checkpoint, pretraining.run.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        if not checkpoint.exists():
+        if not is_done(checkpoint):
             pretraining.train()

@@ -16,6 +16,7 @@ from ocrl.data.annotations import annotated, box_for_each_slot, boxes_of_things,
 from ocrl.data.clips import ClipDataset, MixedClips
 from ocrl.data.shard_writer import write_shards
 from ocrl.data.shards import ShardVideos
+from ocrl.data.transforms import Fitting
 from ocrl.data.videos import ArrayVideos
 from ocrl.encoders.block_masks import BlockMasks
 from ocrl.errors import UsageError
@@ -96,6 +97,35 @@ def test_clips_of_scenes_have_what_is_asked_for(scenes):
     assert torch.equal(whole, draw_flow(torch.from_numpy(flow)))
     copied = pickle.loads(pickle.dumps(clips))[5]  # as workers get them
     assert all(torch.equal(copied[name], clip[name]) for name in clip)
+
+
+class Sliding(ArrayVideos):
+    """A red thing on grey, that alone moves: to the right."""
+
+    has_flow = True
+
+    def __init__(self):
+        segments = np.zeros((2, 96, 144), np.uint8)
+        segments[:, 24:48, 72:120] = 1
+        frames = np.where(segments[..., None] == 1, [255, 0, 0], [128] * 3).astype(np.uint8)
+        super().__init__(frames, [2], segments)
+
+    def flow(self, video, start, stop):
+        right = self.segments(video, start, stop) == 1
+        return np.stack([4.0 * right, 0.0 * right], axis=-1)
+
+
+@pytest.mark.parametrize("crop", ["none", "central", "short_side"])
+def test_boxes_and_flow_are_cropped_as_the_frames_are(crop):
+    size = (48, 48)
+    clips = ClipDataset(Sliding(), 2, image_size=size, fitting=Fitting(crop))
+    clip = annotated(clips, Asking(size))[0]
+    rows, columns = np.nonzero(clip["video"][0, ..., 2].numpy() < 64)
+    seen = (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
+    np.testing.assert_allclose(48 * clip["boxes"][1].numpy(), seen, atol=1)
+    rows, columns = np.nonzero(clip["flow"][0, ..., 1].numpy() < 128)
+    drawn = (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
+    np.testing.assert_allclose(drawn, seen, atol=1)
 
 
 def test_parts_and_mixtures_of_clips_have_it_too(scenes):

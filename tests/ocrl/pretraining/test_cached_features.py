@@ -80,6 +80,19 @@ def test_kept_features_are_those_of_the_clip(tmp_path):
             torch.testing.assert_close(clip[name], expected[name][0], atol=2e-3, rtol=2e-3)
 
 
+@pytest.mark.parametrize("fitting", [Fitting(), Fitting("central"), Fitting("short_side")])
+def test_kept_features_are_those_of_the_cropped_clip(fitting, tmp_path):
+    frames = np.random.default_rng(1).integers(0, 255, (3, 96, 144, 3), np.uint8)
+    encoder, videos = small("dinosaur_small"), ArrayVideos(frames, [3])
+    plain = ClipDataset(videos, 2, image_size=(64, 64))
+    cropped = ClipDataset(videos, 2, image_size=(64, 64), fitting=fitting)
+    with_cached_features(plain, encoder, tmp_path)  # kept under other names
+    clip = with_cached_features(cropped, encoder, tmp_path)[1]
+    expected = encoder.frozen_features().compute(clip["video"][None])["features"][0]
+    torch.testing.assert_close(clip["features"], expected, atol=2e-3, rtol=2e-3)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_what_is_there_is_not_computed_again(tmp_path):
     calls = []
 
@@ -106,8 +119,9 @@ def test_features_that_change_are_not_kept(tmp_path):
     with pytest.raises(UsageError, match="feature_cache=null"):
         with_cached_features(clips, build("slotcontrast"), tmp_path)
     encoder = small("dinosaur_small")
+    mirrored = ClipDataset(VIDEOS, 2, image_size=(64, 64), fitting=Fitting(flip=True))
     with pytest.raises(UsageError, match="at random"):
-        with_cached_features(ClipDataset(VIDEOS, 2, fitting=Fitting(flip=True)), encoder, tmp_path)
+        with_cached_features(mirrored, encoder, tmp_path)
     before = with_cached_features(clips, encoder, tmp_path)[0]["features"]
     with torch.no_grad():
         next(encoder.backbone.parameters()).add_(0.5)

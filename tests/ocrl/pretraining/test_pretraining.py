@@ -110,6 +110,16 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, error):
     assert not torch.equal(whole.linear.weight, Noisy().linear.weight)
 
 
+def test_a_finished_run_that_grows_equals_a_longer_one(tmp_path):
+    longer = dataclasses.replace(SETTINGS, decay_steps=10)
+    assert longer.may_grow
+    assert not SETTINGS.may_grow
+    whole = run(tmp_path / "whole", settings=longer)
+    run(tmp_path / "grown", settings=dataclasses.replace(longer, max_steps=8))
+    grown = run(tmp_path / "grown", resume=True, settings=longer)
+    assert torch.equal(whole.linear.weight, grown.linear.weight)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
