@@ -19,6 +19,7 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor, is_vecenv_wrapped
 
@@ -130,7 +131,7 @@ def make_ppo(
             f"batch_size={batch_size} holds no whole number of segments of n_steps={n_steps}, from "
             f"which a memory learns: take batch_size={n_steps * max(1, batch_size // n_steps)}"
         )
-    if not is_vecenv_wrapped(venv, VecMonitor):
+    if not (is_vecenv_wrapped(venv, VecMonitor) or all(venv.env_is_wrapped(Monitor))):
         venv = VecMonitor(venv)
     if scale_rewards:
         venv = VecScaledReward(venv)

@@ -18,6 +18,7 @@ from ocrl_agents.place_memory import POSE
 from ocrl_agents.senses import with_past
 from ocrl_agents.state_entropy import VecStateEntropy
 from ocrl_agents.vec_env import GymnasiumVecEnv, VecSlotObservation
+from ocrl_agents.visit_bonus import Places, VecVisitBonus
 from ocrl_envs.protocols import HasMap, HasTokens
 from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.environments import make_environments, world_of
@@ -72,13 +73,41 @@ def rewarding_novelty(venv: VecEnv, states: str) -> VecEnv:
     """
     if states == "tokens":
         return VecStateEntropy(venv)
+    places = places_of(venv, "agent.explores=places", "agent.explores=tokens")
+    return VecStateEntropy(venv, lambda _: places())
+
+
+def rewarding_visits(venv: VecEnv, bonus: float) -> VecEnv:
+    """Return environments that pay a bonus for each place that is new to the episode.
+
+    Args:
+        venv: of `make_token_environments`.
+        bonus: beside their rewards; a place is a square of one unit, in the maze a cell.
+
+    Raises:
+        UsageError: the world does not know where the agent is.
+    """
+    places = places_of(venv, f"agent.visit_bonus={bonus}", "agent.visit_bonus=0")
+    return VecVisitBonus(venv, places, bonus=bonus)
+
+
+def places_of(venv: VecEnv, asked: str, instead: str) -> Places:
+    """Return what tells where agents are.
+
+    Args:
+        venv: environments.
+        asked: the setting that wants to know it, for the message.
+        instead: what to take in a world without.
+
+    Raises:
+        UsageError: the world does not know where the agent is.
+    """
     world = world_of(venv)
     if not isinstance(world, HasMap):
         raise UsageError(
-            f"agent.explores=places is for worlds that know where an agent is, {world} does not: "
-            "take agent.explores=tokens"
+            f"{asked} is for worlds that know where an agent is, {world} does not: take {instead}"
         )
-    return VecStateEntropy(venv, lambda _: world.places())
+    return world.places
 
 
 def truth_tokens(environments: VectorEnv[Any, Any, Any]) -> NDArray[np.float32]:

@@ -103,6 +103,7 @@ RULES: Mapping[str, Rule] = {
     "agent.num_workers": Number(1, 256),
     "agent.precision": Choice(PRECISIONS),
     "agent.place_memory": Number(0, 1000),
+    "agent.visit_bonus": Number(0, whole=False),
     "agent.explores": Choice(("tokens", "places"), optional=True),
     "agent.model.n_steps": COUNT,
     "agent.model.batch_size": Number(1, optional=True),

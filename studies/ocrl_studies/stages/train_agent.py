@@ -24,7 +24,11 @@ from ocrl_studies.core.tables import read_curve
 from ocrl_studies.env_settings import EnvSettings, Variation
 from ocrl_studies.habits import Habits
 from ocrl_studies.invocation import invocation
-from ocrl_studies.observations import make_token_environments, rewarding_novelty
+from ocrl_studies.observations import (
+    make_token_environments,
+    rewarding_novelty,
+    rewarding_visits,
+)
 from ocrl_studies.plain import plain
 from ocrl_studies.runs import Run
 
@@ -44,6 +48,7 @@ class AgentTraining:
         model: what makes PPO: ``_target_`` and arguments.
         explores: what it is rewarded for seeing anew, see `rewarding_novelty`; None: nothing, the
             environment rewards it.
+        visit_bonus: what it is paid beside that in training, see `rewarding_visits`; 0: nothing.
         num_envs: that it acts in side by side.
         num_workers: processes that share them, and encode what they show.
         num_steps: of the environments, in all.
@@ -58,6 +63,7 @@ class AgentTraining:
     encoder: AgentEncoder
     model: Mapping[str, Any]
     explores: str | None
+    visit_bonus: float
     num_envs: int
     num_workers: int
     num_steps: int
@@ -75,6 +81,7 @@ class AgentTraining:
             AgentEncoder.of(cfg),
             plain(cfg.agent.model),
             cfg.agent.explores,
+            cfg.agent.visit_bonus,
             cfg.agent.num_envs,
             cfg.agent.num_workers,
             cfg.total_steps,
@@ -92,6 +99,7 @@ class AgentTraining:
             The agent's checkpoint.
         """
         self._check_workers()
+        self._check_rewards()
         encoder, run_dir = self.encoder.open(), self.run.folder
         self.run.check()
         habits = Habits.read(self.run.settings, "the configuration")
@@ -102,11 +110,11 @@ class AgentTraining:
         splits = ("train", "validation") if is_split else ("validation",)
         with Workers(self.num_workers) as workers:
 
-            def make(split: str, number: int) -> VecEnv:
-                share = partial(self._make, layouts[split], habits, encoder)
+            def make(split: str, number: int, visit_bonus: float = 0) -> VecEnv:
+                share = partial(self._make, layouts[split], habits, encoder, visit_bonus)
                 return make_shared(workers, share, number)
 
-            environments = make("train", self.num_envs)
+            environments = make("train", self.num_envs, self.visit_bonus)
             model = instantiate(
                 self.model, environments, seed=self.encoder.seed, device=self.device
             )
@@ -152,12 +160,28 @@ class AgentTraining:
                 f"eval_episodes={self.eval_episodes}: take at most {most}"
             )
 
+    def _check_rewards(self) -> None:
+        """Raise UsageError unless the rewards go together."""
+        if self.explores is not None and self.visit_bonus:
+            raise UsageError(
+                f"agent.visit_bonus={self.visit_bonus} is paid beside the rewards of the "
+                f"environment, agent.explores={self.explores} in place of them: take "
+                "agent.visit_bonus=0 or agent.explores=null"
+            )
+
     def _make(
-        self, variation: Variation, habits: Habits, encoder: Encoder | None, num_envs: int
+        self,
+        variation: Variation,
+        habits: Habits,
+        encoder: Encoder | None,
+        visit_bonus: float,
+        num_envs: int,
     ) -> VecEnv:
         """Return environments that show what the agent reads."""
         venv = make_token_environments(self.env, variation, num_envs, habits, encoder)
-        return venv if self.explores is None else rewarding_novelty(venv, self.explores)
+        if self.explores is not None:
+            return rewarding_novelty(venv, self.explores)
+        return rewarding_visits(venv, visit_bonus) if visit_bonus else venv
 
 
 def train_agent(cfg: DictConfig) -> Path:
