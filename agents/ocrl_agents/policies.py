@@ -63,7 +63,7 @@ class SlotPolicy(ActorCriticPolicy):
             observation_space,
             action_space,
             lr_schedule,
-            net_arch=net_arch or {"pi": [64], "vf": [64]},
+            net_arch={"pi": [64], "vf": [64]} if net_arch is None else net_arch,
             features_extractor_class=features_extractor_class,
             ortho_init=False,
             optimizer_kwargs={"eps": 1e-5, "fused": True},

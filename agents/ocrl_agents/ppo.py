@@ -58,7 +58,8 @@ class TokenPPO(PPO):
 
     Raises:
         UsageError: for what it cannot do: another policy than a `SlotPolicy`, state-dependent
-            exploration (`use_sde`), separate features of actor and critic.
+            exploration (`use_sde`), separate features of actor and critic, discrete actions that
+            do not begin at 0, minibatches without a whole segment for a memory.
     """
 
     policy: SlotPolicy
@@ -81,7 +82,18 @@ class TokenPPO(PPO):
         super().__init__(policy, env, **{"rollout_buffer_class": Rollout, **kwargs})
 
     def _setup_model(self) -> None:
+        if np.any(getattr(self.action_space, "start", 0)):
+            raise UsageError(
+                f"PPO numbers discrete actions from 0, the environment has {self.action_space}: "
+                "wrap it so that its actions begin at 0"
+            )
         super()._setup_model()
+        if self.policy.memory_dim and self.batch_size % self.n_steps:
+            raise UsageError(
+                f"batch_size={self.batch_size} holds no whole number of segments of "
+                f"n_steps={self.n_steps}, from which a memory learns: take "
+                f"batch_size={self.n_steps * max(1, self.batch_size // self.n_steps)}"
+            )
         self.memory = self.policy.initial_memory(self.n_envs)
 
     def collect_rollouts(
@@ -113,7 +125,9 @@ class TokenPPO(PPO):
                 values=decision.values,
                 log_probs=decision.log_probs,
             )
-            actions = decision.actions.cpu().numpy()
+            # distributions draw continuous actions as rows, whatever shape the environment takes
+            shape = self.action_space.shape or ()
+            actions = decision.actions.cpu().numpy().reshape(-1, *shape)
             if isinstance(self.action_space, spaces.Box):
                 actions = np.clip(actions, self.action_space.low, self.action_space.high)
             new_obs, rewards, dones, infos = env.step(actions)

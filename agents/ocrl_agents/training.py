@@ -126,11 +126,6 @@ def make_ppo(
             f"batch_size={batch_size} does not divide the {rollout} steps of a rollout "
             f"({venv.num_envs} environments x n_steps={n_steps}): take batch_size={divisor}"
         )
-    if lstm_dim and batch_size % n_steps:
-        raise UsageError(
-            f"batch_size={batch_size} holds no whole number of segments of n_steps={n_steps}, from "
-            f"which a memory learns: take batch_size={n_steps * max(1, batch_size // n_steps)}"
-        )
     if not (is_vecenv_wrapped(venv, VecMonitor) or all(venv.env_is_wrapped(Monitor))):
         venv = VecMonitor(venv)
     if scale_rewards:
