@@ -93,11 +93,13 @@ def agent_card(path: str | Path, repository: str) -> str:
     """Return the model card of an agent: how to load it, its scores and its configuration."""
     header = read_agent(path).header
     notes = header["notes"]
-    where = notes.get("env", {}).get("id", "an environment with RGB frames")
+    env = notes.get("env")
+    name = env.get("id") if isinstance(env, dict) else env
+    where = f"`{name}`" if name else "an environment with RGB frames"
     return card(
         repository,
         f"An agent over the tokens of an object-centric encoder, trained with PPO for "
-        f"{header['num_timesteps']:,} steps in `{where}`.",
+        f"{header['num_timesteps']:,} steps in {where}.",
         f'agent = ocrl_agents.hub.from_pretrained("{repository}", sha256="{file_sha256(path)}")',
         {"Evaluation while training": header["scores"]},
         {"Policy": header["policy"], "Configuration": notes},

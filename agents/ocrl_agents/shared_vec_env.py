@@ -88,8 +88,9 @@ class SharedVecEnv(VecEnv):
         return set_seeds(self, environment_seeds(seed, self.num_envs))
 
     def close(self) -> None:
-        """Close the environments; the processes stay for other batches."""
-        self._all("close")
+        """Close the environments, if they are still there; processes stay for other batches."""
+        if len(self._workers):
+            self._all("close")
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state of all environments and of what is around them."""
@@ -111,11 +112,11 @@ class SharedVecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """Return an attribute of the environments."""
-        return self._chosen(self._all("get_attr", attr_name), indices)
+        return self._rows(indices, "get_attr", attr_name)
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Set an attribute of all environments."""
-        self._all("set_attr", attr_name, value)
+        """Set an attribute of the environments."""
+        self._of(self._places(indices), "set_attr", attr_name, value)
 
     def env_method(
         self,
@@ -124,16 +125,14 @@ class SharedVecEnv(VecEnv):
         indices: VecEnvIndices = None,
         **method_kwargs: Any,
     ) -> list[Any]:
-        """Call a method of all environments."""
-        return self._chosen(
-            self._all("env_method", method_name, *method_args, **method_kwargs), indices
-        )
+        """Call a method of the environments."""
+        return self._rows(indices, "env_method", method_name, *method_args, **method_kwargs)
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
     ) -> list[bool]:
         """Say of each whether it is within a wrapper of that class."""
-        return self._chosen(self._all("env_is_wrapped", wrapper_class), indices)
+        return self._rows(indices, "env_is_wrapped", wrapper_class)
 
     def get_images(self) -> Sequence[npt.NDArray[Any] | None]:
         """Render every environment."""
@@ -143,9 +142,23 @@ class SharedVecEnv(VecEnv):
         """Call a method of the batch in each process."""
         return self._do(_method, [(name, args, kwargs)] * len(self._shares))
 
-    def _chosen(self, parts: Sequence[Sequence[Any]], indices: VecEnvIndices) -> list[Any]:
-        rows = [row for part in parts for row in part]
-        return [rows[i] for i in self._get_indices(indices)]
+    def _rows(self, indices: VecEnvIndices, name: str, *args: Any, **kwargs: Any) -> list[Any]:
+        """Return what a method of the batch returns for the environments, in their order."""
+        places = self._places(indices)
+        parts = [iter(rows) for rows in self._of(places, name, *args, **kwargs)]
+        return [next(parts[worker]) for worker, _ in places]
+
+    def _of(self, places: Sequence[tuple[int, int]], name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the batch for those environments, where there are any of them."""
+        chosen: list[list[int]] = [[] for _ in self._shares]
+        for worker, index in places:
+            chosen[worker].append(index)
+        return self._do(_method_of, [(own, name, args, kwargs) for own in chosen])
+
+    def _places(self, indices: VecEnvIndices) -> list[tuple[int, int]]:
+        """Return in which process each of the environments is, and its index there."""
+        every = [(w, i) for w, s in enumerate(self._shares) for i in range(s.stop - s.start)]
+        return [every[i] for i in self._get_indices(indices)]
 
     def _do(self, command: Command, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         self._send(command, arguments)
@@ -209,6 +222,17 @@ def _method(
     batches: Batches, number: int, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Any:
     return getattr(batches[number], name)(*args, **kwargs)
+
+
+def _method_of(
+    batches: Batches,
+    number: int,
+    indices: list[int],
+    name: str,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    return getattr(batches[number], name)(*args, indices=indices, **kwargs) if indices else []
 
 
 def _joined(parts: Sequence[Any]) -> Any:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 from torch import Tensor
 from tqdm import tqdm
@@ -99,6 +100,8 @@ def _stream_of(venv: VecEnv) -> TokenStream | None:
 def _attention(policy: ActorCriticPolicy, observations: Any) -> npt.NDArray[np.float32] | None:
     """Return how much the policy looks at each token of the first environment, (K,)."""
     tensors: Any = policy.obs_to_tensor(observations)[0]
+    # as the policy does before it reads them: directions and the like become one-hot
+    tensors = preprocess_obs(tensors, policy.observation_space, policy.normalize_images)
     reader = policy.features_extractor
     if isinstance(reader, EncoderExtractor):
         tensors = reader.encode(tensors)

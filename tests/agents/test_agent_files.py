@@ -16,6 +16,7 @@ from ocrl.errors import UsageError
 from ocrl_agents.checkpoints import load_policy, read_agent, restore, save_agent
 from ocrl_agents.evaluation import evaluate
 from ocrl_agents.extractors import TransformerExtractor
+from ocrl_agents.hub import agent_card
 from ocrl_agents.training import make_ppo
 from ocrl_agents.vec_env import GymnasiumVecEnv
 
@@ -126,3 +127,15 @@ def test_files_of_earlier_versions_are_refused_in_a_line(room: Any, tmp_path: Pa
     save_file(load_file(path), path, {"format": "pt"})
     with pytest.raises(UsageError, match="is no agent"):
         read_agent(path)
+
+
+@pytest.mark.parametrize(
+    ("env", "where"),
+    [("CartPole-v1", "`CartPole-v1`"), ({"id": "Pong"}, "`Pong`"), (None, "an environment")],
+)
+def test_a_card_takes_whatever_notes_there_are(
+    env: Any, where: str, room: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "agent.safetensors"
+    save_agent(path, make_ppo(room(4), **SMALL), notes={"env": env})
+    assert f"steps in {where}" in agent_card(path, "me/agent")

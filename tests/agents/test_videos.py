@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -49,6 +50,25 @@ def test_film_of_an_episode(
     again = film(model.policy, venv, seed=5, height=32, progress=True)
     np.testing.assert_array_equal(frames, again)
     assert "/900" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrapper", [VecSlotObservation, VecFrameObservation])
+def test_a_direction_beside_the_frame_is_read_as_in_play(
+    wrapper: Any, flicker: Any, masked_encoder: Any
+) -> None:
+    class Compass(flicker):
+        def __init__(self) -> None:
+            super().__init__()
+            directions = gym.spaces.Discrete(4)
+            self.observation_space = gym.spaces.Dict(
+                {"image": self.observation_space, "direction": directions}
+            )
+
+        def _observe(self) -> Any:
+            return {"image": super()._observe(), "direction": int(self.np_random.integers(4))}
+
+    venv = wrapper(DummyVecEnv([Compass] * 2), masked_encoder)
+    assert len(film(make_ppo(venv, **SMALL).policy, venv, seed=5, height=32)) == 3
 
 
 def test_encoders_without_masks_show_frames_alone(flicker: Any, recurrent_encoder: Any) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecMonitor
 
 from ocrl.errors import UsageError
 from ocrl.zoo import create_encoder
@@ -151,6 +152,31 @@ def test_questions_reach_each_environment(workers: Workers) -> None:
     assert len(venv.env_method("reset", indices=[1, 2, 3])) == 3
     assert venv.env_is_wrapped(VecEnv) == [False] * NUM_ENVS
     assert len(venv.get_images()) == NUM_ENVS
+
+
+def test_indices_choose_environments(workers: Workers) -> None:
+    def make(num_envs: int) -> VecEnv:
+        class Told(gym.Env[Any, Any]):
+            observation_space = action_space = gym.spaces.Discrete(2)
+            level = 0
+
+            def set_level(self, level: int) -> int:
+                self.level = level
+                return level
+
+        return DummyVecEnv([Told] * num_envs)
+
+    venv = SharedVecEnv(workers, make, NUM_ENVS)
+    assert venv.env_method("set_level", 7, indices=[4, 1]) == [7, 7]
+    venv.set_attr("level", 9, indices=-2)
+    assert venv.get_attr("level") == [0, 7, 0, 9, 7]
+    assert venv.get_attr("level", [3, 0, 1]) == [9, 0, 7]
+
+
+def test_environments_outlive_their_processes() -> None:
+    with Workers(2) as pool:
+        venv = SharedVecEnv(pool, slots(), 2)
+    venv.close()
 
 
 def test_what_is_raised_in_a_process_is_raised_here(workers: Workers) -> None:
