@@ -104,6 +104,10 @@ class MemoryPolicy(SlotPolicy):
             device=self.device,
         )
 
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        own = {"lstm_dim": self.lstm_dim, "memory_class": self.memory_class}
+        return {**super()._get_constructor_parameters(), **own}
+
     def remember(self, features: Tensor, memory: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
         """Add what is recalled to features, see `SlotPolicy.remember`."""
         is_step = features.ndim == 2

@@ -57,6 +57,8 @@ class SlotPolicy(ActorCriticPolicy):
         lr_schedule: Schedule,
         net_arch: list[int] | dict[str, list[int]] | None = None,
         features_extractor_class: type[BaseFeaturesExtractor] = TransformerExtractor,
+        ortho_init: bool = False,
+        optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -65,8 +67,8 @@ class SlotPolicy(ActorCriticPolicy):
             lr_schedule,
             net_arch={"pi": [64], "vf": [64]} if net_arch is None else net_arch,
             features_extractor_class=features_extractor_class,
-            ortho_init=False,
-            optimizer_kwargs={"eps": 1e-5, "fused": True},
+            ortho_init=ortho_init,
+            optimizer_kwargs=optimizer_kwargs or {"eps": 1e-5, "fused": True},
             **kwargs,
         )
         with torch.no_grad():

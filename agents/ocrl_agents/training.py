@@ -208,7 +208,7 @@ def train(
 
     Raises:
         UsageError: if the folder holds an agent and `resume` is False, or the agent that it holds
-            does not fit the model.
+            does not fit the model, or `select_on` is none of the evaluations.
     """
     run_dir = Path(run_dir)
     last, best = run_dir / LAST, run_dir / BEST
@@ -216,6 +216,11 @@ def train(
         raise UsageError(
             f"{run_dir} already holds an agent: go on with it by resume=True, or choose "
             "another folder"
+        )
+    if evaluations and select_on not in evaluations:
+        raise UsageError(
+            f"select_on={select_on!r} is to say which agent is best, and is none of the "
+            f"evaluations: choose from {', '.join(evaluations)}"
         )
     saved = newest(last, read_agent)
     agent = None if saved is None else restore(saved, model, encoder=encoder)

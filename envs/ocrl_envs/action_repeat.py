@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ocrl_envs.errors import UsageError
 
 
-class ActionRepeat(gymnasium.Wrapper[Any, Any, Any, Any]):
+class ActionRepeat(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordConstructorArgs):
     """Holds each action for several steps; rewards add up, the last observation is shown.
 
     An episode that ends in between ends there, and what it says is that of its last step.
@@ -33,6 +33,7 @@ class ActionRepeat(gymnasium.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: gymnasium.Env[Any, Any], repeat: int) -> None:
         if repeat < 1:
             raise UsageError(f"action_repeat={repeat}: hold an action for 1 step or more")
+        gymnasium.utils.RecordConstructorArgs.__init__(self, repeat=repeat)
         super().__init__(env)
         self.repeat = repeat
 

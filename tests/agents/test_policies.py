@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import pytest
 import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
+from ocrl_agents.memory import Memory, MemoryPolicy
 from ocrl_agents.policies import SlotPolicy
 from ocrl_agents.vec_env import GymnasiumVecEnv
 
@@ -72,3 +75,23 @@ def test_ratio_is_one_on_the_first_minibatch(room: Any) -> None:
     torch.testing.assert_close(
         ratios[0].sort().values, torch.from_numpy(old).flatten().sort().values, atol=1e-5, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("policy", "own"), [(SlotPolicy, {}), (MemoryPolicy, {"lstm_dim": 16, "memory_class": Memory})]
+)
+def test_a_policy_is_saved_and_loaded_as_others_of_stable_baselines3(
+    policy: type[SlotPolicy], own: dict[str, Any], tmp_path: Path
+) -> None:
+    saved = policy(TOKENS, gym.spaces.Discrete(4), lambda _: 0.0, net_arch=[8], **own)
+    saved.save(str(tmp_path / "policy.pt"))
+    loaded = policy.load(tmp_path / "policy.pt")
+    assert str(loaded) == str(saved)
+    for name, weight in saved.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], weight), name
+
+
+def test_arguments_of_the_optimiser_are_ones_own() -> None:
+    arguments = {"eps": 1e-3, "weight_decay": 0.1}
+    policy = SlotPolicy(TOKENS, gym.spaces.Discrete(4), lambda _: 0.0, optimizer_kwargs=arguments)
+    assert arguments.items() <= policy.optimizer.defaults.items()

@@ -193,3 +193,11 @@ def test_actions_that_cannot_be_drawn(room: Any) -> None:
     envs.single_action_space = gym.spaces.Dict({"move": gym.spaces.Discrete(2)})
     with pytest.raises(UsageError, match="PPO draws actions from Box, Discrete"):
         make_ppo(envs, **SMALL)
+
+
+def test_what_the_best_agent_is_selected_on_is_evaluated(room: Any, tmp_path: Path) -> None:
+    """Without it no agent would be kept as the best."""
+    model = make_ppo(room(4), seed=0, n_steps=8)
+    with pytest.raises(UsageError, match=r"select_on='validation'.*choose from test"):
+        train(model, 64, tmp_path, evaluations={"test": room(4)}, progress=False)
+    assert not list(tmp_path.iterdir())

@@ -95,7 +95,7 @@ class MazeEnv(MazeWorld, gymnasium.Env[Observation, np.int64]):
         """
         if not self._running.any():
             raise gymnasium.error.ResetNeeded("no episode is running: call reset() first")
-        if not 0 <= action < len(ACTION_NAMES):
+        if not self.action_space.contains(action):
             raise UsageError(
                 f"action {action}: choose an integer from 0 to {len(ACTION_NAMES) - 1}"
             )

@@ -86,7 +86,7 @@ class Simulation:
         Raises:
             UsageError: there is no such layout.
         """
-        if layout is not None and not 0 <= layout < len(self.layouts):
+        if layout is not None and layout not in range(len(self.layouts)):
             raise UsageError(
                 f"no layout {layout}: this environment has layouts 0 to {len(self.layouts) - 1}"
             )
@@ -96,7 +96,7 @@ class Simulation:
             self.looks,
             self.state,
             index,
-            -1 if layout is None else layout,
+            -1 if layout is None else int(layout),
         )
 
     def step(

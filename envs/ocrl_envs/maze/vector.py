@@ -119,12 +119,14 @@ class MazeVectorEnv(MazeWorld, VectorEnv[Observation, Batch, Batch]):
         Returns:
             Observations, rewards, terminations (all False), truncations and infos.
         """
-        actions = np.asarray(actions, np.int64)
-        if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() > 7:
+        given = np.asarray(actions)
+        is_whole = np.issubdtype(given.dtype, np.integer) and given.shape == (self.num_envs,)
+        if not is_whole or given.min() < 0 or given.max() >= len(ACTION_NAMES):
             raise UsageError(
-                f"actions {actions.tolist()}: give {self.num_envs} integers from 0 to "
+                f"actions {given.tolist()}: give {self.num_envs} integers from 0 to "
                 f"{len(ACTION_NAMES) - 1}"
             )
+        actions = given.astype(np.int64)
         if not self._seeded.all():
             raise gymnasium.error.ResetNeeded("no episodes are running: call reset() first")
         waiting = ~self._running
@@ -182,16 +184,16 @@ class MazeVectorEnv(MazeWorld, VectorEnv[Observation, Batch, Batch]):
             raise UsageError(f"reset_mask {mask}: give {self.num_envs} booleans")
         return checked
 
-    def _own_layouts(self, layout: int | Sequence[int] | None) -> list[int | None]:
+    def _own_layouts(self, layout: Any) -> list[int | None]:
         """Return the layout of each maze, None where it is to be drawn."""
-        if layout is None or isinstance(layout, int | np.integer):
+        if np.ndim(layout) == 0:
             return [layout] * self.num_envs
         if len(layout) != self.num_envs:
             raise UsageError(
                 f"{len(layout)} layouts for {self.num_envs} environments: give one number, "
                 "or as many as there are environments"
             )
-        return [int(number) for number in layout]
+        return list(layout)
 
     def _own_seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         """Return the seed of each maze."""

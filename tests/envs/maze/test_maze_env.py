@@ -215,8 +215,9 @@ def test_bad_action_and_layout_get_one_line() -> None:
     with pytest.raises(UsageError, match="no layout 2: this environment has layouts 0 to 1"):
         env.reset(seed=0, options={"layout": 2})
     env.reset(seed=0)
-    with pytest.raises(UsageError, match="action 8"):
-        env.step(8)
+    for action in (8, 2.5, np.array([2]), None):
+        with pytest.raises(UsageError, match=r"action .*choose an integer from 0 to 7"):
+            env.step(action)
 
 
 def test_can_be_pickled_in_the_middle_of_an_episode() -> None:

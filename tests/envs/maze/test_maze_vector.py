@@ -144,12 +144,13 @@ def test_bad_calls_get_one_line() -> None:
         envs.reset(seed=[1, 2, 3])
     with pytest.raises(UsageError, match="1 layouts for 2 environments"):
         envs.reset(seed=0, options={"layout": [1]})
-    with pytest.raises(UsageError, match="no layout 2"):
-        envs.reset(seed=0, options={"layout": [0, 2]})
+    for layout in ([0, 2], [0, 0.5], 0.5, "one"):
+        with pytest.raises(UsageError, match="no layout"):
+            envs.reset(seed=0, options={"layout": layout})
     with pytest.raises(UsageError, match="reset_mask"):
         envs.reset(seed=0, options={"reset_mask": np.array([1, 0])})
     envs.reset(seed=0)
-    for actions in ([0, 8], [-1, 0], [0], [[0], [0]]):
+    for actions in ([0, 8], [-1, 0], [0], [[0], [0]], [1.5, 2.5]):
         with pytest.raises(UsageError, match="give 2 integers from 0 to 7"):
             envs.step(np.array(actions))
     with pytest.raises(UsageError, match="no autoreset_mode 'same'"):
