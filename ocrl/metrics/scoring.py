@@ -12,7 +12,7 @@ from torchmetrics import Metric, MetricCollection
 
 from ocrl.data.clips import batches
 from ocrl.encoder import Encoder
-from ocrl.metrics import AdjustedRandIndex, JAndF, MeanBestOverlap
+from ocrl.metrics import AdjustedRandIndex, JAndF, MeanBestOverlap, TrackingAccuracy
 from ocrl.metrics.base import SegmentationMetric, hard_segments
 
 SIZES = {"under_8": (1, 8), "8_to_32": (8, 33), "over_32": (33, math.inf)}
@@ -25,9 +25,10 @@ class SegmentationScores(nn.Module):
     Where there are true categories besides, mBO over those of each frame too: ``image_mbo_c`` is
     the mBO-c of papers on images, ``image_mbo`` their mBO-i.
 
-    Asked for besides: J&F over things, ``j_and_f``, which DAVIS is scored by; and ``sizes``, mBO of
+    Asked for besides: J&F over things, ``j_and_f``, which DAVIS is scored by; ``sizes``, mBO of
     things by their pixels in the frame, because a grid of tokens cannot see what is smaller than a
-    token: ``image_mbo_under_8``, ``image_mbo_8_to_32``, ``image_mbo_over_32``.
+    token: ``image_mbo_under_8``, ``image_mbo_8_to_32``, ``image_mbo_over_32``; and ``tracking``,
+    the ``mota`` of things and its parts, see `TrackingAccuracy`.
 
     FG-ARI alone misleads: on small images even block masks score high. Judge by all of them, and
     beside the baselines.
@@ -42,7 +43,7 @@ class SegmentationScores(nn.Module):
     Args:
         num_stuff: true segments 0 .. num_stuff - 1 are stuff (sky, floor, walls; the background of
             a scene), the others things.
-        extra: which of "j_and_f" and "sizes" are scored too.
+        extra: which of "j_and_f", "sizes" and "tracking" are scored too.
     """
 
     def __init__(self, num_stuff: int = 1, extra: Sequence[str] = ()) -> None:
@@ -72,6 +73,7 @@ class SegmentationScores(nn.Module):
             compute_groups=False,
         )
         self.categories = MetricCollection({"image_mbo_c": MeanBestOverlap(video=False)})
+        self.tracking = MetricCollection({"mota": TrackingAccuracy()} if "tracking" in extra else {})
 
     def update(self, masks: Tensor, segments: Tensor, classes: Tensor | None = None) -> None:
         """Score a batch.
@@ -86,15 +88,18 @@ class SegmentationScores(nn.Module):
         predicted = hard_segments(masks, (height, width))  # once for all scores
         self.everything.update(predicted, segments)
         is_stuff = (segments >= 0) & (segments < self.num_stuff)
-        self.things.update(predicted, torch.where(is_stuff, 0, segments))
+        things = torch.where(is_stuff, 0, segments)
+        self.things.update(predicted, things)
+        self.tracking.update(predicted, things)
         if classes is not None:
             self.categories.update(predicted, classes.long())
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many videos, or frames for the ``image_`` scores, each score is a mean of."""
+        """How much each score is a mean of: videos, frames (``image_``) or objects (``mota``)."""
         metrics = [item for collection in self._updated for item in collection.items()]
-        return {n: m.count for n, m in metrics if isinstance(m, SegmentationMetric)}
+        scored = (SegmentationMetric, TrackingAccuracy)
+        return {name: metric.count for name, metric in metrics if isinstance(metric, scored)}
 
     def compute(self) -> dict[str, float]:
         """Return each score, NaN where nothing was scored; empty before any update."""
@@ -109,10 +114,11 @@ class SegmentationScores(nn.Module):
         self.everything.reset()
         self.things.reset()
         self.categories.reset()
+        self.tracking.reset()
 
     @property
     def _updated(self) -> list[MetricCollection]:
-        collections = (self.everything, self.things, self.categories)
+        collections = (self.everything, self.things, self.categories, self.tracking)
         return [c for c in collections if any(metric.update_called for metric in c.values())]
 
 

@@ -96,6 +96,11 @@ class TrackingAccuracy(Metric):
         self.counts += torch.tensor(counts).to(self.counts)
         self.total_iou += total_iou
 
+    @property
+    def count(self) -> int:
+        """How many objects there were, in all frames."""
+        return int(self.counts[EVENTS.index("objects")])
+
     def compute(self) -> dict[str, Tensor]:
         """Return ``mota``, ``motp``, and misses, false positives and switches per object."""
         misses, false_positives, switches, matches, objects = self.counts

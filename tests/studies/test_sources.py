@@ -194,6 +194,7 @@ def test_sprites_are_made_while_they_are_read(name: str) -> None:
     assert clip["video"].shape == (length, 32, 32, 3)
     assert clip["segments"].shape == (length, 32, 32)
     assert (clip["segments"] == 0).any()
+    assert sprites.extra_scores == (("tracking",) if length > 1 else ())
     again = source(f"data={name}", "data.recipe.image_size=[32,32]", "data.seed=7")
     assert (again.scoring_clips(2, length, (32, 32))[1]["video"] == clip["video"]).all()
     trained, others = (x.training_clips(length, (32, 32)) for x in (sprites, again))

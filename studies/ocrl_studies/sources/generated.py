@@ -109,6 +109,7 @@ class Sprites(Source):
         self.recipe = recipe
         self.num_videos = num_videos
         self.seed = seed
+        self.extra_scores = ("tracking",) if recipe.num_frames > 1 else ()
 
     def training_videos(self) -> Videos:
         """Return videos of the seed."""

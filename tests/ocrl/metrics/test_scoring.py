@@ -63,6 +63,17 @@ def test_things_of_a_size_are_scored_by_themselves():
     assert math.isnan(values["image_mbo_over_32"])
 
 
+def test_things_that_swap_names_are_tracked_for_half_of_the_time():
+    swapped = torch.tensor([0, 0, 0, 0, 0, 0, 0, 7, 0, 9])[segments()]  # stuff is one ground
+    swapped[:, 1] = torch.tensor([0, 0, 0, 0, 0, 0, 0, 9, 0, 7])[swapped[:, 1]]
+    scores = SegmentationScores(num_stuff=3, extra=["tracking"])
+    scores.update(swapped, segments())
+    values = scores.compute()
+    assert scores.counts["mota"] == 4
+    assert values["mota"] == values["switches"] == 0.5
+    assert values["misses"] == values["false_positives"] == 0
+
+
 def test_frames_without_things_are_not_counted_among_things():
     scores = SegmentationScores(num_stuff=3)
     scores.update(segments(), segments().clamp(max=2))
