@@ -44,6 +44,16 @@ class Recipe:
     frames_per_second: float = 12.0
 
     def __post_init__(self) -> None:
+        for name in ("num_thrown", "num_resting", "reach", "camera_distance"):
+            least, largest = getattr(self, name)
+            is_count = name.startswith("num_")
+            if least > largest or least < 0 or (least == 0 and not is_count):
+                raise UsageError(
+                    f"{name}=({least}, {largest}): give (least, largest), "
+                    f"{'none below 0' if is_count else 'both above 0'}"
+                )
+        if self.camera_travel < 0:
+            raise UsageError(f"camera_travel={self.camera_travel}: 0 is a camera at rest")
         most = self.num_thrown[1] + self.num_resting[1]
         if not 1 <= self.num_thrown[0] + self.num_resting[0] <= most <= 255:
             raise UsageError(

@@ -23,10 +23,11 @@ class SpriteRecipe:
         turned: sprites are turned by any angle.
         coloured: sprites have colours of all hues on a dark ground; else all are white on black.
         ground: darkest and lightest grey of the ground, in [0, 1], where sprites are coloured.
-        overlapping: nearer sprites may hide farther ones; else their discs do not touch at first.
+        overlapping: nearer sprites may hide farther ones; else their discs do not touch at first,
+            if a thousand tries find places for all.
         speed: largest speed, as a share of the image's height per frame. They bounce off the edges.
-        lifetime: probability that a sprite is there in the first frame; the others enter later and
-            some leave. 1: all are always there.
+        lifetime: probability that a sprite is there from the first frame, and that it stays to the
+            last; else any frame is its first, or its last. 1: all are always there.
         image_size: (height, width).
         num_frames: of a video; 1 for images.
 
@@ -59,6 +60,12 @@ class SpriteRecipe:
             raise UsageError(
                 f"a sprite's half size is a share of the image between 0 and 0.5, got "
                 f"size={tuple(self.size)}: give (least, largest)"
+            )
+        height, width = self.image_size
+        if 2 * self.size[1] * height >= width:
+            raise UsageError(
+                f"sprites of half size {self.size[1]:g} of the image's height do not fit into its "
+                f"width, {height} x {width} pixels: choose a smaller size or a wider image"
             )
         if not 0 <= self.ground[0] <= self.ground[1] <= 1:
             raise UsageError(

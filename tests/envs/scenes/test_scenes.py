@@ -204,5 +204,15 @@ def test_bad_recipes_are_refused() -> None:
         movi_e_like(num_resting=(10, 300))
     with pytest.raises(UsageError, match="larger numbers"):
         movi_a_like(image_size=(8, 8))
+    for changes in (
+        {"num_thrown": (5, 1)},
+        {"num_resting": (-2, 0)},
+        {"reach": (1.0, 0.5)},
+        {"reach": (0.0, 1.0)},
+        {"camera_distance": (0.0, 0.0)},
+        {"camera_travel": -1.0},
+    ):
+        with pytest.raises(UsageError, match=next(iter(changes))):
+            movi_e_like(**changes)
     with pytest.raises(TypeError):
         Recipe(shapes=(), textured=True)

@@ -103,6 +103,7 @@ def test_some_sprites_come_and_go():
         {"size": (0.1, 0.6)},
         {"num_frames": 0},
         {"lifetime": 0.0},
+        {"image_size": (64, 20)},
     ],
 )
 def test_recipes_out_of_range_are_refused_in_one_line(changes):
