@@ -134,6 +134,11 @@ class DeepMindLabEnv(gymnasium.Env[Any, Any]):
             if maze_text is not None:
                 raise UsageError(f"mazes_of={mazes_of} and maze_text are both mazes: give one")
             maze_text = maze_texts(mazes_of, split, num_layouts)
+        elif split != "train" or num_layouts is not None:
+            raise UsageError(
+                f"split={split} and num_layouts={num_layouts} choose among the layouts of "
+                "mazes_of: say which level's with it, or leave them out"
+            )
         self._mazes = entity_layers(level, maze_text)
         self._texture_seeds = texture_seeds if self._mazes else None
         self._settings = engine_settings(level, settings or {}, height, width, mixer_seed)

@@ -36,8 +36,8 @@ class DeepMindLabVectorEnv(AsyncVectorEnv[Any, Any]):
         options: dict[str, Any] | None = None,
     ) -> None:
         """Start a reset; ``np.random.SeedSequence.spawn`` makes one seed into one per worker."""
-        if isinstance(seed, int):
-            children = np.random.SeedSequence(seed).spawn(self.num_envs)
+        if isinstance(seed, int | np.integer):
+            children = np.random.SeedSequence(int(seed)).spawn(self.num_envs)
             seed = [int(child.generate_state(1, np.uint64)[0]) for child in children]
         super().reset_async(seed=seed, options=options)
 

@@ -77,6 +77,8 @@ def test_module_that_does_not_import(monkeypatch, tmp_path, make_env, missing, r
         ({"level": GENERATED, "mazes_of": "nav_maze_1", "maze_text": MAZE}, "give one"),
         ({"level": GENERATED, "mazes_of": "seekavoid_arena_1"}, "needs a goal, choose from nav"),
         ({"level": GENERATED, "mazes_of": "nav_maze_1", "num_layouts": 999}, "num_layouts=999"),
+        ({"split": "test"}, "split=test .* choose among the layouts of mazes_of"),
+        ({"level": GENERATED, "maze_text": MAZE, "num_layouts": 1}, "layouts of mazes_of"),
         ({"level": GENERATED, "maze_text": []}, "maze_text is an empty list"),
         ({"level": GENERATED, "maze_text": [MAZE, "*"]}, "both must be odd"),
     ],
