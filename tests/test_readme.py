@@ -71,7 +71,7 @@ def test_make_targets_exist():
 
 
 def test_published_settings_are_counted():
-    own = {"demo", "full", "quick", "smoke", "small_things", "navigate", "savi_movi_a_like"}
+    own = {"demo", "full", "quick", "smoke", "small_things", "savi_movi_a_like"}
     pages = {path.stem for path in (ROOT / "configs/experiment").glob("*.yaml")} - own
     pages = {page for page in pages if not page.endswith("_sprites")}
     (more,) = re.findall(r"experiment=(\w+)` and (\d+) more", README)

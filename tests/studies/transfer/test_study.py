@@ -41,7 +41,7 @@ def test_the_study_has_the_defaults_of_the_scripts_it_stands_for() -> None:
             assert study[key] == alone[key], (name, key)
 
 
-@pytest.mark.parametrize("experiment", ["smoke", "quick", "navigate", "full"])
+@pytest.mark.parametrize("experiment", ["smoke", "quick", "full"])
 def test_presets_hold_nothing_that_the_study_does_not_know(experiment: str) -> None:
     default, preset = compose(), compose(f"experiment={experiment}")
     assert set(preset) == set(default)
