@@ -102,7 +102,8 @@ class Agent:
             deterministic: take the likeliest actions instead of drawing them.
 
         Raises:
-            UsageError: another number of observations than the agent was loaded for.
+            UsageError: another number of observations than the agent was loaded for, or others
+                than it was trained on.
         """
         number = self._shown.num_envs
         begins = np.zeros(number, np.bool_) if starts is None else np.asarray(starts, np.bool_)
@@ -177,8 +178,9 @@ class Shown(VecEnv):
         """Say what the next step comes to.
 
         Raises:
-            UsageError: of another number of environments.
+            UsageError: of another number of environments, or of others than the training's.
         """
+        observations = _known(observations, self.observation_space)
         parts = [*observations.values()] if isinstance(observations, dict) else [observations]
         lengths = {len(part) for part in (*parts, rewards, starts)}
         if lengths != {self.num_envs}:
@@ -226,6 +228,33 @@ class Shown(VecEnv):
     ) -> list[bool]:
         """Return False for each: there is nothing to wrap."""
         return [False for _ in self._get_indices(indices)]
+
+
+def _known(observations: Any, space: gym.Space[Any]) -> Any:
+    """Return observations with what an agent reads of them, if they are such as it reads.
+
+    Frames may be of any size. What an environment shows beside is left out.
+    """
+    entries = space.spaces if isinstance(space, gym.spaces.Dict) else {"": space}
+    shown = observations if isinstance(observations, dict) else {"": observations}
+    known = {name: np.asarray(shown[name]) for name in entries if name in shown}
+    for name, entry in entries.items():
+        if name not in known or not _fits(known[name], entry):
+            found = {
+                key: f"{np.asarray(part).dtype} {np.shape(part)}" for key, part in shown.items()
+            }
+            raise UsageError(
+                f"the agent reads {space}, and is shown {found.get('', found)} for all "
+                "environments: make them as those of its training"
+            )
+    return known.get("", known)
+
+
+def _fits(batch: npt.NDArray[Any], space: gym.Space[Any]) -> bool:
+    shape = space.shape or ()
+    if space.dtype == np.uint8 and len(shape) == 3:
+        return batch.dtype == np.uint8 and batch.ndim == 4 and batch.shape[3:] == shape[2:]
+    return batch.shape[1:] == shape
 
 
 def _row(observations: Any, index: int) -> Any:
