@@ -73,7 +73,8 @@ class SegmentationScores(nn.Module):
             compute_groups=False,
         )
         self.categories = MetricCollection({"image_mbo_c": MeanBestOverlap(video=False)})
-        self.tracking = MetricCollection({"mota": TrackingAccuracy()} if "tracking" in extra else {})
+        tracked: dict[str, Metric] = {"mota": TrackingAccuracy()} if "tracking" in extra else {}
+        self.tracking = MetricCollection(tracked)
 
     def update(self, masks: Tensor, segments: Tensor, classes: Tensor | None = None) -> None:
         """Score a batch.
