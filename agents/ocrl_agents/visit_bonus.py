@@ -37,7 +37,8 @@ class VecVisitBonus(VecEnvWrapper):
     al. 2023, section 2, have the family of these). Nothing of it is observed: the policy sees what
     it would see without, and acts without it afterwards.
 
-    What an episode brings is counted inside, so what is logged is the environment's return. One that pays 1:
+    What an episode brings is counted inside, so what is logged is the environment's return. One
+    that pays 1:
 
         >>> import itertools
         >>> steps = itertools.count()
