@@ -73,8 +73,9 @@ class SegmentationScores(nn.Module):
             compute_groups=False,
         )
         self.categories = MetricCollection({"image_mbo_c": MeanBestOverlap(video=False)})
-        tracked: dict[str, Metric] = {"mota": TrackingAccuracy()} if "tracking" in extra else {}
-        self.tracking = MetricCollection(tracked)
+        self.tracking = MetricCollection(
+            {"mota": TrackingAccuracy()} if "tracking" in extra else {}
+        )
 
     def update(self, masks: Tensor, segments: Tensor, classes: Tensor | None = None) -> None:
         """Score a batch.
