@@ -155,6 +155,9 @@ def check_kinds(default: DictConfig, cfg: DictConfig, among: Sequence[str] | Non
         made_of = _made_of(default, key)
         if made_of is not None and made_of == _made_of(cfg, key):
             continue  # which is looked at itself
+        parent = key.rpartition(".")[0]
+        if parent and _select(cfg, parent) is None:
+            continue  # the group is left out, and was looked at itself
         before, after = _select(default, key), _select(cfg, key)
         has_rule = isinstance(before, str | ListConfig) and find_rule(key, {}) is not None
         if has_rule and not isinstance(after, DictConfig):
