@@ -22,7 +22,8 @@ class Scoreboard(NamedTuple):
 
     Attributes:
         scores: contender -> score -> value.
-        counts: score -> number of videos, or of frames for the ``image_`` scores.
+        counts: score -> number of videos, of frames for the ``image_`` scores, of objects for
+            ``mota``.
     """
 
     scores: dict[str, dict[str, float]]
@@ -34,7 +35,7 @@ class Scoreboard(NamedTuple):
             [who, *(f"{100 * row[name]:.1f}" for name in self.counts)]
             for who, row in self.scores.items()
         ]
-        counts = ["videos or frames scored", *(str(count) for count in self.counts.values())]
+        counts = ["videos, frames, objects", *(str(count) for count in self.counts.values())]
         return ["", *self.counts], [*rows, counts]
 
 
