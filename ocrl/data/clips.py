@@ -95,14 +95,18 @@ class ClipDataset(Dataset[Clip]):
         Raises:
             UsageError: the clips are cropped or mirrored at random, and such entries are not.
         """
+        self.check_entries()
+        clips = copy.copy(self)
+        clips._further = (*self._further, read)
+        return clips
+
+    def check_entries(self) -> None:
+        """Raise UsageError if the clips are cropped or mirrored at random."""
         if self._num_variants > 1:
             raise UsageError(
                 "clips that are cropped or mirrored at random have no cached features, boxes or "
                 "flow: take clips without (data.crop=central data.flip=false), or no cache"
             )
-        clips = copy.copy(self)
-        clips._further = (*self._further, read)
-        return clips
 
     def __len__(self) -> int:
         return int(self._ends[-1]) * self._num_variants

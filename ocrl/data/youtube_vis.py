@@ -74,7 +74,8 @@ class YouTubeVIS(AnnotatedVideos):
         """Return a video as the official shards have it: a channel of its category an object."""
         length = int(self.lengths[video])
         masks, categories = self.masks(video, 0, length)
-        channels = np.zeros((*masks.shape[1:], max(1, len(masks))), np.uint8)
+        # two at least: a single channel is taken for ids, and all of the split for without classes
+        channels = np.zeros((*masks.shape[1:], max(2, len(masks))), np.uint8)
         for number, (mask, category) in enumerate(zip(masks, categories, strict=True)):
             channels[mask, number] = category
         return {"video": self.read_frames(video, 0, length), "segmentations": channels}

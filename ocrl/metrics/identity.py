@@ -67,7 +67,7 @@ class SlotIdentity(Metric):
 
         Args:
             predictions: soft masks (B, T, K, h, w), or slot ids >= 0 (B, T, H, W).
-            targets: true segment ids, integers (B, T, H, W).
+            targets: true segment ids, integers (B, T, H, W); pixels of negative ones count nowhere.
 
         Raises:
             UsageError: shapes or types that do not fit.
@@ -77,6 +77,7 @@ class SlotIdentity(Metric):
         slots = hard_segments(predictions, size).flatten(0, 1).flatten(1)
         rows, true_ids = consecutive_ids(targets.flatten(0, 1).flatten(1))
         tables = count_pairs(rows, slots, len(true_ids), int(slots.max()) + 1)
+        tables, true_ids = tables[:, true_ids >= 0], true_ids[true_ids >= 0]
         objects = true_ids > 0
         areas = tables[:, objects].sum(2) / (size[0] * size[1])
         owners = pairwise_iou(tables)[:, objects].max(2).indices

@@ -18,18 +18,19 @@ def patch_kinds(kinds: Tensor, grid_size: tuple[int, int]) -> Tensor:
     """Return the kind that covers most of each patch.
 
     Args:
-        kinds: of each pixel, integers >= 0 (B, H, W).
+        kinds: of each pixel, integers (B, H, W); negative ones are of no kind.
         grid_size: (h, w) patches, which divide H and W.
 
     Returns:
-        int64 (B, h, w).
+        int64 (B, h, w), -1 where all of a patch is of no kind.
 
     Example:
         >>> patch_kinds(torch.tensor([[[0, 0, 2, 2], [0, 1, 1, 2]]]), (1, 2))
         tensor([[[0, 2]]])
     """
-    areas = F.adaptive_avg_pool2d(F.one_hot(kinds.long()).movedim(-1, 1).float(), grid_size)
-    return areas.max(dim=1).indices
+    pixels = F.one_hot(kinds.long().clamp_min(0)) * (kinds >= 0).unsqueeze(-1)
+    areas, found = F.adaptive_avg_pool2d(pixels.movedim(-1, 1).float(), grid_size).max(dim=1)
+    return torch.where(areas > 0, found, -1)
 
 
 def weighted_neighbours(
@@ -77,7 +78,8 @@ class NeighbourProbe:
 
     Args:
         frames: of the bank, uint8 (B, H, W, 3).
-        kinds: of its pixels, indices into ``names``, integers (B, H, W).
+        kinds: of its pixels, indices into ``names``, integers (B, H, W); negative ones are of no
+            kind, as borders that annotators left open.
         unseen_frames: to classify, uint8 (C, H, W, 3).
         unseen_kinds: of their pixels, integers (C, H, W).
         names: of the kinds.
@@ -97,7 +99,7 @@ class NeighbourProbe:
         *,
         per_kind: int = 1000,
     ) -> None:
-        if not set(torch.unique(kinds).tolist()) & set(torch.unique(unseen_kinds).tolist()):
+        if not {kind for kind in {*_unique(kinds)} & {*_unique(unseen_kinds)} if kind >= 0}:
             raise UsageError(
                 "no kind of segment is in both training and unseen frames: take more frames"
             )
@@ -136,7 +138,13 @@ class NeighbourProbe:
 
 
 def _patches(features: Features, frames: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the features (P, F) of all patches of frames, and their kinds (P,)."""
+    """Return the features (P, F) of all patches that are of a kind, and their kinds (P,)."""
     grids = torch.cat([features(chunk).cpu() for chunk in torch.split(frames, 32)])
     height, width = grids.shape[1:3]
-    return grids.flatten(0, 2), patch_kinds(kinds, (height, width)).flatten()
+    found = patch_kinds(kinds, (height, width)).flatten()
+    return grids.flatten(0, 2)[found >= 0], found[found >= 0]
+
+
+def _unique(kinds: Tensor) -> list[int]:
+    found: list[int] = torch.unique(kinds).tolist()
+    return found

@@ -64,7 +64,8 @@ class TrackingAccuracy(Metric):
 
         Args:
             predictions: soft masks (B, T, K, h, w), or segment ids >= 0 (B, T, H, W).
-            targets: true segment ids, integers (B, T, H, W); 0 is the background.
+            targets: true segment ids, integers (B, T, H, W); 0 is the background, pixels of
+                negative ones count nowhere.
 
         Raises:
             UsageError: shapes or types that do not fit.
@@ -76,7 +77,8 @@ class TrackingAccuracy(Metric):
         for video, truth in zip(segments, targets, strict=True):
             rows, true_ids = consecutive_ids(truth.flatten(1))
             tables = count_pairs(rows, video.flatten(1), len(true_ids), num_segments)
-            self._count(tables, true_ids, size[0] * size[1])
+            kept = true_ids >= 0
+            self._count(tables[:, kept], true_ids[kept], size[0] * size[1])
 
     def _count(self, tables: Tensor, true_ids: Tensor, num_pixels: int) -> None:
         objects = true_ids > 0

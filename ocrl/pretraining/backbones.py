@@ -87,8 +87,8 @@ class BackbonePretraining(TrainingModule):
         outcome: DistillationOutcome = self.objective(self.crops(batch["video"][:, 0]), temperature)
         if not torch.isfinite(outcome.loss):
             raise UsageError(
-                f"the loss is not finite at step {self.global_step}: the last checkpoint is good; "
-                "continue from it with resume=true and a lower pretraining.learning_rate"
+                f"the loss is not finite at step {self.global_step}: the last checkpoint is good, "
+                "but a run keeps its rate; begin another with a lower pretraining.learning_rate"
             )
         self.log_dict({f"train/{k}": v for k, v in outcome._asdict().items()}, prog_bar=True)
         loss: Tensor = outcome.loss

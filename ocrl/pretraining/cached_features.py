@@ -35,10 +35,10 @@ def with_cached_features(
             f"all of {type(encoder).__name__} is trained, and what it makes of frames changes: "
             "take pretraining.feature_cache=null"
         )
+    check_clips(clips)
     if isinstance(clips, MixedClips):
         return MixedClips([with_cached_features(part, encoder, folder) for part in clips.datasets])
-    if not isinstance(clips, ClipDataset):
-        raise UsageError("features are kept for clips of videos: take a ClipDataset or MixedClips")
+    assert isinstance(clips, ClipDataset)
 
     @torch.inference_mode()
     def compute(frames: Tensor) -> dict[str, Tensor]:
@@ -50,6 +50,17 @@ def with_cached_features(
     if clips.fitting is not None:
         network = f"{network} {clips.fitting}"
     return clips.with_entries(VideoFeatures(folder, clips.videos, compute, network).read)
+
+
+def check_clips(clips: Dataset[Batch]) -> None:
+    """Raise UsageError, before anything is computed, if features of some clips cannot be kept."""
+    if isinstance(clips, MixedClips):
+        for part in clips.datasets:
+            check_clips(part)
+    elif isinstance(clips, ClipDataset):
+        clips.check_entries()
+    else:
+        raise UsageError("features are kept for clips of videos: take a ClipDataset or MixedClips")
 
 
 def fingerprint(network: nn.Module) -> str:

@@ -62,7 +62,8 @@ class Pretraining(TrainingModule):
             terms = ", ".join(f"{name} {value.item():.3g}" for name, value in losses.items())
             raise UsageError(
                 f"the loss is not finite at step {self.global_step} ({terms}): the last checkpoint "
-                "is good; continue from it with resume=true and a lower pretraining.learning_rate"
+                "is good, but a run keeps its rate; begin another with a lower "
+                "pretraining.learning_rate"
             )
         self.log_dict({f"train/{name}": value for name, value in losses.items()}, prog_bar=True)
         self.log("train/loss", total)

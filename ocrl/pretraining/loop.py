@@ -14,6 +14,8 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor
+from torch.optim import Adam, AdamW
 from torch.utils.data import DataLoader, Dataset
 
 from ocrl.checkpoints.building import check_fit
@@ -107,9 +109,12 @@ class TrainingModule(lightning.LightningModule):
 
     def on_train_start(self) -> None:
         """Raise UsageError unless the optimiser's state, which torch does not look at, fits."""
-        for parameter, state in self.trainer.optimizers[0].state.items():
-            moments = [state.get("exp_avg"), state.get("exp_avg_sq")]
-            if any(getattr(m, "shape", None) != parameter.shape for m in moments if state):
+        optimizer = self.trainer.optimizers[0]
+        needed = ("exp_avg", "exp_avg_sq") if isinstance(optimizer, Adam | AdamW) else ()
+        for parameter, state in optimizer.state.items():
+            kept = [value for value in state.values() if isinstance(value, Tensor) and value.ndim]
+            lacks = any(name not in state for name in needed if state)
+            if lacks or any(value.shape != parameter.shape for value in kept):
                 raise UsageError(
                     "the optimiser's state in the checkpoint of the run does not fit its weights: "
                     f"{ADVICE}"

@@ -26,33 +26,29 @@ def spread(clips: Subset[dict[str, Tensor]], num: int) -> list[dict[str, Tensor]
 @torch.inference_mode()
 def draw_masks(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
     """Draw clips over time: frames, true segments if there are any, masks; None without masks."""
-    masks = encoder.segment(_batch(encoder, clips))
-    if masks is None:
-        return None
-    strips = [
-        segmentation_strip(clip["video"], mask.cpu(), clip.get("segments"))
-        for clip, mask in zip(clips, masks, strict=True)
-    ]
-    return image_grid([[strip] for strip in strips], gap=8)
+    strips = []
+    for clip in clips:  # whole videos differ in length
+        masks = encoder.segment(_batch(encoder, clip))
+        if masks is None:
+            return None
+        strips.append(segmentation_strip(clip["video"], masks[0].cpu(), clip.get("segments")))
+    return image_grid([[strip] for strip in strips], gap=8) if strips else None
 
 
 @torch.inference_mode()
 def draw_reconstructions(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> Image | None:
     """Draw what tokens are to paint above what they paint; None unless these are colours."""
-    decoded = encoder.reconstruct(_batch(encoder, clips))
-    if decoded is None:
-        return None
-    pictures = [encoder.to_images(values) for values in (decoded.target, decoded.reconstruction)]
-    names = ("target", "painted")
-    rows = [
-        titled_row(name, enlarge(images[clip].cpu().numpy(), HEIGHT))
-        for clip in range(len(clips))
-        for name, images in zip(names, pictures, strict=True)
-        if images is not None
-    ]
+    rows = []
+    for clip in clips:
+        decoded = encoder.reconstruct(_batch(encoder, clip))
+        if decoded is None:
+            return None
+        for name, values in (("target", decoded.target), ("painted", decoded.reconstruction)):
+            images = encoder.to_images(values)
+            if images is not None:
+                rows.append(titled_row(name, enlarge(images[0].cpu().numpy(), HEIGHT)))
     return image_grid(rows) if rows else None
 
 
-def _batch(encoder: Encoder, clips: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    names = ("video", *encoder.asks_for)
-    return encoder.to_device({name: torch.stack([clip[name] for clip in clips]) for name in names})
+def _batch(encoder: Encoder, clip: dict[str, Tensor]) -> dict[str, Tensor]:
+    return encoder.to_device({name: clip[name][None] for name in ("video", *encoder.asks_for)})

@@ -18,7 +18,7 @@ Pixel = TypeVar("Pixel", bound=np.integer)
 
 
 def image_grid(rows: Sequence[Iterable[Image]], gap: int = 2) -> Image:
-    """Put rows of equally large images on white, ``gap`` pixels apart.
+    """Put rows of images on white, ``gap`` pixels apart; those of a row are equally high.
 
     Example:
         >>> image_grid([np.zeros((3, 8, 8, 3), np.uint8)] * 2).shape
@@ -31,7 +31,12 @@ def image_grid(rows: Sequence[Iterable[Image]], gap: int = 2) -> Image:
             np.pad(image, ((0, gap), (0, gap), (0, 0)), constant_values=white) for image in row
         ]
         lines.append(np.concatenate(images, axis=1)[:, :-gap])
-    return np.concatenate(lines)[:-gap]
+    width = max(line.shape[1] for line in lines)
+    whole = [
+        np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0)), constant_values=white)
+        for line in lines
+    ]
+    return np.concatenate(whole)[:-gap]
 
 
 def enlarge(images: NDArray[Pixel], height: int) -> NDArray[Pixel]:

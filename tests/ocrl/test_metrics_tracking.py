@@ -74,3 +74,11 @@ def test_counts_are_right_or_wrong():
     metric.update(torch.tensor([[0, 1], [2, 3]]), torch.tensor([[0, 2], [2, 1]]))
     metric.update(torch.tensor([1]), torch.tensor([1]))
     assert metric.compute().item() == pytest.approx(3 / 5)
+
+
+def test_pixels_that_annotators_left_open_count_nowhere():
+    truth, found = video("0011111000", "0011111000"), video("0111111100", "0111111100")
+    assert score(found, truth, background=0)["motp"] < 1
+    truth[..., [1, 7]] = -1
+    scores = score(found, truth, background=0)
+    assert scores["mota"] == scores["motp"] == 1

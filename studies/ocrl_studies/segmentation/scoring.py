@@ -29,6 +29,8 @@ SCORES, PICTURE = "scores.json", "masks.png"
 class Truth:
     """Unseen videos with true segments, in their own size whatever the encoders' sizes.
 
+    They are cropped as the source's are scored; then in the size of the first of them.
+
     Attributes:
         clips: short ones, for overlaps.
         long_clips: for slot identity.
@@ -52,14 +54,20 @@ class Truth:
         videos = source.scoring_videos()
         check_segments(videos, source.run_name)
         longest = min(scoring.long_clip_length, int(videos.lengths.max()))
-        clips = evaluation_clips(videos, scoring.clip_length, scoring.num_clips)
-        height, width = clips[0]["video"].shape[1:3]
-        return cls(
-            clips,
-            evaluation_clips(videos, longest, scoring.num_long_clips),
-            source.num_stuff,
-            (height, width),
+        fitting = source.scoring_fitting
+        size: tuple[int, int] | None = None
+        if fitting is not None:
+            frame = fitting.cropped(torch.tensor(videos.frames(0, 0, 1)))
+            size = (frame.shape[1], frame.shape[2])
+        clips, long_clips = (
+            evaluation_clips(videos, length, number, image_size=size, fitting=fitting)
+            for length, number in (
+                (scoring.clip_length, scoring.num_clips),
+                (longest, scoring.num_long_clips),
+            )
         )
+        height, width = clips[0]["video"].shape[1:3]
+        return cls(clips, long_clips, source.num_stuff, (height, width))
 
 
 def check_segments(videos: Videos, name: str) -> None:
@@ -152,12 +160,12 @@ def as_seen(clips: Subset[Clip], encoder: Encoder, truth: Truth) -> ResizedClips
 
 
 def things(segments: Tensor, num_stuff: int) -> Tensor:
-    """Make background of all stuff.
+    """Make background of all stuff; what is left out stays so.
 
-    >>> things(torch.tensor([0, 1, 2, 3]), num_stuff=2)
-    tensor([0, 0, 2, 3])
+    >>> things(torch.tensor([-1, 0, 1, 2, 3]), num_stuff=2)
+    tensor([-1,  0,  0,  2,  3])
     """
-    return torch.where(segments < num_stuff, 0, segments)
+    return torch.where((segments >= 0) & (segments < num_stuff), 0, segments)
 
 
 def picture_masks(encoder: Encoder, truth: Truth, num_clips: int) -> Image:

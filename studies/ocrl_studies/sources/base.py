@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from torch.utils.data import Dataset, Subset
 
 from ocrl.data.clips import Clip, ClipDataset, MixedClips, evaluation_clips
+from ocrl.data.transforms import Fitting
 from ocrl.data.videos import Videos
 from ocrl_studies.plain import plain
 from ocrl_studies.rollouts import SegmentKinds
@@ -21,10 +22,12 @@ class Source(ABC):
     Attributes:
         run_name: names the videos in folders of runs and in tables.
         extra_scores: what they are scored by besides, see `SegmentationScores`.
+        scoring_fitting: how frames that are scored are cropped; None: not at all.
     """
 
     run_name: str
     extra_scores: tuple[str, ...] = ()
+    scoring_fitting: Fitting | None = None
 
     @property
     def kinds(self) -> SegmentKinds:
@@ -68,6 +71,7 @@ class Mixture(Source):
         self.run_name = run_name
         self.sources = list(sources.values())
         self.extra_scores = self.sources[0].extra_scores
+        self.scoring_fitting = self.sources[0].scoring_fitting
 
     @property
     def kinds(self) -> SegmentKinds:

@@ -45,7 +45,7 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
     run = Run.of(cfg, SAME)
     run.check()
     path, pictures = run.folder / "backbone.safetensors", run.folder / "pictures"
-    if path.exists():
+    if path.exists() and (run.folder / "scores.json").exists():
         print(f"{path} is trained already")
         return path
     source = make_source(cfg.data)
@@ -90,6 +90,13 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
             return path
         trained = distillation.backbone.cpu().eval()
         assert isinstance(trained, TimmBackbone)
+        notes = {
+            "command": repeat("pretrain_backbone"),
+            "data": cfg.data.run_name,
+            "seed": cfg.seed,
+            "steps": cfg.pretraining.max_steps,
+        }
+        save_backbone(path, trained, notes)  # whatever becomes of its scoring
         contenders: dict[str, Features] = {
             cfg.backbone.name: BackboneFeatures(trained),
             "the same, untrained": BackboneFeatures(untrained.eval()),
@@ -106,14 +113,7 @@ def pretrain_backbone(cfg: DictConfig) -> Path:
             ]
             print_table([f"nearest neighbours, {data}", *kinds], rows)
         write_text(run.folder / "scores.json", json.dumps(scores, indent=2))
-        notes = {
-            "command": repeat("pretrain_backbone"),
-            "data": cfg.data.run_name,
-            "seed": cfg.seed,
-            "steps": cfg.pretraining.max_steps,
-            "nearest neighbours": scores,
-        }
-        save_backbone(path, trained, notes)
+        save_backbone(path, trained, {**notes, "nearest neighbours": scores})
     print(f"backbone: {path}\nfeatures: {pictures}")
     return path
 
@@ -122,7 +122,13 @@ def make_probe(
     source: Source, unseen: Subset[Clip], size: tuple[int, int]
 ) -> NeighbourProbe | None:
     """Return labelled frames of a source and unseen ones, or None if there are no true segments."""
-    bank = evaluation_clips(source.training_videos(), 1, 2 * len(unseen), image_size=size)
+    bank = evaluation_clips(
+        source.training_videos(),
+        1,
+        2 * len(unseen),
+        image_size=size,
+        fitting=source.scoring_fitting,
+    )
     if "segments" not in bank[0]:
         return None
     frames, kinds = stack(bank, "video"), segment_kinds(stack(bank, "segments"), source.kinds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from types import SimpleNamespace
 
 import miniatures
 import numpy as np
@@ -119,3 +120,16 @@ def test_memory_does_not_grow_with_what_was_read(made):
         sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
     assert sizes[2] - sizes[1] < videos.frames(0, 0, 1).nbytes
+
+
+def test_an_object_alone_has_channels_too():
+    masks = np.zeros((1, 2, 4, 6), bool)
+    masks[0, :, 1:3, 2:5] = True
+    video = SimpleNamespace(
+        lengths=[2],
+        masks=lambda *_: (masks, np.array([9])),
+        read_frames=lambda *_: np.zeros((2, 4, 6, 3), np.uint8),
+    )
+    made = YouTubeVIS.arrays(video, 0)["segmentations"]
+    assert made.shape[-1] > 1  # one channel would be taken for ids, whose category nobody knows
+    assert (made.max(-1) == 9 * masks[0]).all()

@@ -111,3 +111,12 @@ def test_batch_equals_single_videos() -> None:
         apart.update(s[None], t[None])
     assert together.occasions == apart.occasions
     assert together.compute()["slot_switches"] == pytest.approx(apart.compute()["slot_switches"])
+
+
+def test_pixels_that_annotators_left_open_count_nowhere() -> None:
+    # a third of what slot 1 has is open; with it slot 2 would have the larger overlap
+    true = draw([[-1, -1, -1, 7, 7, 7, 7]] * 2)
+    metric = SlotIdentity()
+    metric.update(draw([[1, 1, 1, 1, 1, 2, 2], [0, 0, 0, 1, 1, 2, 0]]), true)
+    assert metric.occasions["slot_switches"] == 1
+    assert metric.compute()["slot_switches"].item() == 0

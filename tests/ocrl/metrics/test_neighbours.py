@@ -60,3 +60,16 @@ def test_kinds_that_never_meet_are_an_error():
         NeighbourProbe(
             *halves(torch.tensor([0, 0])), *halves(torch.tensor([1, 1])), ("sky", "floor")
         )
+
+
+def test_what_annotators_left_open_is_of_no_kind():
+    kinds = torch.tensor([[[-1, -1, -1, -1], [-1, 2, -1, -1], [0, 0, 1, 1], [-1, -1, 1, 0]]])
+    assert patch_kinds(kinds, (2, 2)).tolist() == [[[2, -1], [0, 1]]]
+    frames, labels = halves(torch.tensor([0, 1]))
+    bordered = labels.clone()
+    bordered[:, :, 0] = -1  # a column, and all of the first frame
+    bordered[0] = -1
+    probe = NeighbourProbe(frames, bordered, frames, bordered, ("black", "white"))
+    assert probe.accuracy(colours_of) == {"balanced": 1.0, "black": 1.0, "white": 1.0}
+    with pytest.raises(UsageError, match="no kind of segment"):
+        NeighbourProbe(frames, labels * 0 - 1, frames, labels * 0 - 1, ("black", "white"))

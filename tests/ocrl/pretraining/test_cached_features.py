@@ -122,6 +122,9 @@ def test_features_that_change_are_not_kept(tmp_path):
     mirrored = ClipDataset(VIDEOS, 2, image_size=(64, 64), fitting=Fitting(flip=True))
     with pytest.raises(UsageError, match="at random"):
         with_cached_features(mirrored, encoder, tmp_path)
+    with pytest.raises(UsageError, match="at random"):
+        with_cached_features(MixedClips([clips, mirrored]), encoder, tmp_path)
+    assert not list(tmp_path.iterdir())  # refused before anything was computed
     before = with_cached_features(clips, encoder, tmp_path)[0]["features"]
     with torch.no_grad():
         next(encoder.backbone.parameters()).add_(0.5)

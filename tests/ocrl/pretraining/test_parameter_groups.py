@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from ocrl.encoders.slate import slate
 from ocrl.encoders.space import space
 from ocrl.encoders.sqair import sqair
 from ocrl.encoders.steve import steve
+from ocrl.errors import UsageError
 from ocrl.metrics.scoring import SegmentationScores
 from ocrl.pretraining.encoders import Pretraining
 from ocrl.pretraining.optimizers import JointOptimizer, make_optimizer
@@ -98,3 +100,19 @@ def optimised(num_steps: int, save_after: int | None = None) -> list[float]:
 
 def test_joint_optimisers_go_on_where_they_were():
     assert optimised(5, save_after=3) == optimised(5) != optimised(4)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.RMSprop, torch.optim.Adam])
+def test_state_of_an_optimiser_is_looked_at_whatever_its_kind(kind):
+    training = module(slate())
+    weight = torch.nn.Parameter(torch.zeros(3))
+    optimizer = kind([weight])
+    weight.grad = torch.ones(3)
+    optimizer.step()
+    training._trainer = SimpleNamespace(optimizers=[optimizer])
+    training.on_train_start()
+    state = optimizer.state[weight]
+    name = next(name for name, value in state.items() if value.ndim)
+    state[name] = torch.zeros(4)
+    with pytest.raises(UsageError, match="does not fit its weights"):
+        training.on_train_start()

@@ -102,3 +102,12 @@ def test_tensorboard_has_pictures_and_what_is_measured_alone(tmp_path) -> None:
     )
     assert not {"epoch", "hp_metric"} & set(events.Tags()["scalars"])
     assert not list(tmp_path.rglob("hparams.yaml"))
+
+
+def test_whole_videos_of_different_lengths_are_drawn() -> None:
+    clips = [some_clips(length)[0] for length in (2, 5)]
+    for draw in (draw_masks, draw_reconstructions):
+        together, alone = draw(build("slotcontrast"), clips), draw(build("slotcontrast"), clips[:1])
+        assert together is not None
+        assert alone is not None
+        assert (together[: len(alone), : alone.shape[1]] == alone).all()
