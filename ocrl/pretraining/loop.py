@@ -39,8 +39,9 @@ class PretrainingSettings:
         batch_size: clips per step and process.
         learning_rate: peak learning rate of Adam.
         warmup_steps: steps of linear warm-up from zero.
-        decay_steps: the rate halves every ``decay_steps`` after the warm-up, as in the official
-            SlotContrast and VideoSAUR code; None: half a cosine down to zero at ``max_steps``.
+        decay_steps: the step at which the rate has halved since the warm-up; it goes on halving as
+            fast, as in the official SlotContrast and VideoSAUR code. None: half a cosine down to
+            zero at ``max_steps``.
         gradient_clip: largest norm of the gradient.
         clip_norm: which norm: 2, or infinity for the gradient's largest entry.
         precision: ``32-true`` or ``bf16-mixed``.
@@ -70,6 +71,15 @@ class PretrainingSettings:
     num_workers: int = 0
     feature_cache: str | None = None
     compile: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise UsageError unless the rate falls once it has risen."""
+        if self.decay_steps is not None and self.decay_steps <= self.warmup_steps:
+            raise UsageError(
+                f"pretraining.decay_steps={self.decay_steps} is when the rate has halved, "
+                f"pretraining.warmup_steps={self.warmup_steps} when it begins to fall: take "
+                "decay_steps above warmup_steps"
+            )
 
     @property
     def torch_device(self) -> str:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 TINY = [
     "data.num_envs=2",
     "data.num_steps.train=60",
@@ -40,3 +42,21 @@ def test_a_backbone_of_ones_own_and_an_encoder_on_its_kept_features(run, home):
     code, _, err = run(*arguments[:2], "backbone.weights=nowhere", "seed=1", *TINY_ENCODER)
     assert code == 2
     assert "error: there are no weights at nowhere" in err
+
+
+def test_a_backbone_outlives_a_scoring_that_fails(run, home, monkeypatch):
+    def fail(*_, **__):
+        raise OSError("no memory left")
+
+    arguments = ["pretrain_backbone.py", *TINY_BACKBONE, "seed=3"]
+    with monkeypatch.context() as broken:
+        broken.setattr("ocrl_studies.stages.pretrain_backbone.ColourPosition", fail)
+        with pytest.raises(OSError, match="no memory"):
+            run(*arguments)
+    folder = home / "runs/backbone/nav_maze_1/vit_micro_patch4_32/seed=3"
+    assert (folder / "backbone.safetensors").exists()
+    assert not (folder / "scores.json").exists()
+    code, out, err = run(*arguments, "resume=true")
+    assert code == 0, err
+    assert "nearest neighbours" in out
+    assert (folder / "scores.json").exists()
