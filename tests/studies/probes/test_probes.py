@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ocrl.errors import UsageError
 from ocrl_envs.maze.vector import MazeVectorEnv
 from ocrl_envs.protocols import HasFacts
 from ocrl_studies.probes.networks import PROBES, ProbeSettings, read_facts
@@ -44,6 +45,13 @@ def test_probes_read_the_answer_and_nothing_from_noise(probe):
         read = read_facts(probe, encoder, train, test, SETTINGS)
         scores = [score(test.facts[fact], read[fact]) for fact in test.facts]
         np.testing.assert_allclose(scores, expected, atol=0.1)
+
+
+def test_a_single_episode_is_too_few():
+    seen = sightings(0)
+    alone = seen._replace(episode=np.zeros_like(seen.episode))
+    with pytest.raises(UsageError, match="take num_envs=2 or more"):
+        read_facts("linear", "answer", alone, seen, SETTINGS)
 
 
 def test_a_transformer_does_not_care_for_the_order_of_tokens():
