@@ -33,9 +33,9 @@ class VecVisitBonus(VecEnvWrapper):
     """Pays a bonus for each place that its episode has not been in before.
 
     Rewards that are rare teach little; with the bonus a policy first learns to get about, and finds
-    them on its way. An episodic bonus of a count, 1 where the count is 1 and 0 elsewhere (Henaff et
-    al. 2023, section 2, have the family of these). Nothing of it is observed: the policy sees what
-    it would see without, and acts without it afterwards.
+    them on its way. It is one of the episodic bonuses of a count that Henaff et al. 2023 compare.
+    Nothing of it is observed: the policy sees what it would see without, and acts without it
+    afterwards.
 
     What an episode brings is counted inside, so what is logged is the environment's return. One
     that pays 1:

@@ -99,7 +99,8 @@ class NeighbourProbe:
         *,
         per_kind: int = 1000,
     ) -> None:
-        if not {kind for kind in {*_unique(kinds)} & {*_unique(unseen_kinds)} if kind >= 0}:
+        shared = set(torch.unique(kinds).tolist()) & set(torch.unique(unseen_kinds).tolist())
+        if max(shared, default=-1) < 0:
             raise UsageError(
                 "no kind of segment is in both training and unseen frames: take more frames"
             )
@@ -143,8 +144,3 @@ def _patches(features: Features, frames: Tensor, kinds: Tensor) -> tuple[Tensor,
     height, width = grids.shape[1:3]
     found = patch_kinds(kinds, (height, width)).flatten()
     return grids.flatten(0, 2)[found >= 0], found[found >= 0]
-
-
-def _unique(kinds: Tensor) -> list[int]:
-    found: list[int] = torch.unique(kinds).tolist()
-    return found

@@ -52,7 +52,9 @@ class Number:
         bound = self.low if value <= self.low else min(value, self.high)
         if self.whole:
             return f"the nearest is {math.floor(bound)}"
-        return f"more than {bound:g}" if self.above and bound == self.low else f"at most {bound:g}"
+        if bound == self.low:
+            return f"{'more than' if self.above else 'at least'} {bound:g}"
+        return f"at most {bound:g}"
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,20 @@ class Room(VectorEnv[Any, Any, Any]):
         return observations, success.astype(float), success, late, infos
 
 
+class Compass(Flicker):
+    """Shows a direction beside its frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        directions = gym.spaces.Discrete(4)
+        self.observation_space = gym.spaces.Dict(
+            {"image": self.observation_space, "direction": directions}
+        )
+
+    def _observe(self) -> Any:
+        return {"image": super()._observe(), "direction": int(self.np_random.integers(4))}
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Small networks on a busy machine are many times slower with several threads."""
@@ -154,6 +168,11 @@ def recurrent_encoder() -> type[RecurrentEncoder]:
 @pytest.fixture
 def flicker() -> type[Flicker]:
     return Flicker
+
+
+@pytest.fixture
+def compass() -> type[Compass]:
+    return Compass
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -19,20 +18,9 @@ DIRECTED = {"image": FRAME, "direction": 2}
 
 
 @pytest.fixture
-def make_agent(flicker: Any, recurrent_encoder: Any) -> Any:
-    class Compass(flicker):
-        def __init__(self) -> None:
-            super().__init__()
-            directions = gym.spaces.Discrete(4)
-            self.observation_space = gym.spaces.Dict(
-                {"image": self.observation_space, "direction": directions}
-            )
-
-        def _observe(self) -> Any:
-            return {"image": super()._observe(), "direction": int(self.np_random.integers(4))}
-
+def make_agent(flicker: Any, compass: Any, recurrent_encoder: Any) -> Any:
     def make(has_direction: bool) -> Agent:
-        world = Compass if has_direction else flicker
+        world = compass if has_direction else flicker
         venv = VecSlotObservation(DummyVecEnv([world]), recurrent_encoder())
         policy = make_ppo(venv, seed=0, n_steps=8).policy
         shown = Shown(1, world().observation_space, world().action_space)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -54,20 +53,9 @@ def test_film_of_an_episode(
 
 @pytest.mark.parametrize("wrapper", [VecSlotObservation, VecFrameObservation])
 def test_a_direction_beside_the_frame_is_read_as_in_play(
-    wrapper: Any, flicker: Any, masked_encoder: Any
+    wrapper: Any, compass: Any, masked_encoder: Any
 ) -> None:
-    class Compass(flicker):
-        def __init__(self) -> None:
-            super().__init__()
-            directions = gym.spaces.Discrete(4)
-            self.observation_space = gym.spaces.Dict(
-                {"image": self.observation_space, "direction": directions}
-            )
-
-        def _observe(self) -> Any:
-            return {"image": super()._observe(), "direction": int(self.np_random.integers(4))}
-
-    venv = wrapper(DummyVecEnv([Compass] * 2), masked_encoder)
+    venv = wrapper(DummyVecEnv([compass] * 2), masked_encoder)
     assert len(film(make_ppo(venv, **SMALL).policy, venv, seed=5, height=32)) == 3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -111,21 +112,19 @@ def test_bonus_is_that_of_a_walker_who_ticks_off_squares(side: float) -> None:
 
 
 def test_an_episode_goes_on_with_the_squares_that_it_has_been_in() -> None:
-    walk = wandering()
+    walk, there = wandering(), np.full((3, 2), 99.0)
     paid = VecVisitBonus(environments(), lambda: next(walk), bonus=0.5)
-    paid.reset()
-    stay(paid, 5)
-    kept, ahead = paid.get_state(), [next(walk) for _ in range(8)]
-    for _ in range(2):
+    other = VecVisitBonus(environments(), lambda: there, bonus=0.5)
+    for venv in (paid, other):
+        venv.reset()
+        stay(venv, 5)
+    other.set_state(paid.get_state())
+    ahead = [next(walk) for _ in range(8)]
+    for venv in (paid, other):
         places = iter(ahead)
-        other = VecVisitBonus(environments(), lambda: next(places), bonus=0.5)  # noqa: B023
-        other._visited = [set(cells) for cells in paid._visited]
-        other.venv.reset()
-        expected = [rewards.tolist() for _, rewards, _, _ in stay(other, 6)]
-        places = iter(ahead)
-        other.venv.reset()
-        other.set_state(kept)
-        assert [rewards.tolist() for _, rewards, _, _ in stay(other, 6)] == expected
+        venv._places = lambda places=places: next(places)
+    for (_, expected, _, _), (_, rewards, _, _) in zip(stay(paid, 8), stay(other, 8), strict=True):
+        assert rewards.tolist() == expected.tolist()
 
 
 def test_returns_are_the_environments_whoever_counts_them() -> None:
@@ -149,22 +148,25 @@ def test_bonus_that_cannot_be_is_a_line(kwargs: dict[str, float]) -> None:
         VecVisitBonus(environments(), lambda: np.zeros((3, 2)), **kwargs)
 
 
-def test_bonus_finds_the_end_of_a_corridor_that_chance_does_not(tmp_path: Any) -> None:
-    found = {}
-    for bonus in (0.0, 1.0):
-        venv = DummyVecEnv([Corridor] * 16)
-        cells = [lambda env=env: env.unwrapped.cell for env in venv.envs]
-        paid = VecVisitBonus(venv, lambda: np.array([[cell()] for cell in cells]), bonus=bonus)  # noqa: B023
-        model = make_ppo(
-            paid,
-            seed=0,
-            extractor=MLPExtractor,
-            extractor_kwargs={"dim": 16},
-            n_steps=24,
-            learning_rate=5e-3,
-        )
-        train(model, 16_000, tmp_path / str(bonus), progress=False)
-        played = evaluate(model.policy, DummyVecEnv([Corridor] * 16), list(range(32)))
-        found[bonus] = float(np.mean([episode.episode_return for episode in played]))
-    assert found[0.0] < 1
-    assert found[1.0] > 8
+def found_at_the_end(bonus: float, folder: Path) -> float:
+    """Return what agents find in the corridor that were trained with a bonus."""
+    venv = DummyVecEnv([Corridor] * 16)
+    paid = VecVisitBonus(
+        venv, lambda: np.array([[env.unwrapped.cell] for env in venv.envs]), bonus=bonus
+    )
+    model = make_ppo(
+        paid,
+        seed=0,
+        extractor=MLPExtractor,
+        extractor_kwargs={"dim": 16},
+        n_steps=24,
+        learning_rate=5e-3,
+    )
+    train(model, 16_000, folder, progress=False)
+    played = evaluate(model.policy, DummyVecEnv([Corridor] * 16), list(range(32)))
+    return float(np.mean([episode.episode_return for episode in played]))
+
+
+def test_bonus_finds_the_end_of_a_corridor_that_chance_does_not(tmp_path: Path) -> None:
+    assert found_at_the_end(0.0, tmp_path / "without") < 1
+    assert found_at_the_end(1.0, tmp_path / "with") > 8

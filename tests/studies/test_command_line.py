@@ -110,6 +110,7 @@ def test_bad_input_is_one_line(run, argument, expected):
         ("pretraining.max_steps=-5", "from 1; the nearest is 1"),
         ("pretraining.learning_rate=1e30", "a number above 0 to 1; at most 1"),
         ("pretraining.learning_rate=0", "more than 0"),
+        ("pretraining.gradient_clip=-1", "at least 0"),
         ("pretraining.precision=64", "one of 32-true, bf16-mixed"),
         ("encoder.image_size=[0,64]", "expected [height, width] in pixels"),
         ("encoder.num_slots=-3", "expected a whole number from 1 to 1024; the nearest is 1"),

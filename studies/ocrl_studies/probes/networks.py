@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ocrl.errors import UsageError
 from ocrl_agents.extractors import MLPExtractor, TransformerExtractor
 from ocrl_agents.token_extractor import Observations, TokenExtractor
 from ocrl_studies.probes.sightings import Sightings
@@ -78,9 +77,6 @@ def read_facts(
 
     Returns:
         Predictions (M, C) for each fact, see `Targets`.
-
-    Raises:
-        UsageError: all frames are of one episode, so that none could be held out.
     """
     targets = Targets(train.facts)
     tokens, truths = train.tokens[encoder], targets.tensors(train.facts)
@@ -92,11 +88,6 @@ def read_facts(
     network = nn.Sequential(extractor, head)
     is_held_out = torch.from_numpy(train.episode % HELD_OUT == 0)
     held_out, used = is_held_out.nonzero()[:, 0], (~is_held_out).nonzero()[:, 0]
-    if not len(used):
-        raise UsageError(
-            "a probe learns from some episodes and is chosen by others, but there is one alone: "
-            "take num_envs=2 or more"
-        )
     extractor.calibrate(tokens[used])
     optimizer = torch.optim.AdamW(
         network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay

@@ -61,8 +61,13 @@ def see(
         seed: of episodes and policy.
 
     Raises:
-        UsageError: the world says nothing of its frames.
+        UsageError: the world says nothing of its frames, or they are all of one environment.
     """
+    if num_envs < 2:
+        raise UsageError(
+            f"num_envs={num_envs}: a probe learns in some environments and is chosen by others, "
+            "take 2 or more"
+        )
     environments = make_environments(env, variation, num_envs)
     world: Any = environments.unwrapped
     if not isinstance(world, HasFacts):

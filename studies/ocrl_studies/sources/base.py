@@ -61,7 +61,9 @@ class Source(ABC):
             length: frames of each; None: whole videos.
             image_size: (height, width) of the frames.
         """
-        return evaluation_clips(self.scoring_videos(), length, num, image_size=image_size)
+        return evaluation_clips(
+            self.scoring_videos(), length, num, image_size=image_size, fitting=self.scoring_fitting
+        )
 
 
 class Mixture(Source):
@@ -94,12 +96,6 @@ class Mixture(Source):
     def training_clips(self, length: int, image_size: tuple[int, int]) -> Dataset[Clip]:
         """Return clips of all sources in turn."""
         return MixedClips([source.training_clips(length, image_size) for source in self.sources])
-
-    def scoring_clips(
-        self, num: int | None, length: int | None, image_size: tuple[int, int]
-    ) -> Subset[Clip]:
-        """Return those of the first source."""
-        return self.sources[0].scoring_clips(num, length, image_size)
 
 
 def make_source(data: Mapping[Any, Any]) -> Source:

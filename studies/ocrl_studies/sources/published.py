@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset
 
-from ocrl.data.clips import Clip, ClipDataset, evaluation_clips
+from ocrl.data.clips import Clip, ClipDataset
 from ocrl.data.conversion import open_published
 from ocrl.data.movi import NAMES as MOVI
 from ocrl.data.shards import ShardVideos
@@ -56,14 +56,6 @@ class PublishedData(Source):
         """Return clips of the train split, cropped and mirrored at random if that is wanted."""
         return ClipDataset(
             self.training_videos(), length, image_size=image_size, fitting=self.training_fitting
-        )
-
-    def scoring_clips(
-        self, num: int | None, length: int | None, image_size: tuple[int, int]
-    ) -> Subset[Clip]:
-        """Return fixed clips of the validation split, cropped as it is scored."""
-        return evaluation_clips(
-            self.scoring_videos(), length, num, image_size=image_size, fitting=self.scoring_fitting
         )
 
     def _open(self, split: str) -> Videos:

@@ -7,11 +7,18 @@ import pytest
 from ocrl.errors import UsageError
 from ocrl.pretraining import PretrainingSettings
 
-COMMON = {"steps_per_epoch": 1, "batch_size": 1, "learning_rate": 1e-3, "gradient_clip": 1.0}
 
-
-def settings(**changes: int) -> PretrainingSettings:
-    return PretrainingSettings(**COMMON, max_steps=1000, seed=0, **changes)  # type: ignore[arg-type]
+def settings(warmup_steps: int, decay_steps: int) -> PretrainingSettings:
+    return PretrainingSettings(
+        max_steps=1000,
+        steps_per_epoch=1,
+        batch_size=1,
+        learning_rate=1e-3,
+        warmup_steps=warmup_steps,
+        decay_steps=decay_steps,
+        gradient_clip=1.0,
+        seed=0,
+    )
 
 
 def test_the_rate_has_halved_at_decay_steps_and_halves_again_as_fast() -> None:

@@ -11,7 +11,7 @@ from ocrl_envs.maze.vector import MazeVectorEnv
 from ocrl_envs.protocols import HasFacts
 from ocrl_studies.probes.networks import PROBES, ProbeSettings, read_facts
 from ocrl_studies.probes.scores import area_under_curve, score
-from ocrl_studies.probes.sightings import Sightings
+from ocrl_studies.probes.sightings import Sightings, see
 
 SETTINGS = ProbeSettings(300, 64, 1e-2, 0.01, 32)
 
@@ -47,11 +47,9 @@ def test_probes_read_the_answer_and_nothing_from_noise(probe):
         np.testing.assert_allclose(scores, expected, atol=0.1)
 
 
-def test_a_single_episode_is_too_few():
-    seen = sightings(0)
-    alone = seen._replace(episode=np.zeros_like(seen.episode))
-    with pytest.raises(UsageError, match="take num_envs=2 or more"):
-        read_facts("linear", "answer", alone, seen, SETTINGS)
+def test_a_single_environment_is_too_few():
+    with pytest.raises(UsageError, match=r"num_envs=1: .*take 2 or more"):
+        see(None, None, {}, num_frames=8, num_envs=1, every=1, seed=0)  # before anything is played
 
 
 def test_a_transformer_does_not_care_for_the_order_of_tokens():
