@@ -43,7 +43,12 @@ def test_a_comparison_scores_the_square(tmp_path: Path) -> None:
 def test_a_probe_labels_cropped_frames(tmp_path: Path) -> None:
     source = voc(tmp_path, "central")
     size = (32, 32)
-    probe = make_probe(source, source.scoring_clips(1, 1, size), size)
+    unseen = source.scoring_clips(1, 1, size)
+    probe = make_probe(source, unseen, size)
     assert probe is not None
-    frames = torch.tensor(source.training_videos().frames(0, 0, 1))
-    assert torch.equal(probe.frames[:1], central_crop(frames, size))
+    for videos, shown in (
+        (source.training_videos(), probe.frames),
+        (source.scoring_videos(), unseen[0]["video"]),
+    ):
+        frames = torch.tensor(videos.frames(0, 0, 1))
+        assert torch.equal(shown[:1], central_crop(frames, size))
